@@ -1,0 +1,103 @@
+//! What a fresh machine lacks: Debian packages, a Rust component, pinned npm packages.
+
+use crate::process::{Failure, output, program, quietly, say, succeeds};
+
+/// A program we call, and the Debian package that brings it.
+#[derive(Clone, Copy)]
+pub(crate) struct Needed {
+    program: &'static str,
+    package: &'static str,
+}
+
+/// SQLite and ring build C code.
+pub(crate) const COMPILER: Needed = Needed { program: "cc", package: "build-essential" };
+/// The independent model.
+pub(crate) const PYTHON: Needed = Needed { program: "python3", package: "python3" };
+
+/// The oldest Node that the pinned peers run on.
+const NODE: (u32, u32) = (20, 19);
+
+/// Installs the packages of the programs that are missing.
+pub(crate) fn have(needed: &[Needed]) -> Result<(), Failure> {
+    let missing: Vec<&str> = needed.iter().filter(|n| !on_path(n.program)).map(|n| n.package).collect();
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
+}
+
+/// Whether the shell finds a program of that name.
+pub(crate) fn on_path(name: &str) -> bool {
+    quietly(&mut program("sh", &["-c", "command -v \"$0\"", name]))
+}
+
+/// Installs Debian packages, through sudo unless we are root. Nothing asks a question.
+pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
+    say(&format!("installing Debian packages: {}", packages.join(" ")));
+    if !on_path("apt-get") {
+        return Err(Failure(format!(
+            "install these packages, or what your system calls them: {}",
+            packages.join(" ")
+        )));
+    }
+    let mut steps = vec![vec!["apt-get", "update", "-qq"]];
+    steps.push([&["apt-get", "install", "-y", "-qq", "--no-install-recommends"], packages].concat());
+    for step in steps {
+        if !succeeds(&mut as_root(&step))? {
+            return Err(Failure(format!("`{}` failed: run it by hand and start again", step.join(" "))));
+        }
+    }
+    Ok(())
+}
+
+fn as_root(step: &[&str]) -> std::process::Command {
+    let is_root = output(&mut program("id", &["-u"])).is_ok_and(|id| id.trim() == "0");
+    let environment = ["env", "DEBIAN_FRONTEND=noninteractive"];
+    let line = [if is_root { &[][..] } else { &["sudo", "-n"][..] }, &environment, step].concat();
+    program(line[0], &line[1..])
+}
+
+/// Rustfmt and clippy come with the toolchain; a minimal one lacks them.
+pub(crate) fn have_component(component: &str, subcommand: &str) -> Result<(), Failure> {
+    if quietly(&mut crate::process::cargo(&[subcommand, "--version"])) {
+        return Ok(());
+    }
+    if succeeds(&mut program("rustup", &["component", "add", component]))? {
+        return Ok(());
+    }
+    Err(Failure(format!("`cargo {subcommand}` is missing: add the component {component} to your toolchain")))
+}
+
+/// The pinned npm packages of `tests/interop`, exactly as its lock file says.
+pub(crate) fn have_interop_packages() -> Result<(), Failure> {
+    let version = output(&mut program("node", &["--version"])).unwrap_or_default();
+    if !node_suffices(&version) {
+        let found = if version.is_empty() { "none" } else { version.trim() };
+        return Err(Failure(format!("Node {}.{} or newer is needed, found {found}", NODE.0, NODE.1)));
+    }
+    let installed = std::path::Path::new("tests/interop/node_modules/.package-lock.json");
+    let lock = std::path::Path::new("tests/interop/package-lock.json");
+    let newer = |path: &std::path::Path| path.metadata().and_then(|meta| meta.modified());
+    if installed.exists() && newer(installed)? >= newer(lock)? {
+        return Ok(());
+    }
+    let npm = ["--prefix", "tests/interop", "ci", "--no-audit", "--no-fund", "--ignore-scripts"];
+    if succeeds(&mut program("npm", &npm))? {
+        Ok(())
+    } else {
+        Err(Failure("npm ci failed in tests/interop".into()))
+    }
+}
+
+fn node_suffices(version: &str) -> bool {
+    let mut parts = version.trim().trim_start_matches('v').split('.').map_while(|part| part.parse().ok());
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= NODE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_nodes_are_told_apart() {
+        assert!(node_suffices("v20.20.2\n") && node_suffices("v22.0.0") && node_suffices("v20.19.0"));
+        assert!(!node_suffices("v20.9.0") && !node_suffices("v18.20.4") && !node_suffices(""));
+    }
+}

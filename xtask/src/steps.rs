@@ -1,0 +1,140 @@
+//! The steps that `test` and `check` are made of, and the demo.
+
+use std::process::ExitCode;
+
+use crate::machine::{self, COMPILER, PYTHON};
+use crate::process::{Failure, Stream, cargo, program, report, say, succeeds, watch};
+use crate::tally::{Tally, of_lines};
+use crate::{deps, sizes, wasm};
+
+/// A named step that counts what it checked.
+pub(crate) type Step = (&'static str, fn() -> Result<Tally, Failure>);
+
+/// Checks can be switched off one by one in tests with this feature, and only there.
+const MUTANTS: &str = "vouchsafe-tests/mutants";
+
+/// All steps of `cargo xtask test`, cheap before dear. The packages come first: tests call them.
+pub(crate) fn everything() -> Vec<Step> {
+    vec![
+        ("machine", prepare),
+        ("fmt", format),
+        ("sizes", sizes::check),
+        ("deps", deps::check),
+        ("clippy", lints_with_mutants),
+        ("tests", tests_with_mutants),
+        ("examples", examples),
+        ("model", model),
+        ("interop", interop),
+        ("wasm", wasm::build),
+    ]
+}
+
+/// The steps of `cargo xtask check`.
+pub(crate) fn before_commit() -> Vec<Step> {
+    vec![("machine", compiler), ("fmt", format), ("clippy", lints), ("tests", tests)]
+}
+
+/// Runs each step even after one has failed, and ends with one line that counts all of them.
+pub(crate) fn run_all(steps: &[Step]) -> Result<ExitCode, Failure> {
+    let total: Tally = steps.iter().map(|(name, step)| run_one(name, *step)).sum();
+    report(&total.to_string());
+    Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a step took is told to the person who waits")]
+fn run_one(name: &str, step: fn() -> Result<Tally, Failure>) -> Tally {
+    say(&format!("== {name}"));
+    let started = std::time::Instant::now();
+    let tally = step().unwrap_or_else(|failure| Tally::of_faults(name, &[failure.to_string()]));
+    say(&format!("== {name}: {tally} ({} s)", started.elapsed().as_secs()));
+    tally
+}
+
+/// Builds the program and hands over: its output and exit code are ours.
+pub(crate) fn demo(args: &[String]) -> Result<ExitCode, Failure> {
+    machine::have(&[COMPILER])?;
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let line = [&["run", "--quiet", "--package", "vouchsafe", "--", "demo"], &args[..]].concat();
+    let status = cargo(&line).status()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Ok(ExitCode::from(code))
+}
+
+fn compiler() -> Result<Tally, Failure> {
+    machine::have(&[COMPILER]).map(|()| Tally::default())
+}
+
+fn prepare() -> Result<Tally, Failure> {
+    machine::have(&[COMPILER, PYTHON])?;
+    machine::have_interop_packages().map(|()| Tally::default())
+}
+
+fn format() -> Result<Tally, Failure> {
+    machine::have_component("rustfmt", "fmt")?;
+    succeeds(&mut cargo(&["fmt", "--all", "--check"])).map(Tally::one)
+}
+
+fn lints() -> Result<Tally, Failure> {
+    clippy(&[])
+}
+
+fn lints_with_mutants() -> Result<Tally, Failure> {
+    clippy(&["--features", MUTANTS])
+}
+
+fn clippy(features: &[&str]) -> Result<Tally, Failure> {
+    machine::have_component("clippy", "clippy")?;
+    let line = [&["clippy", "--workspace", "--all-targets"], features, &["--", "-D", "warnings"]].concat();
+    succeeds(&mut cargo(&line)).map(Tally::one)
+}
+
+fn tests() -> Result<Tally, Failure> {
+    run_tests(&[])
+}
+
+fn tests_with_mutants() -> Result<Tally, Failure> {
+    run_tests(&["--features", MUTANTS])
+}
+
+/// Nextest gives every test a process of its own; without it one thread keeps the switches of the mutants apart.
+fn run_tests(features: &[&str]) -> Result<Tally, Failure> {
+    if machine::on_path("cargo-nextest") {
+        let line = ["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail"];
+        return counted(&[&line, features].concat(), Stream::Err);
+    }
+    let line = ["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"];
+    counted(&[&line, features, &["--", "--test-threads=1"]].concat(), Stream::Out)
+}
+
+/// Public functions carry examples, and examples are tests.
+fn examples() -> Result<Tally, Failure> {
+    counted(&["test", "--workspace", "--doc", "--features", MUTANTS], Stream::Out)
+}
+
+fn counted(line: &[&str], stream: Stream) -> Result<Tally, Failure> {
+    let (lines, succeeded) = watch(&mut cargo(line), stream)?;
+    Ok(Tally::of_run(of_lines(&lines), succeeded))
+}
+
+/// The independent model reads the frozen vectors and checks every one.
+fn model() -> Result<Tally, Failure> {
+    let (lines, succeeded) = watch(&mut program("python3", &["tests/model/run.py", "check"]), Stream::Out)?;
+    Ok(Tally::of_run(of_lines(&lines), succeeded))
+}
+
+/// Checks with other people's software that stand alone; those that need our programs run from the Rust tests.
+fn interop() -> Result<Tally, Failure> {
+    let mut scripts = Vec::new();
+    for entry in std::fs::read_dir("tests/interop")? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            scripts.push(path.to_string_lossy().into_owned());
+        }
+    }
+    scripts.sort();
+    let mut tally = Tally::default();
+    for script in &scripts {
+        tally = tally + Tally::one(succeeds(&mut program("node", &["--test", script]))?);
+    }
+    Ok(tally)
+}
