@@ -1,1 +1,15 @@
-//! To be written.
+//! The wire: SD-JWT VC, OpenID4VCI, OpenID4VP and the registrar's documents.
+//!
+//! Pure: bytes come in, a new state and bytes to send go out. No clock, no socket, no cryptographic provider:
+//! times and randomness are arguments, signatures and key agreement come through the traits of [`jose`].
+//! The crate builds for the browser as it stands.
+//!
+//! What was parsed and what was verified are different types, and the way from the first to the second is a
+//! check. A way around a check begins with `dangerous_`.
+#![forbid(unsafe_code)]
+
+pub mod encoding;
+pub mod jose;
+pub mod json;
+pub mod sd_jwt;
+pub mod time;

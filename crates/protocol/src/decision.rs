@@ -1,0 +1,242 @@
+//! The outcome of a request and the signed decision that carries it (`specs/profiles/decision.md`).
+//!
+//! A decision says how a question ended and by which policy, and holds no attribute value. It is not a bearer
+//! token: its audience is one service. Signing is in two steps, and the log leaf is made from what was signed,
+//! never from the signature.
+//!
+//! Security: the reference of the service enters as a salted hash alone; the salt is answered beside the decision
+//! and is neither in the token nor in a log.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use vouchsafe_mutants as mutants;
+
+use crate::encoding::{b64u, sha256};
+use crate::jose::jws::{Compact, Unsigned};
+use crate::jose::{Alg, PublicJwk, SignatureVerifier};
+use crate::text::Env;
+use crate::time::{SKEW, UnixTime};
+
+/// The `typ` of a decision.
+pub const TYP: &str = "vouchsafe-decision+jwt";
+
+/// The most characters a decision may have.
+pub const MAX_LENGTH: usize = 8 * 1024;
+
+/// How a request ended. There is no way to read it as yes or no but to name the case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every condition holds, by evidence that verified.
+    Met,
+    /// Verified evidence to the contrary.
+    NotMet,
+    /// The answer verified, but it could not be told.
+    Undetermined,
+    /// The resident said no, or their wallet could not: the two look alike.
+    Declined,
+    /// Nothing came in time that could be decided.
+    Expired,
+}
+
+impl Outcome {
+    /// The code on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::NotMet => "not_met",
+            Self::Undetermined => "undetermined",
+            Self::Declined => "declined",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Why, by code. Closed: a code never carries a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Proof or disclosure met every condition.
+    ConditionsMet,
+    /// A disclosed value is against a condition.
+    ConditionNotMet,
+    /// The resident chose to send a proof of the contrary.
+    ContraryProved,
+    /// The facts are older than the policy accepts.
+    FactsStale,
+    /// The credential does not say how old its facts are.
+    FactsUndated,
+    /// The status of the credential could not be learnt.
+    StatusUnknown,
+    /// A value was disclosed whose form the policy cannot compare.
+    ValueUnreadable,
+    /// An error was posted by the wallet, and nothing else.
+    WalletDeclined,
+    /// No answer came in time.
+    NoAnswer,
+    /// The attempts were spent on answers that did not verify.
+    AttemptsSpent,
+    /// An answer verified, but the browser that asked did not return.
+    NotReturned,
+    /// What the service expected of the applicant is not what was disclosed.
+    ExpectedDiffers,
+}
+
+/// What an outcome rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Evidence {
+    /// A proof about values that stayed hidden.
+    Proved,
+    /// Values that were shown.
+    Disclosed,
+    /// Nothing was received.
+    None,
+}
+
+/// Which policy decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyRef {
+    /// The policy's id.
+    pub id: String,
+    /// Its version.
+    pub version: u32,
+    /// base64url of the SHA-256 of its RFC 8785 form.
+    pub digest: String,
+}
+
+/// The claims of a decision. Closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claims {
+    /// The verifier's origin.
+    pub iss: String,
+    /// The service id.
+    pub aud: String,
+    /// base64url of 16 random bytes.
+    pub jti: String,
+    /// When it was signed.
+    pub iat: UnixTime,
+    /// When it stops being a statement about now.
+    pub exp: UnixTime,
+    /// The request's id in the verifier's API.
+    pub request_id: String,
+    /// Test or live.
+    pub env: Env,
+    /// How the request ended.
+    pub outcome: Outcome,
+    /// Why, by code.
+    pub reasons: Vec<Reason>,
+    /// By which policy.
+    pub policy: PolicyRef,
+    /// The purpose id.
+    pub purpose: String,
+    /// The civil date that the question was about.
+    pub as_of: jiff::civil::Date,
+    /// What the outcome rests on.
+    pub evidence: Evidence,
+    /// How the answer is tied to the service's applicant, as the policy says it.
+    pub subject_binding: String,
+    /// The salted hash of the service's own reference, see [`reference_hash`].
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// Why a decision token is refused.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum DecisionError {
+    /// Not a JWS of this type, or its claims are not those of a decision.
+    #[error("this is not a decision token; check that the whole token was copied")]
+    Malformed,
+    /// The signature is not of the given key.
+    #[error("the decision is not signed by this verifier's key")]
+    Signature,
+    /// It is for another service.
+    #[error("the decision is for another service")]
+    Audience,
+    /// It comes from another verifier.
+    #[error("the decision comes from another verifier")]
+    Issuer,
+    /// It is not yet, or no longer, valid.
+    #[error("the decision is outside its time; ask again")]
+    Time,
+}
+
+impl Claims {
+    /// The bytes to sign, with `kid` of the verifier's decision key.
+    #[must_use]
+    pub fn unsigned(&self, alg: Alg, kid: &str) -> Unsigned {
+        let header = serde_json::json!({"alg": alg.as_str(), "typ": TYP, "kid": kid});
+        let claims = serde_json::to_value(self).expect("the claims are strings, integers and codes");
+        Unsigned::new(&header, &claims)
+    }
+
+    /// Checks a decision as the service that asked for it does: signature, issuer, audience, time.
+    ///
+    /// # Errors
+    /// [`DecisionError`] names the first check that failed.
+    pub fn verify(
+        token: &str,
+        key: &PublicJwk,
+        expected: &Expected<'_>,
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<Self, DecisionError> {
+        let compact = Compact::parse(token, MAX_LENGTH).map_err(|_| DecisionError::Malformed)?;
+        let payload = compact.verify(TYP, key, verifier).map_err(|_| DecisionError::Signature)?;
+        let claims: Self = crate::json::typed(&payload).map_err(|_| DecisionError::Malformed)?;
+        claims.check(expected)?;
+        Ok(claims)
+    }
+
+    fn check(&self, expected: &Expected<'_>) -> Result<(), DecisionError> {
+        if !(mutants::skips("vp-decision-iss") || self.iss == expected.iss) {
+            return Err(DecisionError::Issuer);
+        }
+        if !(mutants::skips("vp-decision-aud") || self.aud == expected.aud) {
+            return Err(DecisionError::Audience);
+        }
+        let live = self.iat.0 <= expected.now.0 + SKEW && expected.now.0 < self.exp.0 + SKEW;
+        if !(mutants::skips("vp-decision-time") || live) {
+            return Err(DecisionError::Time);
+        }
+        Ok(())
+    }
+}
+
+/// What the reader of a decision expects of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// The verifier's origin.
+    pub iss: &'a str,
+    /// The service's own id.
+    pub aud: &'a str,
+    /// The time of reading.
+    pub now: UnixTime,
+}
+
+/// `x` behind its length as four bytes, big-endian.
+fn length_prefixed(into: &mut Vec<u8>, bytes: &[u8]) {
+    let length = u32::try_from(bytes.len()).expect("tokens and references are far below 4 GiB");
+    into.extend_from_slice(&length.to_be_bytes());
+    into.extend_from_slice(bytes);
+}
+
+/// The claim `ref`: what ties a decision to the service's own file without telling anybody the file's name.
+#[must_use]
+pub fn reference_hash(salt: &[u8; 16], reference: &str) -> String {
+    let mut input = b"vouchsafe/v1/ref".to_vec();
+    input.extend_from_slice(salt);
+    length_prefixed(&mut input, reference.as_bytes());
+    b64u(&sha256(&input))
+}
+
+/// The log leaf of a signed document: over its type and signing input, never over the signature.
+#[must_use]
+pub fn leaf(typ: &str, signing_input: &[u8]) -> [u8; 32] {
+    let mut input = b"vouchsafe/v1/leaf".to_vec();
+    length_prefixed(&mut input, typ.as_bytes());
+    length_prefixed(&mut input, signing_input);
+    sha256(&input)
+}
