@@ -85,9 +85,10 @@ pub(crate) fn check() -> Result<Tally, Failure> {
         .map_err(|error| Failure(format!("deny.toml: {error}")))?;
     let graph = graph()?;
     let bans = deny.bans.deny.iter().map(|ban| Tally::of_faults("deps", &faults_of_ban(ban, &graph)));
-    let licences =
-        faults(&graph, |p| !allowed(p.license.as_deref().unwrap_or(""), &deny.licenses.allow), "licence");
-    let sources = faults(&graph, |p| from_elsewhere(p, &deny.sources), "source");
+    let licences: Vec<String> =
+        graph.packages.iter().filter_map(|p| fault_of_licence(p, &deny.licenses)).collect();
+    let sources: Vec<String> =
+        graph.packages.iter().filter_map(|p| fault_of_source(p, &deny.sources)).collect();
     Ok(bans.sum::<Tally>() + Tally::of_faults("deps", &licences) + Tally::of_faults("deps", &sources))
 }
 
@@ -97,16 +98,17 @@ fn graph() -> Result<Metadata, Failure> {
     serde_json::from_value(value).map_err(|error| Failure(format!("cargo metadata: {error}")))
 }
 
-fn from_elsewhere(package: &Package, sources: &Sources) -> bool {
-    package.source.as_ref().is_some_and(|source| {
-        let url = source.split_once('+').map_or(source.as_str(), |(_, url)| url);
-        !sources.allow_registry.iter().any(|allowed| allowed == url)
-    })
+fn fault_of_licence(package: &Package, licences: &Licences) -> Option<String> {
+    let licence = package.license.as_deref().unwrap_or("");
+    let fault = || format!("{} {}: licence `{licence}` is not allowed", package.name, package.version);
+    (!allowed(licence, &licences.allow)).then(fault)
 }
 
-fn faults(graph: &Metadata, bad: impl Fn(&Package) -> bool, what: &str) -> Vec<String> {
-    let bad = graph.packages.iter().filter(|package| bad(package));
-    bad.map(|p| format!("{} {}: {what} {:?} is not allowed", p.name, p.version, p.license)).collect()
+fn fault_of_source(package: &Package, sources: &Sources) -> Option<String> {
+    let source = package.source.as_deref()?;
+    let url = source.split_once('+').map_or(source, |(_, url)| url);
+    let known = sources.allow_registry.iter().any(|allowed| allowed == url);
+    (!known).then(|| format!("{} {} comes from elsewhere: {url}", package.name, package.version))
 }
 
 fn faults_of_ban(ban: &Ban, graph: &Metadata) -> Vec<String> {
@@ -141,4 +143,49 @@ fn parents<'a>(package: &Package, graph: &'a Metadata) -> Vec<&'a str> {
         graph.packages.iter().map(|p| (p.id.as_str(), p.name.as_str())).collect();
     let nodes = graph.resolve.nodes.iter().filter(|node| node.dependencies.contains(&package.id));
     nodes.filter_map(|node| names.get(node.id.as_str()).copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRAPH: &str = r#"{
+        "packages": [
+            {"id": "top", "name": "top", "version": "0.1.0", "license": "MIT", "source": null},
+            {"id": "mid", "name": "mid", "version": "1.0.0", "license": "GPL-3.0", "source": "registry+https://one"},
+            {"id": "old", "name": "curve", "version": "4.1.3", "license": "MIT", "source": "git+https://two"},
+            {"id": "new", "name": "curve", "version": "5.0.0", "license": "MIT", "source": "registry+https://one"}
+        ],
+        "resolve": {"nodes": [
+            {"id": "top", "dependencies": ["mid", "old"]},
+            {"id": "mid", "dependencies": ["old", "new"]}
+        ]}
+    }"#;
+
+    fn of_ban(rule: &str) -> usize {
+        let graph: Metadata = serde_json::from_str(GRAPH).expect("the sample is well formed");
+        let ban: Ban =
+            toml::from_str(&format!("{rule}\nreason = \"said\"")).expect("the rule is well formed");
+        faults_of_ban(&ban, &graph).len()
+    }
+
+    #[test]
+    fn bans_name_each_fault() {
+        assert_eq!(of_ban("crate = \"absent\""), 0);
+        assert_eq!(of_ban("crate = \"mid\""), 1);
+        assert_eq!(of_ban("crate = \"curve@4\"\nwrappers = [\"mid\"]"), 1);
+        assert_eq!(of_ban("crate = \"curve@4\"\nwrappers = [\"mid\", \"top\"]"), 0);
+        assert_eq!(of_ban("crate = \"curve\"\ndeny-multiple-versions = true"), 1);
+        assert_eq!(of_ban("crate = \"curve@<5.0.0\""), 1);
+        assert_eq!(of_ban("crate = \"curve@>=4\""), 1, "an unknown form is a fault");
+    }
+
+    #[test]
+    fn licences_and_sources_are_lists_of_the_allowed() {
+        let graph: Metadata = serde_json::from_str(GRAPH).expect("the sample is well formed");
+        let licences = Licences { allow: vec!["MIT".into()] };
+        let sources = Sources { allow_registry: vec!["https://one".into()] };
+        assert_eq!(graph.packages.iter().filter_map(|p| fault_of_licence(p, &licences)).count(), 1);
+        assert_eq!(graph.packages.iter().filter_map(|p| fault_of_source(p, &sources)).count(), 1);
+    }
 }
