@@ -159,7 +159,9 @@ impl Query {
 
     fn check(&self) -> Result<(), DcqlError> {
         let size = |n: usize| (1..=MAX_PARTS).contains(&n);
-        if !(mutants::skips("vp-dcql-length") || (size(self.credentials.len()) && self.statements.len() <= MAX_STATEMENTS)) {
+        if !(mutants::skips("vp-dcql-length")
+            || (size(self.credentials.len()) && self.statements.len() <= MAX_STATEMENTS))
+        {
             return Err(DcqlError::Length);
         }
         let mut ids = BTreeSet::new();
@@ -175,11 +177,13 @@ impl Query {
     fn check_sets(&self, ids: &BTreeSet<&str>) -> Result<(), DcqlError> {
         let Some(sets) = &self.credential_sets else { return Ok(()) };
         let size = |n: usize| (1..=MAX_PARTS).contains(&n);
-        let sized = size(sets.len()) && sets.iter().all(|set| size(set.options.len()) && set.options.iter().all(|o| size(o.len())));
+        let sized = size(sets.len())
+            && sets.iter().all(|set| size(set.options.len()) && set.options.iter().all(|o| size(o.len())));
         if !(mutants::skips("vp-dcql-set-length") || sized) {
             return Err(DcqlError::Length);
         }
-        let known = sets.iter().flat_map(|set| set.options.iter().flatten()).all(|id| ids.contains(id.as_str()));
+        let known =
+            sets.iter().flat_map(|set| set.options.iter().flatten()).all(|id| ids.contains(id.as_str()));
         if !(mutants::skips("vp-dcql-set-id") || known) {
             return Err(DcqlError::UnknownId);
         }
@@ -193,7 +197,9 @@ impl Query {
             if !(mutants::skips("vp-dcql-statement-id") || ids.insert(&statement.id)) {
                 return Err(DcqlError::Id);
             }
-            let single = |term: &crate::statement::Term| self.credential(&term.query).is_some_and(|query| !query.multiple);
+            let single = |term: &crate::statement::Term| {
+                self.credential(&term.query).is_some_and(|query| !query.multiple)
+            };
             if !(mutants::skips("vp-dcql-statement-query") || statement.terms.iter().all(single)) {
                 return Err(DcqlError::StatementQuery);
             }
@@ -221,7 +227,13 @@ impl CredentialQuery {
     /// The accepted `vct` values.
     #[must_use]
     pub fn vct_values(&self) -> Vec<&str> {
-        self.meta.get("vct_values").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+        self.meta
+            .get("vct_values")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
     }
 
     /// What the holder discloses of a credential to answer this query, as concrete places in its claims (all
@@ -232,7 +244,10 @@ impl CredentialQuery {
             return None;
         }
         let options = self.options();
-        options.iter().find_map(|option| option.iter().map(|claim| claim.find(claims)).collect::<Option<Vec<_>>>()).map(|found| found.concat())
+        options
+            .iter()
+            .find_map(|option| option.iter().map(|claim| claim.find(claims)).collect::<Option<Vec<_>>>())
+            .map(|found| found.concat())
     }
 
     /// Whether what was disclosed answers this query: type, claims of one claim set, values.
@@ -259,7 +274,9 @@ impl CredentialQuery {
             return Err(DcqlError::Meta);
         }
         let size = |n: usize| (1..=MAX_PARTS).contains(&n);
-        if !(mutants::skips("vp-dcql-claims-length") || self.claims.as_ref().is_none_or(|claims| size(claims.len()))) {
+        if !(mutants::skips("vp-dcql-claims-length")
+            || self.claims.as_ref().is_none_or(|claims| size(claims.len())))
+        {
             return Err(DcqlError::Length);
         }
         self.claims.iter().flatten().try_for_each(ClaimQuery::check)?;
@@ -269,7 +286,8 @@ impl CredentialQuery {
     fn check_claim_sets(&self) -> Result<(), DcqlError> {
         let claims = self.claims.as_deref().unwrap_or_default();
         let mut ids = BTreeSet::new();
-        let fresh = claims.iter().filter_map(|claim| claim.id.as_deref()).all(|id| is_id(id) && ids.insert(id));
+        let fresh =
+            claims.iter().filter_map(|claim| claim.id.as_deref()).all(|id| is_id(id) && ids.insert(id));
         if !(mutants::skips("vp-dcql-claim-id") || fresh) {
             return Err(DcqlError::Id);
         }
@@ -277,7 +295,8 @@ impl CredentialQuery {
         if !(mutants::skips("vp-dcql-claim-sets") || self.claims.is_some()) {
             return Err(DcqlError::ClaimSets);
         }
-        let known = !sets.is_empty() && sets.iter().all(|set| !set.is_empty() && set.iter().all(|id| ids.contains(id.as_str())));
+        let known = !sets.is_empty()
+            && sets.iter().all(|set| !set.is_empty() && set.iter().all(|id| ids.contains(id.as_str())));
         let named = ids.len() == claims.len();
         if !(mutants::skips("vp-dcql-claim-set-id") || (known && named)) {
             return Err(DcqlError::UnknownId);
@@ -299,7 +318,10 @@ impl ClaimQuery {
     #[must_use]
     pub fn pointer(&self) -> Option<String> {
         let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
-        self.path.iter().map(|step| if let PathStep::Key(key) = step { Some(format!("/{}", escape(key))) } else { None }).collect()
+        self.path
+            .iter()
+            .map(|step| if let PathStep::Key(key) = step { Some(format!("/{}", escape(key))) } else { None })
+            .collect()
     }
 
     /// The concrete places of the claim; `None` where it is absent or no value serves.
@@ -372,5 +394,6 @@ fn descend<'a>(place: &[PathStep], value: &'a Value, step: &PathStep, next: &mut
 
 /// `[A-Za-z0-9_-]+`, of a length that a log could bear.
 fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
 }

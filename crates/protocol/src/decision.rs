@@ -12,7 +12,7 @@ use thiserror::Error;
 use vouchsafe_mutants as mutants;
 
 use crate::encoding::{b64u, sha256};
-use crate::jose::jws::{Compact, Unsigned};
+use crate::jose::jws::{Compact, NewHeader, Unsigned};
 use crate::jose::{Alg, PublicJwk, SignatureVerifier};
 use crate::text::Env;
 use crate::time::{SKEW, UnixTime};
@@ -134,6 +134,7 @@ pub struct Claims {
     /// The purpose id.
     pub purpose: String,
     /// The civil date that the question was about.
+    #[serde(with = "crate::text::civil")]
     pub as_of: jiff::civil::Date,
     /// What the outcome rests on.
     pub evidence: Evidence,
@@ -168,9 +169,8 @@ impl Claims {
     /// The bytes to sign, with `kid` of the verifier's decision key.
     #[must_use]
     pub fn unsigned(&self, alg: Alg, kid: &str) -> Unsigned {
-        let header = serde_json::json!({"alg": alg.as_str(), "typ": TYP, "kid": kid});
-        let claims = serde_json::to_value(self).expect("the claims are strings, integers and codes");
-        Unsigned::new(&header, &claims)
+        let header = NewHeader::new(alg, TYP).kid(kid).encode();
+        Unsigned::new(&header, self).expect("the claims are strings, integers and codes")
     }
 
     /// Checks a decision as the service that asked for it does: signature, issuer, audience, time.
@@ -185,7 +185,7 @@ impl Claims {
     ) -> Result<Self, DecisionError> {
         let compact = Compact::parse(token, MAX_LENGTH).map_err(|_| DecisionError::Malformed)?;
         let payload = compact.verify(TYP, key, verifier).map_err(|_| DecisionError::Signature)?;
-        let claims: Self = crate::json::typed(&payload).map_err(|_| DecisionError::Malformed)?;
+        let claims: Self = payload.typed().map_err(|_| DecisionError::Malformed)?;
         claims.check(expected)?;
         Ok(claims)
     }

@@ -8,8 +8,15 @@
 //! check. A way around a check begins with `dangerous_`.
 #![forbid(unsafe_code)]
 
+pub mod dcql;
+pub mod decision;
 pub mod encoding;
 pub mod jose;
 pub mod json;
+pub mod policy;
 pub mod sd_jwt;
+pub mod statement;
+pub mod text;
 pub mod time;
+pub mod trust;
+pub mod types;

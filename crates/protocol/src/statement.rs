@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
+pub use vouchsafe_proofs::dates::Unit;
 use vouchsafe_proofs::statement as proofs;
 
 /// Where a bound comes from.
@@ -49,18 +50,6 @@ pub enum Rule {
     },
     /// A bound that the policy states itself.
     Fixed {},
-}
-
-/// A unit of age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Unit {
-    /// Years.
-    Years,
-    /// Months.
-    Months,
-    /// Days.
-    Days,
 }
 
 /// The operation of a statement.
@@ -195,7 +184,8 @@ fn interval(lo: u64, hi: u64) -> Result<proofs::Predicate, StatementError> {
 /// `[A-Za-z0-9_-]{1,32}`.
 #[must_use]
 pub fn is_id(text: &str) -> bool {
-    (1..=32).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
 }
 
 /// One text for one number: digits, no leading zero.
@@ -264,7 +254,8 @@ mod tests {
 
     #[test]
     fn an_interval_has_an_order() {
-        let mut statement = WireStatement::of("a".into(), "q0", "/x", proofs::Predicate::In { lo: 2, hi: 1 }, Rule::Fixed {});
+        let mut statement =
+            WireStatement::of("a".into(), "q0", "/x", proofs::Predicate::In { lo: 2, hi: 1 }, Rule::Fixed {});
         assert_eq!(statement.predicate(), Err(StatementError::Bounds));
         statement.hi = Some("2".into());
         assert_eq!(statement.predicate(), Ok(proofs::Predicate::In { lo: 2, hi: 2 }));

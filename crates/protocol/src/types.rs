@@ -20,8 +20,23 @@ pub const PROOF_SUFFIX: &str = "/zk";
 
 /// Claims that a type cannot name as its attributes, because the formats give them a meaning.
 const RESERVED: [&str; 17] = [
-    "iss", "sub", "aud", "iat", "nbf", "exp", "jti", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "zkc",
-    "facts_as_of", "_sd", "_sd_alg", "...",
+    "iss",
+    "sub",
+    "aud",
+    "iat",
+    "nbf",
+    "exp",
+    "jti",
+    "cnf",
+    "vct",
+    "vct#integrity",
+    "aka_vcts",
+    "status",
+    "zkc",
+    "facts_as_of",
+    "_sd",
+    "_sd_alg",
+    "...",
 ];
 
 /// The copies of one batch, by default and at most.
@@ -123,7 +138,7 @@ pub struct Form {
     /// The unit, list or currency.
     pub unit: String,
     /// The width of the encoding in bits.
-    pub b: u32,
+    pub b: u8,
     /// The least encoded value.
     pub lo: u64,
     /// The greatest encoded value.
@@ -192,7 +207,8 @@ impl CredentialType {
     /// # Errors
     /// [`TypeError`] says which member or attribute to mend.
     pub fn from_json(value: &Value) -> Result<Self, TypeError> {
-        let read: Self = serde_json::from_value(value.clone()).map_err(|e| TypeError::Malformed(e.to_string()))?;
+        let read: Self =
+            serde_json::from_value(value.clone()).map_err(|e| TypeError::Malformed(e.to_string()))?;
         read.check()?;
         Ok(read)
     }
@@ -250,7 +266,9 @@ impl CredentialType {
         }
         let mut seen = BTreeSet::new();
         for attribute in &self.attributes {
-            attribute.check().and_then(|()| seen.insert(&attribute.pointer).then_some(()).ok_or("it is declared twice"))
+            attribute
+                .check()
+                .and_then(|()| seen.insert(&attribute.pointer).then_some(()).ok_or("it is declared twice"))
                 .map_err(|why| TypeError::Attribute { pointer: attribute.pointer.clone(), why })?;
         }
         (!seen.is_empty()).then_some(()).ok_or(TypeError::Type("it has no attributes"))
@@ -352,7 +370,7 @@ impl Attribute {
 
     fn raw(&self, value: &Value, lists: &CodeLists) -> Result<u64, ValueError> {
         match (self.kind, value) {
-            (Kind::Date, Value::String(text)) => date(text).map(encoding::day).ok_or(ValueError::Form),
+            (Kind::Date, Value::String(text)) => day_number(text).ok_or(ValueError::Form),
             (Kind::Flag, Value::Bool(flag)) => Ok(u64::from(*flag)),
             (Kind::Money | Kind::Number | Kind::Code, Value::Number(n)) => {
                 n.as_u64().filter(|v| u32::try_from(*v).is_ok()).ok_or(ValueError::Form)
@@ -396,14 +414,15 @@ impl Attribute {
 
     fn bound(&self, text: &str) -> Option<u64> {
         match self.kind {
-            Kind::Date => date(text).map(encoding::day),
+            Kind::Date => day_number(text),
             _ => text.parse::<u32>().ok().map(u64::from),
         }
     }
 
     fn check(&self) -> Result<(), &'static str> {
         let name = self.pointer.strip_prefix('/').ok_or("its pointer must be '/' and one name")?;
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        {
             return Err("its pointer must be '/' and lower-case letters, digits and '_'");
         }
         if RESERVED.contains(&name) {
@@ -436,11 +455,9 @@ impl Attribute {
     }
 }
 
-/// A strict `YYYY-MM-DD` from 1600 on.
-#[must_use]
-pub fn date(text: &str) -> Option<jiff::civil::Date> {
-    let strict = text.len() == 10 && text.bytes().enumerate().all(|(i, c)| (i == 4 || i == 7) == (c == b'-') && (c == b'-' || c.is_ascii_digit()));
-    strict.then(|| text.parse::<jiff::civil::Date>().ok()).flatten().filter(|d| d.year() >= 1600)
+/// The number of the day that a strict `YYYY-MM-DD` names.
+fn day_number(text: &str) -> Option<u64> {
+    encoding::day(encoding::date_from(text).ok()?).ok()
 }
 
 /// Pounds and pence, or whole pounds, in pence.

@@ -14,7 +14,7 @@ mod evaluate;
 mod plan;
 
 pub use coverage::{CheckError, Cost, NotCovered, check, covers};
-pub use evaluate::{Case, CaseError, Holds, evaluate, holds};
+pub use evaluate::{Case, CaseError, Holds, evaluate, holds, is_fresh};
 pub use plan::{ContextOption, Plan, PlanError, PlannedOutcome, plan};
 
 use serde::{Deserialize, Serialize};

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use vouchsafe_proofs::dates::table::{self, PensionTable};
-use vouchsafe_proofs::encoding::{date_from, day};
+use vouchsafe_proofs::dates::table::PensionTable;
+pub use vouchsafe_proofs::dates::table::Row as PensionRow;
+use vouchsafe_proofs::encoding::day;
 
+use super::Extract;
 use super::documents::Table;
-use super::{Extract, documents::Document as _};
 use crate::encoding::b64u;
 use crate::text::Bilingual;
 use crate::types::CodeLists;
@@ -39,38 +40,6 @@ pub struct CodeRow {
     pub name: Bilingual,
 }
 
-/// A span of birth dates: either `date`, or `years`, `months` and `overflow`. Closed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PensionRow {
-    /// The first birth date.
-    pub from: String,
-    /// The last birth date.
-    pub to: String,
-    /// Whole years to add.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub years: Option<u16>,
-    /// Whole months to add.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub months: Option<u16>,
-    /// Where the day does not exist: `last_day` or `next_day`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub overflow: Option<Overflow>,
-    /// The day on which all of the span reach the age.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub date: Option<String>,
-}
-
-/// What happens where a day does not exist in its month.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Overflow {
-    /// The last day of the month.
-    LastDay,
-    /// The first of the next month.
-    NextDay,
-}
-
 /// Why a table does not load.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum TableError {
@@ -80,9 +49,6 @@ pub enum TableError {
     /// Indices of a list have gaps or an order of their own.
     #[error("the indices of a list rise by one from row to row, and no code comes twice")]
     Indices,
-    /// A date or an arrival is not of its form.
-    #[error("a row has from and to as YYYY-MM-DD, and either date, or years, months and overflow")]
-    Form,
     /// Gaps, overlaps, or arrivals that go back.
     #[error("the rows of the table have gaps or overlaps, or somebody younger would arrive earlier")]
     Order,
@@ -109,16 +75,29 @@ pub struct TableExtract {
 #[derive(Clone, Debug)]
 enum Contents {
     Codes(Vec<CodeRow>),
-    Pension(PensionTable),
+    Pension(Pension),
+}
+
+/// A table that loaded, with the birth dates that it covers.
+#[derive(Clone)]
+struct Pension {
+    table: PensionTable,
+    births: (Date, Date),
+}
+
+impl std::fmt::Debug for Pension {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pension({} to {})", self.births.0, self.births.1)
+    }
 }
 
 impl Contents {
     fn load(rows: &[Row]) -> Result<Self, TableError> {
         let codes: Option<Vec<_>> = rows.iter().map(|r| if let Row::Code(c) = r { Some(c.clone()) } else { None }).collect();
-        let pension: Option<Vec<_>> = rows.iter().map(|r| if let Row::Pension(p) = r { Some(p) } else { None }).collect();
+        let pension: Option<Vec<_>> = rows.iter().map(|r| if let Row::Pension(p) = r { Some(p.clone()) } else { None }).collect();
         match (codes, pension) {
             (Some(codes), None) => consecutive(codes).map(Self::Codes),
-            (None, Some(rows)) => pension_table(&rows).map(Self::Pension),
+            (None, Some(rows)) => pension_table(rows).map(Self::Pension),
             _ => Err(TableError::Rows),
         }
     }
@@ -130,29 +109,12 @@ fn consecutive(codes: Vec<CodeRow>) -> Result<Vec<CodeRow>, TableError> {
     if rising && distinct.len() == codes.len() { Ok(codes) } else { Err(TableError::Indices) }
 }
 
-fn pension_table(rows: &[&PensionRow]) -> Result<PensionTable, TableError> {
-    let rows = rows.iter().map(|row| row.read()).collect::<Result<Vec<_>, _>>()?;
+fn pension_table(rows: Vec<PensionRow>) -> Result<Pension, TableError> {
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Err(TableError::Rows) };
-    let (lo, hi) = (first.from, last.to);
-    PensionTable::load(rows, lo, hi).map_err(|_| TableError::Order)
-}
-
-impl PensionRow {
-    fn read(&self) -> Result<table::Row, TableError> {
-        let date = |text: &str| date_from(text).map_err(|_| TableError::Form);
-        let arrival = match (&self.date, self.years, self.months, self.overflow) {
-            (Some(on), None, None, None) => table::Arrival::On(date(on)?),
-            (None, Some(years), Some(months), Some(overflow)) => {
-                let overflow = match overflow {
-                    Overflow::LastDay => table::Overflow::LastDay,
-                    Overflow::NextDay => table::Overflow::NextDay,
-                };
-                table::Arrival::After { years, months, overflow }
-            }
-            _ => return Err(TableError::Form),
-        };
-        Ok(table::Row { from: date(&self.from)?, to: date(&self.to)?, arrival })
-    }
+    let births = (first.from, last.to);
+    let number = |date| day(date).map_err(|_| TableError::Order);
+    let table = PensionTable::load(rows, number(births.0)?, number(births.1)?).map_err(|_| TableError::Order)?;
+    Ok(Pension { table, births })
 }
 
 impl TableExtract {
@@ -205,7 +167,7 @@ impl TableExtract {
     #[must_use]
     pub fn births(&self) -> Option<(Date, Date)> {
         match &self.contents {
-            Contents::Pension(table) => Some((table.lo(), table.hi())),
+            Contents::Pension(pension) => Some(pension.births),
             Contents::Codes(_) => None,
         }
     }
@@ -215,7 +177,7 @@ impl TableExtract {
     #[must_use]
     pub fn cutoff(&self, as_of: Date) -> Option<u64> {
         match &self.contents {
-            Contents::Pension(table) => day(table.cutoff(as_of).ok()?).ok(),
+            Contents::Pension(pension) => pension.table.cutoff(as_of).ok(),
             Contents::Codes(_) => None,
         }
     }
