@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""The independent model's command: `run.py check` or `run.py make`.
+
+`check` reads every frozen vector of `specs/vectors` that concerns proofs, computes it again and compares; the last
+line is `N passed, N failed`. `make` writes the model's own answers for other implementations to accept.
+"""
+
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import basics  # noqa: E402
+import make  # noqa: E402
+import vectors  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODEL = ROOT / "specs/vectors/vouchsafe-1/model.json"
+
+
+class Count:
+    """Counts checks and names those that fail."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def true(self, name, holds):
+        if holds:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print(f"FAILED {name}")
+
+    def equal(self, name, found, expected):
+        self.true(name, found == expected)
+        if found != expected:
+            print(f"  found    {found}\n  expected {expected}")
+
+    def refused(self, name, call, *errors):
+        """`call` must raise one of the errors: anything else is a failure of its own."""
+        try:
+            call()
+        except errors:
+            self.passed += 1
+        else:
+            self.true(name, False)
+
+
+def main(command):
+    if command == "make":
+        MODEL.write_text(json.dumps(make.everything(), indent=1) + "\n")
+        print(f"wrote {MODEL.relative_to(ROOT)}")
+        return 0
+    if command != "check":
+        print(__doc__)
+        return 2
+    count = Count()
+    basics.check(count)
+    vectors.check(count, ROOT / "specs/vectors", MODEL)
+    print(f"{count.passed} passed, {count.failed} failed")
+    return 1 if count.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) == 2 else ""))
