@@ -1,1 +1,24 @@
-//! To be written.
+//! The issuing body's side: a register becomes credentials that residents keep.
+//!
+//! A partner body loads its register ([`import`]), a resident gets an [`offer`], and their wallet collects a batch of
+//! copies by OpenID4VCI 1.0 ([`router`]). Types come from TOML ([`types`]); what is kept, and in which form, says
+//! [`store`].
+//!
+//! Leaves out, so far: revocation and suspension, notification and deferred issuance, authorisation code flow.
+//!
+//! Whoever runs it must keep the signing key and the server's key outside the database, serve [`router`] over TLS
+//! alone, and give link and transaction code to residents by different ways.
+
+mod app;
+pub mod config;
+pub mod import;
+mod kind;
+pub mod offer;
+mod secrets;
+pub mod store;
+pub mod types;
+
+pub use app::{App, OpenError, Parts};
+pub use config::Config;
+pub use kind::Kind;
+pub use secrets::Secrets;

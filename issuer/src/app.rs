@@ -1,0 +1,200 @@
+//! The issuer as one value: settings, types, store, keys, clock and chance.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use vouchsafe_protocol::jose::Signer;
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_protocol::types::CodeLists;
+use vouchsafe_service::clock::Clock;
+use vouchsafe_service::config::ConfigError;
+use vouchsafe_service::entropy::Entropy;
+use vouchsafe_service::keys::{AgreementKey, KeyError, SigningKey};
+use vouchsafe_service::secret::{SecretError, ServerKey};
+use vouchsafe_service::store::{OpenError as StoreOpenError, Schema, Sqlite};
+
+use crate::config::{Config, Name, OfferSettings, SettingsError};
+use crate::secrets::Secrets;
+use crate::store::{MIGRATOR, SqliteStore, Store};
+use crate::types::{LoadError, Types, load_lists};
+
+/// What an issuer is made of, apart from its store.
+pub struct Parts {
+    /// The credential issuer identifier.
+    pub issuer: String,
+    /// What the body is called.
+    pub name: Name,
+    /// What it issues.
+    pub types: Types,
+    /// The code lists its types name.
+    pub lists: CodeLists,
+    /// The key that signs credentials.
+    pub signer: Arc<dyn Signer>,
+    /// Its certificates in DER, leaf first, without the anchor.
+    pub chain: Vec<Vec<u8>>,
+    /// What follows from the server's key.
+    pub secrets: Secrets,
+    /// The registrar's entry about this issuer.
+    pub registrar_extract: Option<String>,
+    /// How long offers live.
+    pub offers: OfferSettings,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// An issuer, over a store.
+pub struct App<S = SqliteStore> {
+    parts: Parts,
+    request_key: AgreementKey,
+    store: S,
+}
+
+/// Why an issuer could not start. All of them are for the operator to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A setting is outside its bounds.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A key's file cannot be read.
+    #[error(transparent)]
+    File(#[from] ConfigError),
+    /// The signing key is of another kind.
+    #[error("the signing key: {0}")]
+    SigningKey(#[from] KeyError),
+    /// The server's key has another form.
+    #[error(transparent)]
+    ServerKey(#[from] SecretError),
+    /// The certificates cannot be read.
+    #[error("{} holds no PEM certificates that can be read", .0.display())]
+    Chain(PathBuf),
+    /// The registrar's entry cannot be read.
+    #[error("{} cannot be read", .0.display())]
+    Extract(PathBuf),
+    /// Types or lists do not load.
+    #[error(transparent)]
+    Types(#[from] LoadError),
+    /// The database does not open.
+    #[error(transparent)]
+    Database(#[from] StoreOpenError),
+}
+
+impl App<SqliteStore> {
+    /// Opens the issuer that `config` describes.
+    ///
+    /// # Errors
+    /// [`OpenError`] names what to mend.
+    pub async fn open(
+        config: &Config,
+        schema: Schema,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, OpenError> {
+        config.check()?;
+        let parts = Parts {
+            issuer: config.issuer.clone(),
+            name: config.name.clone(),
+            types: Types::load(&config.types)?,
+            lists: config.lists.as_deref().map(load_lists).transpose()?.unwrap_or_default(),
+            signer: Arc::new(SigningKey::from_pkcs8_pem(&config.keys.signing.read()?)?),
+            chain: certificates(&config.keys.chain)?,
+            secrets: Secrets::new(ServerKey::from_text(&config.keys.server.read()?)?),
+            registrar_extract: config.registrar_extract.as_deref().map(extract).transpose()?,
+            offers: config.offers,
+            clock,
+            entropy,
+        };
+        let pools = Sqlite::open(&config.database, &MIGRATOR, schema).await?;
+        Ok(Self::new(parts, SqliteStore::new(pools)))
+    }
+}
+
+impl<S: Store> App<S> {
+    /// An issuer of these parts over this store.
+    #[must_use]
+    pub fn new(parts: Parts, store: S) -> Self {
+        let request_key = parts.secrets.request_encryption();
+        Self { parts, request_key, store }
+    }
+
+    /// The credential issuer identifier.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.parts.issuer
+    }
+
+    /// What the body is called.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.parts.name
+    }
+
+    /// What it issues.
+    #[must_use]
+    pub fn types(&self) -> &Types {
+        &self.parts.types
+    }
+
+    /// The code lists its types name.
+    #[must_use]
+    pub fn lists(&self) -> &CodeLists {
+        &self.parts.lists
+    }
+
+    /// Its store.
+    #[must_use]
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The present instant.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        self.parts.clock.now()
+    }
+
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.parts.secrets
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.parts.entropy
+    }
+
+    pub(crate) fn signer(&self) -> &dyn Signer {
+        &*self.parts.signer
+    }
+
+    pub(crate) fn chain(&self) -> &[Vec<u8>] {
+        &self.parts.chain
+    }
+
+    pub(crate) fn request_key(&self) -> &AgreementKey {
+        &self.request_key
+    }
+
+    pub(crate) fn registrar_extract(&self) -> Option<&str> {
+        self.parts.registrar_extract.as_deref()
+    }
+
+    pub(crate) fn offer_settings(&self) -> &OfferSettings {
+        &self.parts.offers
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, OpenError> {
+    let unreadable = || OpenError::Chain(path.to_owned());
+    let chain: Vec<Vec<u8>> = CertificateDer::pem_file_iter(path)
+        .map_err(|_| unreadable())?
+        .map(|certificate| certificate.map(|der| der.to_vec()).map_err(|_| unreadable()))
+        .collect::<Result<_, _>>()?;
+    if chain.is_empty() { Err(unreadable()) } else { Ok(chain) }
+}
+
+fn extract(path: &Path) -> Result<String, OpenError> {
+    let text = std::fs::read_to_string(path).map_err(|_| OpenError::Extract(path.to_owned()))?;
+    Ok(text.trim().to_owned())
+}

@@ -1,0 +1,184 @@
+//! The issuer's settings: one struct a section, unknown keys refused, secrets by file.
+//!
+//! `issuer/issuer.example.toml` is the sample; a test loads it. Relative paths are taken from the working directory.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use vouchsafe_protocol::time::DAY;
+use vouchsafe_service::config::SecretFile;
+
+use crate::offer::Delivery;
+
+/// All settings of an issuer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The credential issuer identifier: an https URL without path, query or fragment; the `iss` of every copy.
+    pub issuer: String,
+    /// What the body is called.
+    pub name: Name,
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// The folder of credential types, one TOML file each.
+    pub types: PathBuf,
+    /// The folder of code lists that types name, one TOML file each.
+    #[serde(default)]
+    pub lists: Option<PathBuf>,
+    /// The registrar's entry about this issuer, a compact JWS.
+    #[serde(default)]
+    pub registrar_extract: Option<PathBuf>,
+    /// Keys and certificates.
+    pub keys: Keys,
+    /// How long offers live.
+    #[serde(default)]
+    pub offers: OfferSettings,
+    /// Where `serve` listens.
+    #[serde(default)]
+    pub listen: Listen,
+}
+
+/// What a body is called, in both languages.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Name {
+    /// English.
+    pub en: String,
+    /// Welsh.
+    pub cy: String,
+}
+
+/// Keys, each in a file of its own, outside the database.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// The P-256 key that signs credentials, PKCS#8 PEM.
+    pub signing: SecretFile,
+    /// Its certificates, leaf first, without the anchor, PEM.
+    pub chain: PathBuf,
+    /// The server's key: 32 bytes in base64url. What is stored is sealed or keyed under it, and the key to which
+    /// wallets encrypt their requests is made from it, so that every replica has the same one.
+    pub server: SecretFile,
+}
+
+/// How long offers live and how often a transaction code may be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OfferSettings {
+    /// Days for which an offer in a letter is good.
+    pub letter_days: u32,
+    /// Minutes for which an offer by link or at the counter is good.
+    pub link_minutes: u32,
+    /// Wrong transaction codes after which an offer is closed.
+    pub tx_code_tries: u32,
+    /// Seconds for which an access token is good: at most 300, for bearer tokens that live longer must be bound.
+    pub token_seconds: u32,
+    /// Seconds for which a nonce is good.
+    pub nonce_seconds: u32,
+}
+
+impl Default for OfferSettings {
+    fn default() -> Self {
+        Self { letter_days: 28, link_minutes: 15, tx_code_tries: 5, token_seconds: 300, nonce_seconds: 300 }
+    }
+}
+
+/// The addresses of the listeners.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// Where wallets reach the issuer, over TLS.
+    pub address: Option<SocketAddr>,
+    /// The listener's certificates, leaf first, PEM.
+    pub chain: Option<PathBuf>,
+    /// The listener's key, PKCS#8 PEM.
+    pub key: Option<SecretFile>,
+    /// Where metrics and health are served, apart from wallets.
+    pub ops: Option<SocketAddr>,
+}
+
+/// Why settings were refused, beyond their form.
+#[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
+pub enum SettingsError {
+    /// The issuer identifier is of another form.
+    #[error("issuer must be an https URL of host and optional port alone, without a final slash")]
+    Issuer,
+    /// A lifetime or limit is outside its bounds.
+    #[error("{0} is outside its bounds")]
+    Bounds(&'static str),
+}
+
+impl Config {
+    /// Checks what the form alone does not show.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the key to mend.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if !is_origin(&self.issuer) {
+            return Err(SettingsError::Issuer);
+        }
+        self.offers.check()
+    }
+}
+
+impl OfferSettings {
+    /// How many seconds an offer that travels so is good.
+    #[must_use]
+    pub fn ttl(&self, delivery: Delivery) -> i64 {
+        match delivery {
+            Delivery::Letter => i64::from(self.letter_days) * DAY,
+            Delivery::Link => i64::from(self.link_minutes) * 60,
+        }
+    }
+
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// [`SettingsError::Bounds`] names the key to mend.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let bounds = [
+            ("offers.letter_days", self.letter_days, 1, 60),
+            ("offers.link_minutes", self.link_minutes, 1, 60),
+            ("offers.tx_code_tries", self.tx_code_tries, 1, 10),
+            ("offers.token_seconds", self.token_seconds, 1, 300),
+            ("offers.nonce_seconds", self.nonce_seconds, 30, 600),
+        ];
+        let outside = bounds.into_iter().find(|(_, value, least, most)| value < least || value > most);
+        outside.map_or(Ok(()), |(key, ..)| Err(SettingsError::Bounds(key)))
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.origin().ascii_serialization() == text)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_loads() {
+        let config: Config =
+            vouchsafe_service::config::parse(include_str!("../issuer.example.toml"), []).unwrap();
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.offers, OfferSettings::default());
+    }
+
+    #[test]
+    fn an_issuer_is_an_origin() {
+        for good in ["https://issuer.example", "https://localhost:8441"] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in ["http://issuer.example", "https://issuer.example/", "https://issuer.example/a", "issuer"] {
+            assert!(!is_origin(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_cannot_be_long_lived() {
+        let settings = OfferSettings { token_seconds: 301, ..OfferSettings::default() };
+        assert_eq!(settings.check(), Err(SettingsError::Bounds("offers.token_seconds")));
+    }
+}

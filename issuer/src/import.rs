@@ -1,0 +1,247 @@
+//! Enrolment: a partner body's register, as a CSV file, becomes rows that can be issued from.
+//!
+//! The file is streamed. The header is matched to the columns that the type names; a row in error is reported by line
+//! and column with a reason and never with its value, and nothing can be issued from it. All rows of one import share
+//! one `facts_as_of` (`PROFILE` 5: the register's date).
+//!
+//! An import can be stopped anywhere and run again: the file's digest, the type's description, the key column and the
+//! day name it ([`ImportId`]), batches are written all or none together with the place reached, and so each row is
+//! enrolled exactly once. Running a finished import again changes nothing; another file updates people by their key.
+//!
+//! Leaves out: removing people whom a later file no longer has.
+
+mod report;
+mod rows;
+
+use std::fs::File;
+use std::io::{self, Read, Seek as _};
+use std::path::Path;
+
+use jiff::civil::Date;
+use sha2::{Digest as _, Sha256};
+use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::types::CredentialType;
+
+pub use report::{Reason, RowError, errors_csv};
+pub use rows::{Column, HeaderError};
+
+use crate::app::App;
+use crate::store::{Batch, EnrolError, Import, ImportId, Progress, SealedRow, Store, StoreError};
+use rows::{Record, Rows};
+
+/// Records written in one transaction.
+const BATCH: usize = 250;
+
+/// What to import as what.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The id of the credential type.
+    pub type_id: String,
+    /// The column whose text names a person in the partner's register.
+    pub key_column: String,
+    /// The day on which all rows were true.
+    pub facts_as_of: Date,
+}
+
+/// What a file would bring, without bringing it.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// The file's columns, in order, and what each would be used for.
+    pub columns: Vec<Column>,
+    /// Records in the file, the header not counted.
+    pub records: u64,
+    /// Records that would be refused.
+    pub rejected: u64,
+    /// Why, by line.
+    pub errors: Vec<RowError>,
+}
+
+/// What an import did, over all its runs.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The import's name.
+    pub id: ImportId,
+    /// Counts.
+    pub progress: Progress,
+    /// Records that an earlier run had already read.
+    pub resumed_at: u64,
+    /// What was wrong with refused records, by line.
+    pub errors: Vec<RowError>,
+}
+
+/// Why a file was not imported as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// There is no such type.
+    #[error("no credential type has this id")]
+    UnknownType,
+    /// The facts cannot be from tomorrow.
+    #[error("facts_as_of lies in the future; give the day on which the register was read")]
+    FactsInFuture,
+    /// The header does not fit the type.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// The file cannot be read.
+    #[error("the file cannot be read any further")]
+    Read(#[source] io::Error),
+    /// Two runs at once.
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
+}
+
+impl From<StoreError> for ImportError {
+    fn from(error: StoreError) -> Self {
+        Self::Enrol(EnrolError::Store(error))
+    }
+}
+
+/// Reads the whole file and says what an import would do, apart from clashes with what the register holds already.
+///
+/// # Errors
+/// As for [`run`], except for the store.
+pub fn preview<S: Store>(app: &App<S>, file: &Path, options: &Options) -> Result<Preview, ImportError> {
+    let credential_type = checked_type(app, options)?;
+    let mut rows = Rows::open(open(file)?, credential_type, app.lists(), &options.key_column)?;
+    let mut preview =
+        Preview { columns: rows.columns(), records: 0, rejected: 0, errors: Vec::new() };
+    let mut seen = std::collections::HashSet::new();
+    while let Some(record) = rows.next().map_err(ImportError::Read)? {
+        preview.records += 1;
+        let errors = match record.facts {
+            Ok(facts) if seen.insert(app.secrets().person(credential_type, &facts.key)) => continue,
+            Ok(_) => vec![RowError::about_the_person(record.line, Reason::PersonTwice)],
+            Err(errors) => errors,
+        };
+        preview.rejected += 1;
+        preview.errors.extend(errors);
+    }
+    Ok(preview)
+}
+
+/// Imports the file, from where an earlier run of the same import stopped.
+///
+/// `told` hears of every batch once it is stored. The file is read in place, a few hundred records at a time.
+///
+/// # Errors
+/// [`ImportError`]: what was stored before stays, and the next run goes on from there.
+pub async fn run<S: Store>(
+    app: &App<S>,
+    file: &Path,
+    options: &Options,
+    told: impl FnMut(&Progress),
+) -> Result<Report, ImportError> {
+    let mut file = open(file)?;
+    let digest = digest(&mut file).map_err(ImportError::Read)?;
+    run_from(app, file, digest, options, BATCH, told).await
+}
+
+/// As [`run`], over any reader of a file with this digest.
+pub(crate) async fn run_from<S: Store>(
+    app: &App<S>,
+    file: impl Read,
+    digest: [u8; 32],
+    options: &Options,
+    batch: usize,
+    mut told: impl FnMut(&Progress),
+) -> Result<Report, ImportError> {
+    let credential_type = checked_type(app, options)?;
+    let mut rows = Rows::open(file, credential_type, app.lists(), &options.key_column)?;
+    let import = import(credential_type, options, &digest);
+    let mut progress = app.store().begin_import(&import, app.now()).await?;
+    let resumed_at = progress.records_read;
+    if !progress.finished {
+        rows.skip(resumed_at).map_err(ImportError::Read)?;
+    }
+    while !progress.finished {
+        let batch = next_batch(app, credential_type, &mut rows, progress.records_read, batch)?;
+        progress = app.store().enrol(&import, batch).await?;
+        told(&progress);
+    }
+    let errors = app.store().row_errors(import.id).await?;
+    tracing::info!(
+        import.added = progress.added,
+        import.updated = progress.updated,
+        import.rejected = progress.rejected,
+        "imported a register file"
+    );
+    Ok(Report { id: import.id, progress, resumed_at, errors })
+}
+
+fn checked_type<'a, S: Store>(app: &'a App<S>, options: &Options) -> Result<&'a CredentialType, ImportError> {
+    let credential_type = app.types().by_id(&options.type_id).ok_or(ImportError::UnknownType)?;
+    if !(mutants::skips("vci-facts-in-future") || options.facts_as_of <= app.now().london_date()) {
+        return Err(ImportError::FactsInFuture);
+    }
+    Ok(credential_type)
+}
+
+fn next_batch<S: Store, R: Read>(
+    app: &App<S>,
+    credential_type: &CredentialType,
+    rows: &mut Rows<'_, R>,
+    from: u64,
+    size: usize,
+) -> Result<Batch, ImportError> {
+    let mut batch =
+        Batch { from, to: from, rows: Vec::new(), errors: Vec::new(), rejected: 0, last: false };
+    for _ in 0..size {
+        let Some(record) = rows.next().map_err(ImportError::Read)? else {
+            batch.last = true;
+            break;
+        };
+        batch.to += 1;
+        match sealed(app, credential_type, record) {
+            Ok(row) => batch.rows.push(row),
+            Err(errors) => {
+                batch.rejected += 1;
+                batch.errors.extend(errors);
+            }
+        }
+    }
+    Ok(batch)
+}
+
+fn sealed<S: Store>(
+    app: &App<S>,
+    credential_type: &CredentialType,
+    record: Record,
+) -> Result<SealedRow, Vec<RowError>> {
+    let facts = record.facts?;
+    let person = app.secrets().person(credential_type, &facts.key);
+    let sealed = app.secrets().seal_facts(&credential_type.id, person, &facts.values, app.entropy());
+    Ok(SealedRow { person, line: record.line, sealed })
+}
+
+fn open(file: &Path) -> Result<File, ImportError> {
+    File::open(file).map_err(ImportError::Read)
+}
+
+fn digest(file: &mut File) -> io::Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    let mut buffer = [0; 65_536];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            read => hash.update(&buffer[..read]),
+        }
+    }
+    file.rewind()?;
+    Ok(hash.finalize().into())
+}
+
+/// Two imports are one if the file, the type as described, the key column and the day are the same.
+fn import(credential_type: &CredentialType, options: &Options, digest: &[u8; 32]) -> Import {
+    let description = serde_json::to_vec(credential_type).expect("a type that was read from a file can be written");
+    let day = options.facts_as_of.to_string();
+    let mut hash = Sha256::new();
+    hash.update(b"vouchsafe/v1/import");
+    for part in [&digest[..], &description, options.key_column.as_bytes(), day.as_bytes()] {
+        hash.update(u64::try_from(part.len()).expect("a length fits in 64 bits").to_be_bytes());
+        hash.update(part);
+    }
+    Import {
+        id: ImportId(hash.finalize().into()),
+        type_id: credential_type.id.clone(),
+        facts_as_of: options.facts_as_of,
+    }
+}

@@ -1,0 +1,186 @@
+//! Credential offers: how a resident is invited to collect copies.
+//!
+//! OpenID4VCI 4.1 with the pre-authorised code flow. An offer names the plain or the proof configuration of one type,
+//! never both: a stranger's wallet asks for every configuration in an offer. The code travels in the link, the
+//! transaction code apart from it; the store keeps HMACs of both. The code is good once, until the offer expires or
+//! too many transaction codes were wrong.
+
+mod letter;
+mod picture;
+
+use serde_json::{Value, json};
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_service::entropy;
+use zeroize::Zeroizing;
+
+pub use letter::{Language, Letter, LetterError};
+pub use picture::PictureError;
+
+use crate::app::App;
+use crate::kind::Kind;
+use crate::store::{AddOfferError, NewOffer, Store};
+use crate::types;
+
+/// The grant that our offers name.
+pub(crate) const PRE_AUTHORISED: &str = "urn:ietf:params:oauth:grant-type:pre-authorized_code";
+
+/// Digits of a transaction code.
+const TX_CODE_DIGITS: usize = 6;
+
+/// Whom to offer what, and how it will reach them.
+#[derive(Clone, Debug)]
+pub struct OfferRequest {
+    /// The id of the credential type.
+    pub type_id: String,
+    /// The partner's key of the person, as in the import's key column.
+    pub person: String,
+    /// Plain or proof copies.
+    pub kind: Kind,
+    /// How the offer travels, which says how long it is good.
+    pub delivery: Delivery,
+}
+
+/// How an offer reaches its resident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// By post.
+    Letter,
+    /// By link, or on a screen at the counter.
+    Link,
+}
+
+/// An offer as it is handed over. Whoever has the link and the transaction code can collect: neither is printed by
+/// `Debug`, kept or logged.
+pub struct Offer {
+    type_id: String,
+    handle: String,
+    issuer: String,
+    json: Value,
+    tx_code: Zeroizing<String>,
+    expires_at: UnixTime,
+}
+
+/// Why no offer was made.
+#[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
+pub enum OfferError {
+    /// There is no such type.
+    #[error("no credential type has this id")]
+    UnknownType,
+    /// A proof configuration without anything to prove.
+    #[error("nothing of this type can be proved; offer plain copies")]
+    NothingToProve,
+    /// A plain configuration without anything to show.
+    #[error("nothing of this type can be shown; offer proof copies")]
+    NothingToShow,
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] AddOfferError),
+}
+
+/// Makes an offer for one person and writes it down.
+///
+/// # Errors
+/// [`OfferError`]; nothing was written.
+pub async fn create<S: Store>(app: &App<S>, request: &OfferRequest) -> Result<Offer, OfferError> {
+    let credential_type = app.types().by_id(&request.type_id).ok_or(OfferError::UnknownType)?;
+    let configuration = types::offered(credential_type, request.kind)?;
+    let now = app.now();
+    let handle = entropy::id16(app.entropy());
+    let code = app.secrets().code_of(&handle);
+    let tx_code = tx_code(app.entropy());
+    let code_mac = app.secrets().code(&code);
+    let expires_at = now.plus(app.offer_settings().ttl(request.delivery));
+    let row = NewOffer {
+        handle: app.secrets().handle(&handle),
+        code: code_mac,
+        tx_code: app.secrets().tx_code(code_mac, &tx_code),
+        type_id: credential_type.id.clone(),
+        person: app.secrets().person(credential_type, &request.person),
+        kind: request.kind,
+        created_at: now,
+        expires_at,
+    };
+    app.store().add_offer(row).await?;
+    let json = document(app.issuer(), &configuration, &code);
+    let type_id = credential_type.id.clone();
+    Ok(Offer { type_id, handle, issuer: app.issuer().to_owned(), json, tx_code, expires_at })
+}
+
+/// The credential offer as JSON: OpenID4VCI 4.1.1.
+pub(crate) fn document(issuer: &str, configuration: &str, code: &str) -> Value {
+    json!({
+        "credential_issuer": issuer,
+        "credential_configuration_ids": [configuration],
+        "grants": { PRE_AUTHORISED: {
+            "pre-authorized_code": code,
+            "tx_code": { "input_mode": "numeric", "length": TX_CODE_DIGITS },
+        }},
+    })
+}
+
+/// Six digits, each as likely as any other.
+fn tx_code(source: &dyn entropy::Entropy) -> Zeroizing<String> {
+    let mut digits = Zeroizing::new(String::with_capacity(TX_CODE_DIGITS));
+    while digits.len() < TX_CODE_DIGITS {
+        let [byte] = entropy::bytes::<1>(source);
+        // 250 is the largest multiple of ten in a byte: what lies above would make some digits likelier.
+        if byte < 250 {
+            digits.push(char::from(b'0' + byte % 10));
+        }
+    }
+    digits
+}
+
+impl Offer {
+    /// The link for wallets, by reference: `openid-credential-offer://?credential_offer_uri=…`.
+    #[must_use]
+    pub fn link(&self) -> String {
+        query("credential_offer_uri", &self.address())
+    }
+
+    /// The link for wallets with the whole offer inside.
+    #[must_use]
+    pub fn link_by_value(&self) -> String {
+        query("credential_offer", &self.json.to_string())
+    }
+
+    /// Where the offer can be fetched: unguessable, and gone when it expires.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("{}/offers/{}", self.issuer, self.handle)
+    }
+
+    /// The code to hand over apart from the link.
+    #[must_use]
+    pub fn tx_code(&self) -> &str {
+        &self.tx_code
+    }
+
+    /// When the offer ends.
+    #[must_use]
+    pub fn expires_at(&self) -> UnixTime {
+        self.expires_at
+    }
+
+    /// The link as a QR code in SVG.
+    ///
+    /// # Errors
+    /// [`PictureError`] when the link is too long for a code.
+    pub fn qr_svg(&self) -> Result<String, PictureError> {
+        picture::svg(&self.link())
+    }
+
+    /// The link as a QR code in characters, for a terminal.
+    ///
+    /// # Errors
+    /// [`PictureError`] when the link is too long for a code.
+    pub fn qr_text(&self) -> Result<String, PictureError> {
+        picture::text(&self.link())
+    }
+}
+
+fn query(name: &str, value: &str) -> String {
+    let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    // `+` for a space is read back by form decoders alone; `%20` by everybody.
+    format!("openid-credential-offer://?{name}={}", value.replace('+', "%20"))
+}

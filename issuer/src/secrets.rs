@@ -1,0 +1,124 @@
+//! How secrets and facts are kept: as HMACs under the server's key, or sealed under a key made from it.
+
+use serde_json::{Map, Value};
+use vouchsafe_protocol::encoding::b64u;
+use vouchsafe_protocol::types::CredentialType;
+use vouchsafe_service::entropy::Entropy;
+use vouchsafe_service::keys::AgreementKey;
+use vouchsafe_service::secret::{SecretError, Sealer, ServerKey};
+use zeroize::Zeroizing;
+
+use crate::store::Mac;
+
+/// The server's key and what is derived from it. Never in the database.
+pub struct Secrets {
+    server: ServerKey,
+    sealer: Sealer,
+}
+
+impl Secrets {
+    /// Everything that follows from the server's key.
+    #[must_use]
+    pub fn new(server: ServerKey) -> Self {
+        let sealer = server.sealer("issuer register");
+        Self { server, sealer }
+    }
+
+    /// Who a row is about: the partner's key of the person, apart for every type.
+    #[must_use]
+    pub fn person(&self, credential_type: &CredentialType, key: &str) -> Mac {
+        let id = credential_type.id.as_bytes();
+        let length = u32::try_from(id.len()).expect("an id is far below 4 GiB").to_be_bytes();
+        let named = Zeroizing::new([&length[..], id, key.as_bytes()].concat());
+        Mac(self.server.hmac("issuer person", &named))
+    }
+
+    /// The name at rest of an offer's handle.
+    #[must_use]
+    pub fn handle(&self, handle: &str) -> Mac {
+        Mac(self.server.hmac("issuer offer handle", handle.as_bytes()))
+    }
+
+    /// The pre-authorised code behind a handle. It is computed, so that the offer can be served again and again while
+    /// only HMACs are stored.
+    #[must_use]
+    pub fn code_of(&self, handle: &str) -> Zeroizing<String> {
+        let code = Zeroizing::new(self.server.hmac("issuer pre-authorised code", handle.as_bytes()));
+        Zeroizing::new(b64u(code.as_slice()))
+    }
+
+    /// The name at rest of a pre-authorised code.
+    #[must_use]
+    pub fn code(&self, code: &str) -> Mac {
+        Mac(self.server.hmac("issuer code", code.as_bytes()))
+    }
+
+    /// The name at rest of a transaction code, bound to the code it belongs to.
+    #[must_use]
+    pub fn tx_code(&self, code: Mac, tx_code: &str) -> Mac {
+        let bound = Zeroizing::new([&code.0[..], tx_code.as_bytes()].concat());
+        Mac(self.server.hmac("issuer transaction code", &bound))
+    }
+
+    /// The name at rest of an access token.
+    #[must_use]
+    pub fn token(&self, token: &str) -> Mac {
+        Mac(self.server.hmac("issuer access token", token.as_bytes()))
+    }
+
+    /// The name at rest of a spent nonce.
+    #[must_use]
+    pub fn nonce(&self, nonce: &str) -> Mac {
+        Mac(self.server.hmac("issuer spent nonce", nonce.as_bytes()))
+    }
+
+    /// The authenticator of a nonce that the issuer hands out and does not store.
+    #[must_use]
+    pub fn nonce_tag(&self, body: &[u8]) -> [u8; 32] {
+        self.server.hmac("issuer nonce", body)
+    }
+
+    /// The key to which wallets encrypt credential requests.
+    #[must_use]
+    pub fn request_encryption(&self) -> AgreementKey {
+        // A digest outside 1..n happens once in 2^32 keys; the next number is as good.
+        (0_u8..=u8::MAX)
+            .find_map(|number| {
+                let secret = Zeroizing::new(self.server.hmac("issuer request encryption", &[number]));
+                AgreementKey::from_bytes(&secret).ok()
+            })
+            .expect("256 digests in a row are not all outside 1..n")
+    }
+
+    /// Seals a person's facts for their row.
+    #[must_use]
+    pub fn seal_facts(
+        &self,
+        type_id: &str,
+        person: Mac,
+        facts: &Map<String, Value>,
+        entropy: &dyn Entropy,
+    ) -> Vec<u8> {
+        let plain = Zeroizing::new(serde_json::to_vec(facts).expect("JSON values can be written"));
+        self.sealer.seal(&plain, &place(type_id, person), entropy)
+    }
+
+    /// Opens the facts of a person's row.
+    ///
+    /// # Errors
+    /// [`SecretError::Sealed`] when the row was altered or moved, or the server's key is another.
+    pub fn open_facts(
+        &self,
+        type_id: &str,
+        person: Mac,
+        sealed: &[u8],
+    ) -> Result<Map<String, Value>, SecretError> {
+        let plain = self.sealer.open(sealed, &place(type_id, person))?;
+        serde_json::from_slice(&plain).map_err(|_| SecretError::Sealed)
+    }
+}
+
+/// Table and row: the person's HMAC has a fixed length and comes first.
+fn place(type_id: &str, person: Mac) -> Vec<u8> {
+    [b"person", &person.0[..], type_id.as_bytes()].concat()
+}

@@ -1,0 +1,178 @@
+//! The store in memory: for tests, and a model that the databases are held against.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::time::UnixTime;
+
+use super::{
+    AddOfferError, Batch, EnrolError, Enrolled, Grant, Import, ImportId, Issue, IssueRefusal, Issuing, Mac,
+    NewOffer, OfferState, Offers, Progress, Redeem, RedeemRefusal, Register, SealedRow, Stage, StoreError,
+    enrol_clash, token_is_good,
+};
+use crate::import::RowError;
+
+/// Everything in one process, gone with it.
+#[derive(Default)]
+pub struct Memory {
+    inner: Mutex<Tables>,
+}
+
+#[derive(Clone, Default)]
+struct Tables {
+    imports: HashMap<ImportId, Progress>,
+    errors: HashMap<ImportId, BTreeMap<(u64, String), RowError>>,
+    people: HashMap<(String, Mac), Person>,
+    offers: HashMap<Mac, OfferState>,
+    handles: HashMap<Mac, Mac>,
+    tokens: HashMap<Mac, Token>,
+    nonces: HashMap<Mac, UnixTime>,
+}
+
+#[derive(Clone)]
+struct Person {
+    enrolled: Enrolled,
+    import: ImportId,
+}
+
+#[derive(Clone, Copy)]
+struct Token {
+    offer: Mac,
+    spent: bool,
+    expires_at: UnixTime,
+}
+
+impl Memory {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Register for Memory {
+    async fn begin_import(&self, import: &Import, _now: UnixTime) -> Result<Progress, StoreError> {
+        Ok(*self.tables().imports.entry(import.id).or_default())
+    }
+
+    async fn enrol(&self, import: &Import, batch: Batch) -> Result<Progress, EnrolError> {
+        let mut tables = self.tables();
+        let mut progress = tables.imports.get(&import.id).copied().unwrap_or_default();
+        if !(mutants::skips("store-import-place")
+            || (progress.records_read == batch.from && !progress.finished))
+        {
+            return Err(EnrolError::Stale);
+        }
+        progress.rejected += batch.rejected;
+        for error in batch.errors {
+            tables.note(import.id, error);
+        }
+        for row in batch.rows {
+            tables.enrol(import, row, &mut progress);
+        }
+        progress.records_read = batch.to;
+        progress.finished = batch.last;
+        tables.imports.insert(import.id, progress);
+        Ok(progress)
+    }
+
+    async fn row_errors(&self, id: ImportId) -> Result<Vec<RowError>, StoreError> {
+        Ok(self.tables().errors.get(&id).map(|errors| errors.values().cloned().collect()).unwrap_or_default())
+    }
+
+    async fn person(&self, type_id: &str, person: Mac) -> Result<Option<Enrolled>, StoreError> {
+        Ok(self.tables().people.get(&(type_id.to_owned(), person)).map(|found| found.enrolled.clone()))
+    }
+}
+
+impl Tables {
+    fn note(&mut self, id: ImportId, error: RowError) {
+        self.errors.entry(id).or_default().insert((error.line, error.column.clone()), error);
+    }
+
+    fn enrol(&mut self, import: &Import, row: SealedRow, progress: &mut Progress) {
+        let key = (import.type_id.clone(), row.person);
+        let existing = self.people.get(&key);
+        let clash = existing.and_then(|found| enrol_clash(import, found.import, found.enrolled.facts_as_of));
+        if let Some(reason) = clash {
+            progress.rejected += 1;
+            self.note(import.id, RowError::about_the_person(row.line, reason));
+            return;
+        }
+        let revision = existing.map_or(0, |found| found.enrolled.revision) + 1;
+        *(if revision == 1 { &mut progress.added } else { &mut progress.updated }) += 1;
+        let enrolled = Enrolled { sealed: row.sealed, facts_as_of: import.facts_as_of, revision };
+        self.people.insert(key, Person { enrolled, import: import.id });
+    }
+}
+
+impl Offers for Memory {
+    async fn add_offer(&self, offer: NewOffer) -> Result<(), AddOfferError> {
+        let mut tables = self.tables();
+        if !tables.people.contains_key(&(offer.type_id.clone(), offer.person)) {
+            return Err(AddOfferError::UnknownPerson);
+        }
+        tables.handles.insert(offer.handle, offer.code);
+        let state = OfferState {
+            type_id: offer.type_id,
+            person: offer.person,
+            kind: offer.kind,
+            tx_code: offer.tx_code,
+            stage: Stage::Open,
+            misses: 0,
+            expires_at: offer.expires_at,
+        };
+        tables.offers.insert(offer.code, state);
+        Ok(())
+    }
+
+    async fn offer(&self, handle: Mac) -> Result<Option<OfferState>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.handles.get(&handle).and_then(|code| tables.offers.get(code)).cloned())
+    }
+
+    async fn redeem(&self, redeem: &Redeem) -> Result<Result<(), RedeemRefusal>, StoreError> {
+        let mut tables = self.tables();
+        let Some(offer) = tables.offers.get_mut(&redeem.code) else {
+            return Ok(Err(RedeemRefusal::UnknownCode));
+        };
+        let outcome = offer.redeem(redeem);
+        if outcome.is_ok() {
+            let token = Token { offer: redeem.code, spent: false, expires_at: redeem.token_expires_at };
+            tables.tokens.insert(redeem.token, token);
+        }
+        Ok(outcome)
+    }
+}
+
+impl Issuing for Memory {
+    async fn grant(&self, token: Mac) -> Result<Option<Grant>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.tokens.get(&token).and_then(|found| {
+            tables.offers.get(&found.offer).map(|offer| Grant {
+                type_id: offer.type_id.clone(),
+                person: offer.person,
+                kind: offer.kind,
+                expires_at: found.expires_at,
+                spent: found.spent,
+            })
+        }))
+    }
+
+    async fn issue(&self, issue: &Issue) -> Result<Result<(), IssueRefusal>, StoreError> {
+        let mut tables = self.tables();
+        let Some(token) = tables.tokens.get(&issue.token).copied() else {
+            return Ok(Err(IssueRefusal::Token));
+        };
+        if !token_is_good(token.spent, token.expires_at, issue.now) {
+            return Ok(Err(IssueRefusal::Token));
+        }
+        tables.nonces.retain(|_, expires_at| *expires_at >= issue.now);
+        let fresh = issue.nonces.iter().all(|(nonce, _)| !tables.nonces.contains_key(nonce));
+        if !(mutants::skips("store-nonce-used") || fresh) {
+            return Ok(Err(IssueRefusal::Nonce));
+        }
+        tables.nonces.extend(issue.nonces.iter().copied());
+        tables.tokens.insert(issue.token, Token { spent: true, ..token });
+        Ok(Ok(()))
+    }
+}

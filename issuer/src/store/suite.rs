@@ -1,0 +1,216 @@
+//! The one suite that every store passes.
+
+use std::sync::Arc;
+
+use jiff::civil::{Date, date};
+use vouchsafe_service::store::{Schema, Sqlite};
+
+use super::*;
+
+const NOW: UnixTime = UnixTime(1_795_000_000);
+const LATER: UnixTime = UnixTime(1_795_000_100);
+
+fn mac(byte: u8) -> Mac {
+    Mac([byte; 32])
+}
+
+fn import(byte: u8, facts_as_of: Date) -> Import {
+    Import { id: ImportId([byte; 32]), type_id: "residency".to_owned(), facts_as_of }
+}
+
+fn row(person: u8, line: u64) -> SealedRow {
+    SealedRow { person: mac(person), line, sealed: vec![person] }
+}
+
+fn batch(from: u64, rows: Vec<SealedRow>, last: bool) -> Batch {
+    let to = from + rows.len() as u64;
+    Batch { from, to, rows, errors: Vec::new(), rejected: 0, last }
+}
+
+fn offer(code: u8, person: u8) -> NewOffer {
+    NewOffer {
+        handle: mac(code + 100),
+        code: mac(code),
+        tx_code: mac(code + 50),
+        type_id: "residency".to_owned(),
+        person: mac(person),
+        kind: Kind::Proof,
+        created_at: NOW,
+        expires_at: LATER,
+    }
+}
+
+fn redeem(code: u8, tx_code: u8, token: u8) -> Redeem {
+    Redeem {
+        code: mac(code),
+        tx_code: mac(tx_code),
+        token: mac(token),
+        token_expires_at: LATER,
+        now: NOW,
+        tx_code_tries: 3,
+    }
+}
+
+fn issue(token: u8, nonces: &[u8]) -> Issue {
+    let nonces = nonces.iter().map(|nonce| (mac(*nonce), LATER)).collect();
+    Issue { token: mac(token), nonces, copies: 30, now: NOW }
+}
+
+/// A store that holds person 1.
+async fn enrolled<S: Store>(store: S) -> S {
+    let first = import(1, date(2026, 11, 20));
+    store.begin_import(&first, NOW).await.unwrap();
+    store.enrol(&first, batch(0, vec![row(1, 2)], true)).await.unwrap();
+    store
+}
+
+async fn an_import_goes_on_where_it_stopped<S: Store>(store: S) {
+    let first = import(1, date(2026, 11, 20));
+    assert_eq!(store.begin_import(&first, NOW).await.unwrap(), Progress::default());
+    store.enrol(&first, batch(0, vec![row(1, 2), row(2, 3)], false)).await.unwrap();
+    let stood = store.begin_import(&first, LATER).await.unwrap();
+    assert_eq!((stood.records_read, stood.added, stood.finished), (2, 2, false));
+    for elsewhere in [0, 1, 3] {
+        let again = store.enrol(&first, batch(elsewhere, vec![row(1, 2)], false)).await;
+        assert_eq!(again, Err(EnrolError::Stale));
+    }
+    let end = store.enrol(&first, batch(2, vec![row(3, 4)], true)).await.unwrap();
+    assert_eq!((end.records_read, end.added, end.updated, end.rejected, end.finished), (3, 3, 0, 0, true));
+    assert_eq!(store.enrol(&first, batch(3, Vec::new(), true)).await, Err(EnrolError::Stale));
+    let person = store.person("residency", mac(1)).await.unwrap().unwrap();
+    assert_eq!((person.sealed, person.facts_as_of, person.revision), (vec![1], date(2026, 11, 20), 1));
+    assert_eq!(store.person("residency", mac(9)).await.unwrap(), None);
+    assert_eq!(store.person("other", mac(1)).await.unwrap(), None);
+}
+
+async fn a_person_is_written_once_an_import_and_never_by_older_facts<S: Store>(store: S) {
+    let store = enrolled(store).await;
+    let second = import(2, date(2026, 11, 21));
+    store.begin_import(&second, NOW).await.unwrap();
+    let bad = RowError { line: 5, column: "ward".to_owned(), reason: Reason::Code };
+    let mut rows = batch(0, vec![row(1, 2), row(1, 3)], true);
+    rows.errors = vec![bad.clone()];
+    rows.rejected = 1;
+    let done = store.enrol(&second, rows).await.unwrap();
+    assert_eq!((done.added, done.updated, done.rejected), (0, 1, 2));
+    let twice = RowError::about_the_person(3, Reason::PersonTwice);
+    assert_eq!(store.row_errors(second.id).await.unwrap(), [twice, bad]);
+    assert_eq!(store.person("residency", mac(1)).await.unwrap().unwrap().revision, 2);
+
+    let older = import(3, date(2026, 11, 20));
+    store.begin_import(&older, NOW).await.unwrap();
+    let done = store.enrol(&older, batch(0, vec![row(1, 2)], true)).await.unwrap();
+    assert_eq!((done.updated, done.rejected), (0, 1));
+    assert_eq!(store.row_errors(older.id).await.unwrap()[0].reason, Reason::OlderFacts);
+}
+
+async fn an_offer_needs_a_person<S: Store>(store: S) {
+    let store = enrolled(store).await;
+    assert_eq!(store.add_offer(offer(1, 9)).await, Err(AddOfferError::UnknownPerson));
+    assert_eq!(store.offer(mac(101)).await.unwrap(), None);
+    store.add_offer(offer(1, 1)).await.unwrap();
+    let found = store.offer(mac(101)).await.unwrap().unwrap();
+    assert_eq!((found.stage, found.kind, found.person, found.misses), (Stage::Open, Kind::Proof, mac(1), 0));
+    assert_eq!(store.offer(mac(1)).await.unwrap(), None);
+}
+
+async fn a_code_is_good_once<S: Store>(store: S) {
+    let store = enrolled(store).await;
+    store.add_offer(offer(1, 1)).await.unwrap();
+    assert_eq!(store.redeem(&redeem(2, 51, 9)).await.unwrap(), Err(RedeemRefusal::UnknownCode));
+    let late = Redeem { now: LATER, ..redeem(1, 51, 9) };
+    assert_eq!(store.redeem(&late).await.unwrap(), Err(RedeemRefusal::Expired));
+    assert_eq!(store.redeem(&redeem(1, 51, 9)).await.unwrap(), Ok(()));
+    assert_eq!(store.redeem(&redeem(1, 51, 8)).await.unwrap(), Err(RedeemRefusal::Spent));
+    assert_eq!(store.grant(mac(8)).await.unwrap(), None);
+    let grant = store.grant(mac(9)).await.unwrap().unwrap();
+    assert_eq!((grant.person, grant.kind, grant.expires_at, grant.spent), (mac(1), Kind::Proof, LATER, false));
+}
+
+async fn wrong_transaction_codes_close_an_offer_and_do_not_spend_it<S: Store>(store: S) {
+    let store = enrolled(store).await;
+    store.add_offer(offer(1, 1)).await.unwrap();
+    store.add_offer(offer(2, 1)).await.unwrap();
+    for code in [1, 1, 2, 2, 2] {
+        assert_eq!(store.redeem(&redeem(code, 0, 9)).await.unwrap(), Err(RedeemRefusal::WrongTxCode));
+    }
+    assert_eq!(store.redeem(&redeem(1, 51, 9)).await.unwrap(), Ok(()));
+    assert_eq!(store.redeem(&redeem(2, 52, 8)).await.unwrap(), Err(RedeemRefusal::Closed));
+    assert_eq!(store.offer(mac(102)).await.unwrap().unwrap().stage, Stage::Closed);
+}
+
+async fn one_of_many_at_once_gets_the_token<S: Store>(store: S) {
+    let store = Arc::new(enrolled(store).await);
+    store.add_offer(offer(1, 1)).await.unwrap();
+    let tries = (10..30).map(|token| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.redeem(&redeem(1, 51, token)).await.unwrap().is_ok() })
+    });
+    let mut won = 0;
+    for attempt in tries.collect::<Vec<_>>() {
+        won += usize::from(attempt.await.unwrap());
+    }
+    assert_eq!(won, 1);
+}
+
+async fn a_batch_is_recorded_all_or_none<S: Store>(store: S) {
+    let store = enrolled(store).await;
+    for (code, token) in [(1, 11), (2, 12)] {
+        store.add_offer(offer(code, 1)).await.unwrap();
+        store.redeem(&redeem(code, code + 50, token)).await.unwrap().unwrap();
+    }
+    assert_eq!(store.issue(&issue(99, &[1])).await.unwrap(), Err(IssueRefusal::Token));
+    let late = Issue { now: LATER, ..issue(11, &[1]) };
+    assert_eq!(store.issue(&late).await.unwrap(), Err(IssueRefusal::Token));
+    assert_eq!(store.issue(&issue(11, &[1, 2])).await.unwrap(), Ok(()));
+    assert!(store.grant(mac(11)).await.unwrap().unwrap().spent);
+    assert_eq!(store.issue(&issue(11, &[3])).await.unwrap(), Err(IssueRefusal::Token));
+    // Nonce 4 is fresh and 2 is not: neither it nor the token may be used up by the refusal.
+    assert_eq!(store.issue(&issue(12, &[4, 2])).await.unwrap(), Err(IssueRefusal::Nonce));
+    assert!(!store.grant(mac(12)).await.unwrap().unwrap().spent);
+    assert_eq!(store.issue(&issue(12, &[4])).await.unwrap(), Ok(()));
+}
+
+async fn one_of_two_batches_at_once_is_recorded<S: Store>(store: S) {
+    let store = Arc::new(enrolled(store).await);
+    store.add_offer(offer(1, 1)).await.unwrap();
+    store.redeem(&redeem(1, 51, 11)).await.unwrap().unwrap();
+    let tries = (1..10).map(|nonce| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.issue(&issue(11, &[nonce])).await.unwrap().is_ok() })
+    });
+    let mut won = 0;
+    for attempt in tries.collect::<Vec<_>>() {
+        won += usize::from(attempt.await.unwrap());
+    }
+    assert_eq!(won, 1);
+}
+
+async fn sqlite_in(folder: &std::path::Path) -> SqliteStore {
+    SqliteStore::new(Sqlite::open(&folder.join("issuer.sqlite"), &MIGRATOR, Schema::Migrate).await.unwrap())
+}
+
+macro_rules! suite {
+    ($($test:ident),* $(,)?) => {
+        mod memory {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $test() { super::$test(super::Memory::default()).await; })*
+        }
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
+                let folder = tempfile::tempdir().unwrap();
+                super::$test(super::sqlite_in(folder.path()).await).await;
+            })*
+        }
+    };
+}
+
+suite!(
+    an_import_goes_on_where_it_stopped,
+    a_person_is_written_once_an_import_and_never_by_older_facts,
+    an_offer_needs_a_person,
+    a_code_is_good_once,
+    wrong_transaction_codes_close_an_offer_and_do_not_spend_it,
+    one_of_many_at_once_gets_the_token,
+    a_batch_is_recorded_all_or_none,
+    one_of_two_batches_at_once_is_recorded,
+);
