@@ -1,0 +1,102 @@
+//! One request and its answer: form, body, handler, and the fields that every answer has.
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use tokio::time::{error::Elapsed, timeout};
+use tower::ServiceExt as _;
+use vouchsafe_mutants as mutants;
+
+use super::Limits;
+use crate::problem::Problem;
+
+/// Answers a request by `router`, within the limits.
+pub(super) async fn answer(request: Request<Incoming>, router: Router, limits: &Limits) -> Response {
+    let whole = async {
+        let request = read(request, limits).await?;
+        let Ok(response) = router.oneshot(request).await;
+        Ok(response)
+    };
+    let outcome = timeout(limits.request, whole).await;
+    let response = outcome.unwrap_or_else(|_| Err(late("The request took too long."))).unwrap_or_else(refuse);
+    finish(response)
+}
+
+async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Request, Problem> {
+    check_head(&request, limits)?;
+    let (head, body) = request.into_parts();
+    Ok(Request::from_parts(head, Body::from(read_body(body, limits).await?)))
+}
+
+fn check_head(request: &Request<Incoming>, limits: &Limits) -> Result<(), Problem> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if !(mutants::skips("svc-uri-length") || target <= limits.uri_bytes) {
+        return Err(Problem::new(
+            StatusCode::URI_TOO_LONG,
+            "uri-too-long",
+            "The request target is too long.",
+        ));
+    }
+    // RFC 9112 6.3: a length and a transfer coding together let two parsers disagree. hyper drops the length when both
+    // are there, so whoever sends a coding at all is asked for a length instead.
+    let whole = request.headers().get(header::TRANSFER_ENCODING).is_none();
+    if !(mutants::skips("svc-transfer-encoding") || whole) {
+        let title = "Send the body with a Content-Length.";
+        return Err(Problem::new(StatusCode::LENGTH_REQUIRED, "length-required", title));
+    }
+    if !(mutants::skips("svc-host")
+        || request.version() < Version::HTTP_11
+        || has_one_host(request.headers()))
+    {
+        return Err(Problem::bad_request("host", "A request names exactly one host."));
+    }
+    Ok(())
+}
+
+/// RFC 9112 3.2.
+fn has_one_host(headers: &HeaderMap) -> bool {
+    headers.get_all(header::HOST).iter().count() == 1
+}
+
+async fn read_body(body: Incoming, limits: &Limits) -> Result<Bytes, Problem> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let cap = if mutants::skips("svc-body-cap") { usize::MAX } else { limits.body_bytes };
+    if body.size_hint().lower() > u64::try_from(cap).unwrap_or(u64::MAX) {
+        return Err(too_large());
+    }
+    match timeout(limits.body, Limited::new(body, cap).collect()).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Problem::bad_request("body-broken", "The body ended before its length.")),
+        Err(Elapsed { .. }) => Err(late("The body came too slowly.")),
+    }
+}
+
+fn too_large() -> Problem {
+    Problem::too_large("body-too-large", "The body is too large.")
+}
+
+fn late(title: &'static str) -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", title)
+}
+
+/// A refusal before or instead of the handler leaves the connection in no known state, so it closes.
+fn refuse(problem: Problem) -> Response {
+    let mut response = problem.into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// What every answer has unless its handler said otherwise: no caching, no guessing of types.
+fn finish(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,193 @@
+//! What goes wrong, as our own API says it: RFC 9457 problem details.
+//!
+//! Every text in a [`Problem`] is part of the program, so that no value, token or error text of a library can leave
+//! by this door. OpenID and OAuth endpoints answer with [`crate::oauth::OauthError`] instead.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::entropy::{self, OsEntropy};
+
+/// The prefix of every problem type; the code follows it.
+const TYPE: &str = "urn:vouchsafe:problem:";
+
+/// A refusal or failure in words of the program alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: Option<&'static str>,
+    pointer: Option<&'static str>,
+    retry_after_s: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'a str>,
+    /// Names this one occurrence, so that whoever reports it and whoever reads the log mean the same one.
+    reference: String,
+}
+
+macro_rules! problems {
+    ($($(#[$doc:meta])* $name:ident = $status:ident;)*) => {
+        $($(#[$doc])*
+        #[must_use]
+        pub fn $name(code: &'static str, title: &'static str) -> Self {
+            Self::new(StatusCode::$status, code, title)
+        })*
+    };
+}
+
+impl Problem {
+    /// A problem with a status, a stable kebab-case code and a sentence for people.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+        Self { status, code, title, detail: None, pointer: None, retry_after_s: None }
+    }
+
+    problems! {
+        /// 400: the request cannot be understood.
+        bad_request = BAD_REQUEST;
+        /// 401: who is calling was not shown.
+        unauthorized = UNAUTHORIZED;
+        /// 403: the caller may not do this.
+        forbidden = FORBIDDEN;
+        /// 404: there is no such thing, or not for this caller.
+        not_found = NOT_FOUND;
+        /// 409: it is not in the state that the request expects.
+        conflict = CONFLICT;
+        /// 410: it existed and is over.
+        gone = GONE;
+        /// 413: the body is over the limit.
+        too_large = PAYLOAD_TOO_LARGE;
+        /// 415: the content type is not one that is read here.
+        unsupported = UNSUPPORTED_MEDIA_TYPE;
+        /// 422: understood, and not acceptable.
+        unprocessable = UNPROCESSABLE_ENTITY;
+        /// 429: too many, too fast.
+        too_many = TOO_MANY_REQUESTS;
+    }
+
+    /// 503: busy or a part is down; nothing was changed, and trying again is right.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service is busy. Try again.")
+            .retry_after(1)
+    }
+
+    /// 500: our own fault.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The service failed.")
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn detail(mut self, detail: &'static str) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    /// Adds the JSON pointer of the member at fault.
+    #[must_use]
+    pub fn pointer(mut self, pointer: &'static str) -> Self {
+        self.pointer = Some(pointer);
+        self
+    }
+
+    /// Adds after how many seconds trying again makes sense.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    fn body(&self, reference: String) -> Vec<u8> {
+        let body = Body {
+            r#type: format!("{TYPE}{}", self.code),
+            title: self.title,
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            pointer: self.pointer,
+            reference,
+        };
+        serde_json::to_vec(&body).expect("strings and numbers always serialise")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let reference = entropy::code(&OsEntropy::new(), 12);
+        if self.status.is_server_error() {
+            tracing::warn!(
+                problem.code = self.code,
+                problem.reference = reference,
+                "answered with a problem"
+            );
+        }
+        let mut response = (self.status, self.body(reference)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+
+    async fn json(response: Response) -> serde_json::Value {
+        serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_problem_has_the_members_of_rfc_9457() {
+        let response =
+            Problem::gone("request-expired", "The request is over.").detail("Ask again.").into_response();
+        assert_eq!(response.status(), 410);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        let body = json(response).await;
+        assert_eq!(body["type"], "urn:vouchsafe:problem:request-expired");
+        assert_eq!(body["title"], "The request is over.");
+        assert_eq!(body["status"], 410);
+        assert_eq!(body["detail"], "Ask again.");
+        assert_eq!(body["reference"].as_str().unwrap().len(), 12);
+        assert!(body.get("pointer").is_none());
+    }
+
+    #[tokio::test]
+    async fn unavailable_says_when_to_come_back() {
+        let response = Problem::unavailable().into_response();
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["retry-after"], "1");
+    }
+}
