@@ -1,1 +1,110 @@
-//! To be written.
+//! The resident's side: a vault of credentials, and the conversation about each request.
+//!
+//! A [`Wallet`] receives credentials ([`Wallet::receive`]), tells in plain words what a service asks
+//! ([`Wallet::review`]), and answers only what was reviewed ([`Wallet::share`], [`Wallet::decline`]). It prints
+//! nothing: it returns data, and [`Review::page`] gives the words.
+//!
+//! What it holds to:
+//! * an issuer must stand in a pinned registrar's register, and every copy and commitment is checked before a batch is
+//!   stored, all or none;
+//! * a request must be signed by a registered service, for a registered purpose, and ask no more than the purpose
+//!   allows; what would be learnt is rendered from the statements, never from the requester's words;
+//! * a copy is shown once, and is marked spent before its presentation leaves;
+//! * an answer that a rule is not met is sent only on a confirmation of its own;
+//! * the history keeps names, times and purposes, never values.
+//!
+//! Left out: deferred issuance, the authorisation code flow, status lists, several wallets of one person.
+
+pub mod budget;
+pub mod history;
+pub mod http;
+pub mod list;
+pub mod review;
+pub mod store;
+pub mod trust;
+pub mod vault;
+pub mod words;
+
+mod refusal;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use vouchsafe_service::clock::Clock;
+use vouchsafe_service::entropy::Entropy;
+
+pub use refusal::Fault;
+
+use http::Http;
+use vault::{Cost, OpenError, Vault, VaultError};
+
+/// What a wallet needs of the machine it runs on.
+#[derive(Clone)]
+pub struct Machine {
+    /// The network.
+    pub http: Arc<dyn Http>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// An open wallet.
+pub struct Wallet {
+    vault: Vault,
+    machine: Machine,
+}
+
+impl Wallet {
+    /// Opens the vault in `directory`, or makes one there.
+    ///
+    /// Copies that a crash left reserved were never sent and become unused again.
+    ///
+    /// # Errors
+    /// [`OpenError`]: a wrong passphrase, a vault in use, unusable files.
+    pub async fn open(
+        directory: &Path,
+        passphrase: &[u8],
+        cost: Cost,
+        machine: Machine,
+    ) -> Result<Self, OpenError> {
+        let vault = Vault::open(directory, passphrase, cost, &*machine.entropy).await?;
+        store::release_all(&vault, &*machine.entropy).await.map_err(|_| OpenError::Database)?;
+        Ok(Self { vault, machine })
+    }
+
+    /// Closes the vault and lets another process open it.
+    pub async fn close(self) {
+        self.vault.close().await;
+    }
+
+    /// Adds a trust file: a registrar's keys and certificate anchors. Replaces an earlier one of the same registrar.
+    ///
+    /// # Errors
+    /// [`trust::TrustAddError`] when the file is not of its form or the vault refuses.
+    pub async fn trust_add(&self, file: &[u8]) -> Result<trust::TrustAdded, trust::TrustAddError> {
+        trust::add(&self.vault, file, &*self.machine.entropy).await
+    }
+
+    /// Every batch of copies, without values.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub async fn list(&self) -> Result<Vec<list::Listed>, VaultError> {
+        list::all(&self.vault).await
+    }
+
+    /// What happened, newest first, without values.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub async fn history(&self) -> Result<Vec<history::Entry>, VaultError> {
+        history::all(&self.vault).await
+    }
+
+    /// The vault itself, for exports and tests.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+}

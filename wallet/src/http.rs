@@ -1,0 +1,106 @@
+//! The wallet's one door to the network.
+//!
+//! A small trait, so that a test can answer in process; [`Client`] is the real one, over the client of
+//! `vouchsafe_service`. Addresses come from links and documents of strangers: only https is followed, a redirect is an
+//! answer like any other (OpenID4VP 5: an HTTP redirect ends the flow), and every body has a cap.
+
+use std::pin::Pin;
+
+use thiserror::Error;
+use url::Url;
+use vouchsafe_mutants as mutants;
+use zeroize::Zeroizing;
+
+/// A future that can be sent to another thread.
+pub type Sending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why nothing came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum HttpError {
+    /// The address is not https, or not an address.
+    #[error("the address is not an https address")]
+    Address,
+    /// Nobody answered in time, or the connection is not to be trusted.
+    #[error("nobody answers at that address, or the connection cannot be trusted: try again later")]
+    Unreachable,
+    /// The answer is longer than its cap.
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
+/// A request that leaves the wallet.
+pub struct Outgoing<'a> {
+    /// Where to; https.
+    pub url: &'a str,
+    /// The media type that is understood.
+    pub accept: &'a str,
+    /// What is posted: media type and bytes. Absent for a GET.
+    pub body: Option<(&'a str, Zeroizing<Vec<u8>>)>,
+    /// An access token.
+    pub bearer: Option<&'a str>,
+    /// The largest answer taken, in bytes.
+    pub most: usize,
+}
+
+/// What came back.
+pub struct Incoming {
+    /// The status code.
+    pub status: u16,
+    /// The media type without parameters, in lower case; empty when none was sent.
+    pub content_type: String,
+    /// Seconds to wait, of `Retry-After`.
+    pub retry_after_s: Option<u64>,
+    /// The body; it may hold a seed or a credential.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl Incoming {
+    /// Whether the status is exactly 200 and the media type the one that was asked for.
+    #[must_use]
+    pub fn is(&self, content_type: &str) -> bool {
+        self.status == 200 && self.content_type == content_type
+    }
+}
+
+/// Sends requests, follows no redirect.
+pub trait Http: Send + Sync {
+    /// Sends one request. The caller has checked the address with [`https`].
+    ///
+    /// # Errors
+    /// [`HttpError`]; a status of any kind is an answer, not an error.
+    fn send<'a>(&'a self, request: Outgoing<'a>) -> Sending<'a, Result<Incoming, HttpError>>;
+}
+
+/// Checks the address, then sends.
+pub(crate) async fn send(http: &dyn Http, request: Outgoing<'_>) -> Result<Incoming, HttpError> {
+    https(request.url)?;
+    http.send(request).await
+}
+
+/// An address that may be followed: https, a host, no user name or password.
+pub(crate) fn https(url: &str) -> Result<Url, HttpError> {
+    let url = Url::parse(url).map_err(|_| HttpError::Address)?;
+    // STANDARDS 1.8: https only.
+    if !(mutants::skips("wallet-https-only") || url.scheme() == "https") {
+        return Err(HttpError::Address);
+    }
+    if url.host_str().is_none() || !url.username().is_empty() || url.password().is_some() {
+        return Err(HttpError::Address);
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_is_followed() {
+        assert_eq!(https("https://a.example/x").unwrap().host_str(), Some("a.example"));
+        for refused in ["http://a.example/", "file:///etc/passwd", "https://u:p@a.example/", "a.example", ""]
+        {
+            assert_eq!(https(refused), Err(HttpError::Address), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Looking at a request before answering it.
+//!
+//! A request is fetched, verified through `vouchsafe_protocol`, compared with what the wallet holds, and told in plain
+//! words. Who asks, and what for, are the registrar's words; what would be learnt is rendered by the wallet from the
+//! statements and claims alone. Nothing about the resident leaves the wallet here: fetching the request says only that
+//! somebody looked at it.
+
+mod assess;
+mod learn;
+mod page;
+
+use jiff::civil::Date;
+use serde::Serialize;
+use vouchsafe_protocol::text::{Bilingual, Env};
+use vouchsafe_protocol::trust::Basis;
+
+pub use learn::{Learn, Stated, What};
+pub use page::{Page, Part};
+
+use crate::history::Asked;
+use crate::words::Language;
+
+pub(crate) use assess::assess;
+
+/// What the resident is told, as data.
+#[derive(Clone, Debug, Serialize)]
+pub struct Facts {
+    /// Who asks and what for.
+    pub asked: Asked,
+    /// The host that the answer goes to.
+    pub host: String,
+    /// Test or live.
+    #[serde(rename = "env")]
+    pub env: Env,
+    /// The lawful basis.
+    pub basis: Basis,
+    /// Who else receives the outcome.
+    pub recipients: Vec<Bilingual>,
+    /// What people can do who say no.
+    pub other_route: Bilingual,
+    /// The day of asking.
+    #[serde(serialize_with = "learn::date_text")]
+    pub as_of: Date,
+    /// The ways to answer, in the service's order.
+    pub ways: Vec<Way>,
+}
+
+/// One way to answer: an option of the request.
+#[derive(Clone, Debug, Serialize)]
+pub struct Way {
+    /// Its index among the request's options.
+    pub option: usize,
+    /// Whether it shows that the rule is **not** met. Never chosen without a separate confirmation.
+    pub contrary: bool,
+    /// Whether this wallet can take it.
+    pub ability: Ability,
+    /// What the service would learn.
+    pub learn: Vec<Learn>,
+    /// Names of what the credential holds and the service would not learn.
+    pub hidden: Vec<Bilingual>,
+    /// The credential that would answer.
+    pub held: Option<HeldName>,
+    /// Attributes of which this service has learnt much already.
+    pub probed: Vec<Probed>,
+}
+
+/// A credential by its names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldName {
+    /// Its id in this wallet.
+    pub id: String,
+    /// What people call it.
+    pub name: Bilingual,
+    /// Who signed it.
+    pub issuer: Bilingual,
+}
+
+/// How many different bounds a service would know of one attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Probed {
+    /// The claim's pointer.
+    pub pointer: String,
+    /// What people call it.
+    pub label: Bilingual,
+    /// Bounds answered so far and in this request.
+    pub bounds: usize,
+}
+
+/// Whether the wallet can take a way, and if not, what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ability {
+    /// It can.
+    Can,
+    /// No credential of an accepted type and issuer.
+    NoneHeld,
+    /// The credential's facts are too old, or it has ended: collect a new one.
+    TooOld,
+    /// Every copy is used: collect new ones.
+    NoneLeft,
+    /// The credential does not show what is asked.
+    NotMet,
+    /// The service has asked too many different questions about one attribute.
+    Probing,
+}
+
+impl Ability {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Can => "choice_share",
+            Self::NoneHeld => "cannot_none_held",
+            Self::TooOld => "cannot_too_old",
+            Self::NoneLeft => "cannot_none_left",
+            Self::NotMet => "cannot_not_met",
+            Self::Probing => "cannot_probing",
+        }
+    }
+}
+
+impl Facts {
+    /// The way that "share" takes: the first met one that is possible, else the first met one, to say why not.
+    #[must_use]
+    pub fn offered(&self) -> Option<&Way> {
+        let mut met = self.ways.iter().filter(|way| !way.contrary);
+        let first = met.clone().next();
+        met.find(|way| way.ability == Ability::Can).or(first)
+    }
+
+    /// The way that shows the rule is not met, where that is all this wallet can show.
+    #[must_use]
+    pub fn contrary(&self) -> Option<&Way> {
+        if self.offered().is_some_and(|way| way.ability == Ability::Can) {
+            return None;
+        }
+        self.ways.iter().find(|way| way.contrary && way.ability == Ability::Can)
+    }
+
+    /// The review in words.
+    #[must_use]
+    pub fn page(&self, language: Language) -> Page {
+        page::write(self, language)
+    }
+}
+
+#[cfg(test)]
+#[path = "review/tests.rs"]
+mod tests;

@@ -1,0 +1,160 @@
+//! "They will learn": one line for each statement and each shown claim, rendered from what is asked and never from the
+//! requester's words.
+//!
+//! A line says what the statement says and no more: not the bound behind an age rule or a table, because the bound
+//! plus the day of asking is arithmetic, while a reader takes it for something about themselves.
+
+use jiff::civil::Date;
+use serde::Serialize;
+use vouchsafe_proofs::encoding::{self, Encoding};
+use vouchsafe_protocol::statement::{Op, Rule, Unit};
+use vouchsafe_protocol::text::Bilingual;
+
+use crate::words::{self, Language, say};
+
+/// Claims that are dates of birth, for which a count of years reads as an age.
+const BIRTH_DATES: [&str; 2] = ["/birth_date", "/birthdate"];
+
+/// Lists of at most this many entries are named in full.
+const NAMED_AT_MOST: usize = 12;
+
+/// One thing that the service would learn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Learn {
+    /// The claim's pointer.
+    pub pointer: String,
+    /// What the issuing body calls it.
+    pub label: Bilingual,
+    /// The value itself, or something about it.
+    pub what: What,
+}
+
+/// What would be learnt about a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// The value.
+    Shown,
+    /// That a statement holds.
+    Proved(Stated),
+}
+
+/// A statement with what is needed to say it in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stated {
+    /// The operation.
+    pub op: Op,
+    /// Where the bound comes from.
+    pub rule: Rule,
+    /// The bounds, encoded: one for `le` and `ge`, two for `in`.
+    pub bounds: Vec<u64>,
+    /// How the claim is encoded; `None` where the wallet holds no such credential.
+    #[serde(skip)]
+    pub enc: Option<Encoding>,
+    /// The day of asking.
+    #[serde(serialize_with = "date_text")]
+    pub as_of: Date,
+    /// The names in the signed list, for a rule by list.
+    pub names: Vec<Bilingual>,
+}
+
+pub(super) fn date_text<S: serde::Serializer>(date: &Date, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(date)
+}
+
+impl Learn {
+    /// The line, without a full stop.
+    #[must_use]
+    pub fn line(&self, language: Language) -> String {
+        match &self.what {
+            What::Shown => say(language, "learn_shown", &[("label", self.label_in(language))]),
+            What::Proved(stated) => self.proved(stated, language),
+        }
+    }
+
+    fn label_in(&self, language: Language) -> &str {
+        language.pick(&self.label.en, &self.label.cy)
+    }
+
+    fn proved(&self, stated: &Stated, language: Language) -> String {
+        let date = words::date(language, stated.as_of);
+        match (&stated.rule, stated.op) {
+            (Rule::Table { .. }, Op::Le) => say(language, "learn_table_reached", &[("date", &date)]),
+            (Rule::Table { .. }, _) => say(language, "learn_table_not_reached", &[("date", &date)]),
+            (Rule::AgeAtLeast { unit, n }, Op::Le) => self.age(language, "at_least", *unit, *n, &date),
+            (Rule::AgeAtLeast { unit, n }, _) => self.age(language, "under", *unit, *n, &date),
+            (Rule::AgeAtMost { unit, n }, Op::Ge) => self.age(language, "at_most", *unit, *n, &date),
+            (Rule::AgeAtMost { unit, n }, _) => self.age(language, "over", *unit, *n, &date),
+            (Rule::Codes { id, .. }, op) => self.codes(language, op, id, stated),
+            (Rule::Fixed {}, _) => self.fixed(language, stated),
+        }
+    }
+
+    fn age(&self, language: Language, side: &str, unit: Unit, n: u32, date: &str) -> String {
+        let n = n.to_string();
+        let is_age = unit == Unit::Years && BIRTH_DATES.contains(&self.pointer.as_str());
+        if is_age {
+            return say(language, &format!("learn_years_{side}"), &[("n", &n), ("date", date)]);
+        }
+        let unit = say(language, unit_key(unit), &[]);
+        let values = [("label", self.label_in(language)), ("n", &n), ("unit", &unit), ("date", date)];
+        say(language, &format!("learn_span_{side}"), &values)
+    }
+
+    fn codes(&self, language: Language, op: Op, list: &str, stated: &Stated) -> String {
+        let key = match op {
+            Op::In => "learn_codes_in",
+            Op::Le => "learn_codes_before",
+            Op::Ge => "learn_codes_after",
+        };
+        let n = stated.names.len().to_string();
+        let line = say(language, key, &[("label", self.label_in(language)), ("n", &n), ("list", list)]);
+        if stated.names.is_empty() || stated.names.len() > NAMED_AT_MOST {
+            return line;
+        }
+        let names: Vec<&str> = stated.names.iter().map(|name| language.pick(&name.en, &name.cy)).collect();
+        line + ". " + &say(language, "learn_codes_named", &[("names", &names.join(", "))])
+    }
+
+    fn fixed(&self, language: Language, stated: &Stated) -> String {
+        let label = self.label_in(language);
+        let bounds: Vec<String> =
+            stated.bounds.iter().map(|&bound| bound_text(language, stated.enc, bound)).collect();
+        let of_dates = stated.enc == Some(Encoding::Day);
+        match (stated.op, bounds.as_slice()) {
+            (Op::In, [low, high]) => {
+                let key = if of_dates { "learn_date_between" } else { "learn_between" };
+                say(language, key, &[("label", label), ("low", low), ("high", high)])
+            }
+            (op, bounds) => {
+                let key = match (op, of_dates) {
+                    (Op::Ge, true) => "learn_date_from",
+                    (Op::Ge, false) => "learn_least",
+                    (_, true) => "learn_date_until",
+                    (_, false) => "learn_most",
+                };
+                let bound = bounds.first().map_or("", String::as_str);
+                say(language, key, &[("label", label), ("bound", bound)])
+            }
+        }
+    }
+}
+
+fn unit_key(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Years => "unit_years",
+        Unit::Months => "unit_months",
+        Unit::Days => "unit_days",
+    }
+}
+
+/// A bound that the policy states itself, as people write it.
+fn bound_text(language: Language, enc: Option<Encoding>, bound: u64) -> String {
+    match enc {
+        Some(Encoding::Day) => {
+            encoding::date_of(bound).map_or_else(|| bound.to_string(), |date| words::date(language, date))
+        }
+        Some(Encoding::Pence) => words::pounds(bound),
+        _ => bound.to_string(),
+    }
+}

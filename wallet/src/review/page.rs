@@ -1,0 +1,185 @@
+//! The review in plain words, in the order that people need it: who, what for, what they will learn, what they will
+//! not, how long they keep it, who else gets it, what if you say no, and how to take it back (JOURNEYS 2.4).
+
+use std::fmt;
+
+use serde::Serialize;
+use vouchsafe_protocol::text::{Bilingual, Env};
+use vouchsafe_protocol::trust::Basis;
+
+use super::{Ability, Facts, Way};
+use crate::words::{Language, say};
+
+/// A review as headed lists of lines. Print it, or lay it out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Page {
+    /// The parts, in order.
+    pub parts: Vec<Part>,
+}
+
+/// One headed list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// Which part it is; the same in every language.
+    pub id: &'static str,
+    /// The heading.
+    pub heading: String,
+    /// The lines.
+    pub lines: Vec<String>,
+}
+
+impl fmt::Display for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, part) in self.parts.iter().enumerate() {
+            if at > 0 {
+                writeln!(f)?;
+            }
+            writeln!(f, "{}", part.heading)?;
+            for line in &part.lines {
+                writeln!(f, "  {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Writer<'a> {
+    facts: &'a Facts,
+    language: Language,
+}
+
+/// Writes the page for what was verified.
+pub(super) fn write(facts: &Facts, language: Language) -> Page {
+    let writer = Writer { facts, language };
+    let parts: [(&'static str, &str, Vec<String>); 10] = [
+        ("who", "heading_who", writer.who()),
+        ("what_for", "heading_what_for", writer.what_for()),
+        ("learn", "heading_learn", writer.learn()),
+        ("not_learn", "heading_not_learn", writer.not_learn()),
+        ("how_long", "heading_how_long", writer.how_long()),
+        ("who_else", "heading_who_else", writer.who_else()),
+        ("say_no", "heading_say_no", writer.say_no()),
+        ("take_back", "heading_take_back", writer.take_back()),
+        ("warnings", "heading_warnings", writer.warnings()),
+        ("choices", "heading_choices", writer.choices()),
+    ];
+    let parts = parts
+        .into_iter()
+        .filter(|(_, _, lines)| !lines.is_empty())
+        .map(|(id, heading, lines)| Part { id, heading: say(language, heading, &[]), lines })
+        .collect();
+    Page { parts }
+}
+
+impl Writer<'_> {
+    fn say(&self, key: &str, values: &[(&str, &str)]) -> String {
+        say(self.language, key, values)
+    }
+
+    fn text<'b>(&self, both: &'b Bilingual) -> &'b str {
+        self.language.pick(&both.en, &both.cy)
+    }
+
+    fn service(&self) -> &str {
+        self.text(&self.facts.asked.service)
+    }
+
+    fn who(&self) -> Vec<String> {
+        let host = self.facts.host.as_str();
+        let mut lines = vec![self.say("who", &[("service", self.service()), ("host", host)])];
+        lines.push(self.say("who_checked", &[]));
+        if self.facts.env == Env::Test {
+            lines.push(self.say("who_test", &[]));
+        }
+        lines
+    }
+
+    fn what_for(&self) -> Vec<String> {
+        let basis = match self.facts.basis {
+            Basis::PublicTask => "basis_public_task",
+            Basis::LegalObligation => "basis_legal_obligation",
+            Basis::Contract => "basis_contract",
+            Basis::Consent => "basis_consent",
+        };
+        vec![self.say("purpose", &[("text", self.text(&self.facts.asked.purpose))]), self.say(basis, &[])]
+    }
+
+    /// The way that sharing would take: the first met one that is possible, else the first met one.
+    fn learn(&self) -> Vec<String> {
+        self.facts.offered().map(|way| self.learnt_by(way)).unwrap_or_default()
+    }
+
+    fn learnt_by(&self, way: &Way) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(held) = &way.held {
+            let values = [("credential", self.text(&held.name)), ("issuer", self.text(&held.issuer))];
+            lines.push(self.say("learn_intro", &values));
+        }
+        lines.extend(way.learn.iter().map(|learn| format!("– {}", learn.line(self.language))));
+        lines.push(format!("– {}", self.say("learn_always", &[])));
+        lines
+    }
+
+    fn not_learn(&self) -> Vec<String> {
+        let Some(way) = self.facts.offered() else { return Vec::new() };
+        if way.held.is_some() && way.hidden.is_empty() {
+            return vec![self.say("not_learn_nothing_else", &[])];
+        }
+        let line = |label| format!("– {}", self.say("not_learn", &[("label", self.text(label))]));
+        way.hidden.iter().map(line).collect()
+    }
+
+    fn how_long(&self) -> Vec<String> {
+        let days = self.facts.asked.retention_days;
+        if days == 0 {
+            return vec![self.say("keep_not_at_all", &[])];
+        }
+        vec![self.say("keep_days", &[("n", &days.to_string())])]
+    }
+
+    fn who_else(&self) -> Vec<String> {
+        if self.facts.recipients.is_empty() {
+            return vec![self.say("else_nobody", &[])];
+        }
+        let line = |name| self.say("else_recipient", &[("name", self.text(name))]);
+        self.facts.recipients.iter().map(line).collect()
+    }
+
+    fn say_no(&self) -> Vec<String> {
+        let route = self.text(&self.facts.other_route);
+        vec![self.say("say_no", &[]), self.say("say_no_route", &[("text", route)])]
+    }
+
+    fn take_back(&self) -> Vec<String> {
+        let key = if self.facts.basis == Basis::Consent { "take_back_consent" } else { "take_back_other" };
+        vec![self.say(key, &[("service", self.service())]), self.say("take_back_history", &[])]
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let line = |probed: &super::Probed| {
+            let values = [("n", probed.bounds.to_string()), ("label", self.text(&probed.label).to_owned())];
+            self.say("warn_probing", &[("n", &values[0].1), ("label", &values[1].1)])
+        };
+        self.facts.offered().map(|way| way.probed.iter().map(line).collect()).unwrap_or_default()
+    }
+
+    fn choices(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        match self.facts.offered().map(|way| way.ability) {
+            Some(Ability::Can) => lines.push(self.say("choice_share", &[])),
+            Some(cannot) => lines.push(self.say(cannot.key(), &[])),
+            None => lines.push(self.say("cannot_none_held", &[])),
+        }
+        lines.push(self.say("choice_no", &[]));
+        lines.extend(self.contrary());
+        lines
+    }
+
+    /// What a contrary answer would tell, only where one is possible, and never as a suggestion to make it.
+    fn contrary(&self) -> Vec<String> {
+        let Some(way) = self.facts.contrary() else { return Vec::new() };
+        let mut lines = vec![self.say("choice_contrary", &[]), self.say("contrary_intro", &[])];
+        lines.extend(way.learn.iter().map(|learn| format!("– {}", learn.line(self.language))));
+        lines
+    }
+}

@@ -1,0 +1,258 @@
+//! What the vault holds, as types: batches, copies, keys, seeds.
+//!
+//! A copy is shown once. Its life is `unused`, then `reserved` while an answer is being made, then `spent`; a copy is
+//! marked spent **before** its presentation leaves the wallet, so that a crash can waste a copy but never show one
+//! twice. `reserved` is left only by a crash or a failure before anything was sent, so opening the wallet returns such
+//! copies to `unused`. When a copy is spent, its key, its seed and its text are deleted in the same transaction.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::text::{Bilingual, Env};
+use vouchsafe_service::entropy::Entropy;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::vault::{Change, Record, Section, Vault, VaultError};
+
+/// A batch of copies of one credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    /// The type; ends in `/zk` for proof copies.
+    pub vct: String,
+    /// Who signed it: the https URL of the body.
+    pub iss: String,
+    /// The body's name in the register.
+    pub issuer: Bilingual,
+    /// Test or live, by the register.
+    pub env: Env,
+    /// The name of the credential.
+    pub name: Bilingual,
+    /// The date of the body's facts, `YYYY-MM-DD`, on proof copies.
+    pub facts_as_of: Option<String>,
+    /// When the copies end, in Unix seconds.
+    pub expires_at: i64,
+    /// When the batch was received, in Unix seconds.
+    pub received_at: i64,
+    /// What the credential says something about, by name; no values.
+    pub attributes: Vec<Attribute>,
+}
+
+/// One attribute of a credential, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    /// RFC 6901 pointer of the claim.
+    pub pointer: String,
+    /// What the issuing body calls it.
+    pub label: Bilingual,
+}
+
+/// Where a copy is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CopyState {
+    /// Never shown.
+    Unused,
+    /// An answer is being made with it; nothing was sent.
+    Reserved,
+    /// Shown, or about to be.
+    Spent,
+}
+
+/// One copy. The text is absent once it is spent.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Copy {
+    pub(crate) credential: String,
+    pub(crate) state: CopyState,
+    pub(crate) sd_jwt: Option<String>,
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        self.sd_jwt.zeroize();
+    }
+}
+
+/// What travelled beside a proof copy: its seed and the values that are never shown.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Openings {
+    pub(crate) seed: String,
+    pub(crate) values: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Drop for Openings {
+    fn drop(&mut self) {
+        self.seed.zeroize();
+    }
+}
+
+/// A copy with all that is needed to present it.
+pub(crate) struct Held {
+    pub(crate) id: String,
+    pub(crate) sd_jwt: Zeroizing<String>,
+    pub(crate) key: Zeroizing<Vec<u8>>,
+    pub(crate) openings: Option<Openings>,
+}
+
+/// A fresh copy of a batch that is about to be stored.
+pub(crate) struct NewCopy {
+    pub(crate) sd_jwt: Zeroizing<String>,
+    pub(crate) key: Zeroizing<Vec<u8>>,
+    pub(crate) openings: Option<Openings>,
+}
+
+/// How many copies of a batch are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Never shown.
+    pub unused: usize,
+    /// Held by an answer in the making.
+    pub reserved: usize,
+    /// Shown.
+    pub spent: usize,
+}
+
+/// A record as sealed bytes.
+pub(crate) fn encode<T: Serialize>(record: &T) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(serde_json::to_vec(record).expect("records are plain structs with string keys"))
+}
+
+/// A record from opened bytes.
+pub(crate) fn decode<T: DeserializeOwned>(record: &Record) -> Result<T, VaultError> {
+    serde_json::from_slice(&record.plain).map_err(|_| VaultError::Damaged)
+}
+
+/// The changes that store a whole batch: one transaction, all or none.
+pub(crate) fn batch(
+    credential_id: &str,
+    credential: &Credential,
+    copies: Vec<(String, NewCopy)>,
+) -> Vec<Change> {
+    let mut changes = vec![Change::Insert(Section::Credential, credential_id.to_owned(), encode(credential))];
+    for (id, copy) in copies {
+        let record = Copy {
+            credential: credential_id.to_owned(),
+            state: CopyState::Unused,
+            sd_jwt: Some((*copy.sd_jwt).clone()),
+        };
+        changes.push(Change::Insert(Section::Copy, id.clone(), encode(&record)));
+        changes.push(Change::Insert(Section::HolderKey, id.clone(), copy.key));
+        changes.extend(copy.openings.map(|openings| Change::Insert(Section::Seed, id, encode(&openings))));
+    }
+    changes
+}
+
+/// Every batch with its id, oldest first.
+pub(crate) async fn credentials(vault: &Vault) -> Result<Vec<(String, Credential)>, VaultError> {
+    let records = vault.scan(Section::Credential).await?;
+    let mut all = records
+        .iter()
+        .map(|record| Ok((record.id.clone(), decode::<Credential>(record)?)))
+        .collect::<Result<Vec<_>, VaultError>>()?;
+    all.sort_by(|a, b| (a.1.received_at, &a.0).cmp(&(b.1.received_at, &b.0)));
+    Ok(all)
+}
+
+/// How many copies of a batch are left, held and shown.
+pub(crate) async fn count(vault: &Vault, credential: &str) -> Result<Count, VaultError> {
+    let mut count = Count::default();
+    for record in vault.scan(Section::Copy).await? {
+        let copy: Copy = decode(&record)?;
+        match copy.state {
+            _ if copy.credential != credential => {}
+            CopyState::Unused => count.unused += 1,
+            CopyState::Reserved => count.reserved += 1,
+            CopyState::Spent => count.spent += 1,
+        }
+    }
+    Ok(count)
+}
+
+/// Reads an unused copy of the batch without reserving it, to see what it could answer.
+pub(crate) async fn peek(vault: &Vault, credential: &str) -> Result<Option<Held>, VaultError> {
+    match unused(vault, credential).await? {
+        Some((record, copy)) => held(vault, record.id, &copy).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Takes an unused copy of the batch for one answer; `None` when none is left.
+pub(crate) async fn reserve(
+    vault: &Vault,
+    credential: &str,
+    entropy: &dyn Entropy,
+) -> Result<Option<Held>, VaultError> {
+    let Some((record, mut copy)) = unused(vault, credential).await? else { return Ok(None) };
+    let id = record.id.clone();
+    copy.state = CopyState::Reserved;
+    vault.apply(vec![Change::Replace(Section::Copy, record, encode(&copy))], entropy).await?;
+    held(vault, id, &copy).await.map(Some)
+}
+
+async fn unused(vault: &Vault, credential: &str) -> Result<Option<(Record, Copy)>, VaultError> {
+    // Row ids are random, so the first by id is no particular one of the batch.
+    for record in vault.scan(Section::Copy).await? {
+        let copy: Copy = decode(&record)?;
+        // Each copy is shown once: two presentations of one copy are linkable by its signature.
+        let fresh = mutants::skips("wallet-copy-once") || copy.state == CopyState::Unused;
+        if fresh && copy.credential == credential {
+            return Ok(Some((record, copy)));
+        }
+    }
+    Ok(None)
+}
+
+async fn held(vault: &Vault, id: String, copy: &Copy) -> Result<Held, VaultError> {
+    let key = vault.read(Section::HolderKey, &id).await?.ok_or(VaultError::Damaged)?;
+    let openings = match vault.read(Section::Seed, &id).await? {
+        Some(record) => Some(decode(&record)?),
+        None => None,
+    };
+    let sd_jwt = Zeroizing::new(copy.sd_jwt.clone().ok_or(VaultError::Damaged)?);
+    Ok(Held { id, sd_jwt, key: key.plain, openings })
+}
+
+/// The changes that spend a reserved copy: its state, and the end of its key, seed and text.
+pub(crate) async fn spend(vault: &Vault, id: &str) -> Result<Vec<Change>, VaultError> {
+    let record = vault.read(Section::Copy, id).await?.ok_or(VaultError::Damaged)?;
+    let mut copy: Copy = decode(&record)?;
+    if copy.state != CopyState::Reserved {
+        return Err(VaultError::Stale);
+    }
+    copy.state = CopyState::Spent;
+    copy.sd_jwt.zeroize();
+    copy.sd_jwt = None;
+    Ok(vec![
+        Change::Replace(Section::Copy, record, encode(&copy)),
+        Change::Delete(Section::HolderKey, id.to_owned()),
+        Change::Delete(Section::Seed, id.to_owned()),
+    ])
+}
+
+/// Returns one reserved copy: the answer failed before anything was sent.
+pub(crate) async fn release(vault: &Vault, id: &str, entropy: &dyn Entropy) -> Result<(), VaultError> {
+    let Some(record) = vault.read(Section::Copy, id).await? else { return Ok(()) };
+    let mut copy: Copy = decode(&record)?;
+    if copy.state != CopyState::Reserved {
+        return Ok(());
+    }
+    copy.state = CopyState::Unused;
+    vault.apply(vec![Change::Replace(Section::Copy, record, encode(&copy))], entropy).await
+}
+
+/// Returns every reserved copy. Called when the wallet opens: no other process holds the vault, so whatever is still
+/// reserved belongs to an answer that never left.
+pub(crate) async fn release_all(vault: &Vault, entropy: &dyn Entropy) -> Result<(), VaultError> {
+    let mut changes = Vec::new();
+    for record in vault.scan(Section::Copy).await? {
+        let mut copy: Copy = decode(&record)?;
+        if copy.state == CopyState::Reserved {
+            copy.state = CopyState::Unused;
+            changes.push(Change::Replace(Section::Copy, record, encode(&copy)));
+        }
+    }
+    vault.apply(changes, entropy).await
+}
