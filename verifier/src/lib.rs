@@ -1,1 +1,19 @@
-//! To be written.
+//! The asking service's side: policies, requests, answers, decisions.
+//!
+//! One installation serves one service or many; every row and query names the service. It shares nothing with
+//! an issuer but the wire. Requests and answers follow OpenID4VP 1.0 as narrowed by `specs/profiles/request.md`
+//! and `specs/profiles/answer.md`; the order of checks at the response endpoint is cheap before dear.
+//!
+//! Security: keep the server key, the request key and the decision key apart from each other and outside the
+//! database; pin the registrar by its trust file; run the [`expiry`] sweep.
+
+pub mod config;
+pub mod guess;
+pub mod page;
+pub mod paths;
+pub mod policies;
+pub mod pool;
+pub mod secrets;
+pub mod store;
+pub mod trust;
+pub mod words;

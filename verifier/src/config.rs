@@ -1,0 +1,125 @@
+//! What an operator says: one type for each section, unknown keys refused, secrets by file.
+//!
+//! The sample `verifier.example.toml` is a test. Paths are taken relative to the working folder.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use vouchsafe_protocol::text::Env;
+use vouchsafe_service::config::SecretFile;
+
+/// The whole configuration of the verifier.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where wallets and browsers reach us: scheme, host and port, no path.
+    pub origin: String,
+    /// The database file.
+    pub database: PathBuf,
+    /// 32 bytes in base64url, under which stored secrets are keyed and sealed. Never beside the database.
+    pub server_key: SecretFile,
+    /// The pinned registrar and the certificate anchors.
+    pub trust_file: PathBuf,
+    /// The registrar's signed register, a JWS.
+    pub register_file: PathBuf,
+    /// The folder of policies, one TOML file each.
+    pub policies: PathBuf,
+    /// The folder of credential types, one TOML file each.
+    pub types: PathBuf,
+    /// The public listener.
+    pub http: Http,
+    /// The listener for health and metrics, for operators alone.
+    pub ops: Ops,
+    /// How requests are signed and how long they live.
+    pub request: Requests,
+    /// How decisions are signed and how long they are about now.
+    pub decision: Decisions,
+    /// The services that may ask through us.
+    pub services: Vec<Service>,
+}
+
+/// The public listener.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// The certificate chain in PEM, leaf first.
+    pub certificate: PathBuf,
+    /// Its private key in PEM.
+    pub key: SecretFile,
+}
+
+/// The operators' listener.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ops {
+    /// Address and port.
+    pub address: SocketAddr,
+}
+
+/// How requests are signed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requests {
+    /// The request-signing key, PKCS#8 in PEM; it signs nothing else.
+    pub key: SecretFile,
+    /// Its certificate chain in PEM, leaf first, without the anchor.
+    pub certificates: PathBuf,
+    /// How long a request is open, in seconds.
+    #[serde(default = "request_ttl")]
+    pub ttl_seconds: u32,
+}
+
+/// How decisions are signed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decisions {
+    /// The decision-signing key, PKCS#8 in PEM; it signs nothing else.
+    pub key: SecretFile,
+    /// For how long a decision is a statement about now, in seconds.
+    #[serde(default = "decision_ttl")]
+    pub ttl_seconds: u32,
+}
+
+/// One service: the tenant.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Its stable id in the trust register.
+    pub id: String,
+    /// Test or live; must agree with the register.
+    pub env: Env,
+    /// SHA-256 of the test key in base64url.
+    #[serde(default)]
+    pub test_key_hash: Option<String>,
+    /// Or the file that holds the test key.
+    #[serde(default)]
+    pub test_key_file: Option<SecretFile>,
+}
+
+/// The longest that a request may be open, in seconds.
+pub const MAX_REQUEST_TTL: u32 = 3600;
+
+fn request_ttl() -> u32 {
+    300
+}
+
+fn decision_ttl() -> u32 {
+    900
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_loads() {
+        let sample = include_str!("../verifier.example.toml");
+        let config: Config = vouchsafe_service::config::parse(sample, []).unwrap();
+        assert_eq!(config.request.ttl_seconds, 300);
+        assert!(vouchsafe_service::config::parse::<Config>(&format!("more = 1\n{sample}"), []).is_err());
+    }
+}

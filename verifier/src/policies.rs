@@ -1,0 +1,286 @@
+//! The policies of an installation: loaded from a folder, checked against types, purposes and tables, and tried
+//! on their own test cases.
+//!
+//! `<name>.toml` is a policy; `<name>.cases.toml` beside it is its table of test cases. A policy that does not
+//! pass [`Checked`] is not asked with. The newest version of an id is the live one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use serde::Deserialize;
+use serde_json::Value;
+use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::policy::{self, Case, CaseError, CheckError, Cost, Policy, PolicyError};
+use vouchsafe_protocol::trust::Register;
+use vouchsafe_protocol::types::{CredentialType, TypeError};
+use vouchsafe_service::config::{ConfigError, json_of_toml};
+
+/// The most bytes of a policy as it is sent, so that a request stays small.
+const MAX_POLICY: usize = 16 * 1024;
+
+/// The most different bounds on one attribute over the live policies: many bounds together single out a value.
+pub const MAX_BOUNDS: usize = 8;
+
+/// Why a folder of policies or types was not loaded.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {fault}", file.display())]
+pub struct FileFault {
+    /// Which file.
+    pub file: PathBuf,
+    /// What to mend in it.
+    #[source]
+    pub fault: Fault,
+}
+
+/// What is wrong with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// It cannot be read.
+    #[error("the file or folder cannot be read: {0}")]
+    Unreadable(std::io::ErrorKind),
+    /// It is not TOML, or holds what has no JSON form.
+    #[error(transparent)]
+    Toml(#[from] ConfigError),
+    /// It is not a policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// It is not a credential type.
+    #[error(transparent)]
+    Type(#[from] TypeError),
+    /// It is not a table of test cases.
+    #[error("the test cases cannot be read: {0}")]
+    Cases(String),
+    /// The same policy in the same version twice.
+    #[error("this policy is there twice in the same version")]
+    Twice,
+    /// Over the size of a request's part.
+    #[error("the policy is longer than 16 KiB")]
+    TooLong,
+}
+
+/// A policy file with its test cases.
+#[derive(Clone, Debug)]
+pub struct PolicyFile {
+    /// Where it is.
+    pub file: PathBuf,
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// Its test cases; empty when there is no table beside it.
+    pub cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cases {
+    cases: Vec<Case>,
+}
+
+/// Reads every policy of a folder with its test cases.
+///
+/// # Errors
+/// [`FileFault`] names the first file at fault.
+pub fn read_policies(folder: &Path) -> Result<Vec<PolicyFile>, FileFault> {
+    let mut seen = BTreeSet::new();
+    let mut all = Vec::new();
+    for file in files(folder)? {
+        if is_cases(&file) {
+            continue;
+        }
+        let one = read_policy(&file)?;
+        if !seen.insert((one.policy.id.clone(), one.policy.version)) {
+            return Err(FileFault { file, fault: Fault::Twice });
+        }
+        all.push(one);
+    }
+    Ok(all)
+}
+
+/// Reads every credential type of a folder.
+///
+/// # Errors
+/// [`FileFault`] names the first file at fault.
+pub fn read_types(folder: &Path) -> Result<Vec<CredentialType>, FileFault> {
+    files(folder)?.into_iter().map(|file| {
+        let value = json_of(&file)?;
+        CredentialType::from_json(&value).map_err(|fault| FileFault { file, fault: fault.into() })
+    }).collect()
+}
+
+fn read_policy(file: &Path) -> Result<PolicyFile, FileFault> {
+    let at = |fault: Fault| FileFault { file: file.to_owned(), fault };
+    let value = json_of(file)?;
+    if value.to_string().len() > MAX_POLICY {
+        return Err(at(Fault::TooLong));
+    }
+    let policy = Policy::from_json(value).map_err(|fault| at(fault.into()))?;
+    let beside = file.with_extension("cases.toml");
+    let cases = if beside.is_file() { read_cases(&beside)? } else { Vec::new() };
+    Ok(PolicyFile { file: file.to_owned(), policy: Arc::new(policy), cases })
+}
+
+fn read_cases(file: &Path) -> Result<Vec<Case>, FileFault> {
+    let table: Cases = serde_json::from_value(json_of(file)?)
+        .map_err(|e| FileFault { file: file.to_owned(), fault: Fault::Cases(e.to_string()) })?;
+    Ok(table.cases)
+}
+
+fn json_of(file: &Path) -> Result<Value, FileFault> {
+    let at = |fault: Fault| FileFault { file: file.to_owned(), fault };
+    let text = std::fs::read_to_string(file).map_err(|e| at(Fault::Unreadable(e.kind())))?;
+    json_of_toml(&text).map_err(|fault| at(fault.into()))
+}
+
+/// The TOML files of a folder, in order of their names.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, FileFault> {
+    let at = |e: std::io::Error| FileFault { file: folder.to_owned(), fault: Fault::Unreadable(e.kind()) };
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(at)? {
+        let path = entry.map_err(at)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            all.push(path);
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+fn is_cases(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".cases.toml"))
+}
+
+/// Why a policy is not asked with.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// Its purpose is not in the register.
+    #[error("the register has no purpose {0}")]
+    NoPurpose(String),
+    /// An accepted issuer is not in the register, or not for that type.
+    #[error("the register does not let {iss} issue {vct}")]
+    NoIssuer {
+        /// The issuer.
+        iss: String,
+        /// The type.
+        vct: String,
+    },
+    /// It asks for more than it may, or cannot be asked on that day.
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// A test case gives another outcome.
+    #[error(transparent)]
+    Case(#[from] CaseError),
+    /// It has no test cases.
+    #[error("there is no table of test cases beside the policy")]
+    NoCases,
+    /// Too many bounds on one attribute over the live policies.
+    #[error("the live policies ask for more than {MAX_BOUNDS} different bounds on {0}; together they single out a value")]
+    TooManyBounds(String),
+}
+
+/// What `policies check` says of one policy.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The file.
+    pub file: PathBuf,
+    /// The policy's id.
+    pub id: String,
+    /// Its version.
+    pub version: u32,
+    /// What each way to answer costs; empty when it is refused before that.
+    pub costs: Vec<Cost>,
+    /// Test cases that passed.
+    pub cases_passed: usize,
+    /// Everything that is wrong with it; empty when it may be asked with.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Checks a folder of policies as they would be asked with on `as_of`, and runs their test cases.
+///
+/// # Errors
+/// [`FileFault`] when a file cannot be read at all; a policy that is refused is a report.
+pub fn check(policies: &Path, types: &Path, register: &Register, as_of: Date) -> Result<Vec<Report>, FileFault> {
+    let types = read_types(types)?;
+    let files = read_policies(policies)?;
+    let crowded = crowded(&files);
+    Ok(files.iter().map(|file| report(file, &types, register, as_of, &crowded)).collect())
+}
+
+fn report(
+    file: &PolicyFile,
+    types: &[CredentialType],
+    register: &Register,
+    as_of: Date,
+    crowded: &BTreeSet<String>,
+) -> Report {
+    let policy = &file.policy;
+    let mut refusals = Vec::new();
+    let costs = costs(policy, types, register, as_of).unwrap_or_else(|refusal| {
+        refusals.push(refusal);
+        Vec::new()
+    });
+    let failed: Vec<_> =
+        file.cases.iter().filter_map(|case| case.run(policy, register.tables()).err()).map(Refusal::Case).collect();
+    let cases_passed = file.cases.len() - failed.len();
+    refusals.extend(failed);
+    if file.cases.is_empty() {
+        refusals.push(Refusal::NoCases);
+    }
+    let pointers: BTreeSet<_> = policy.conditions.iter().map(|condition| &condition.pointer).collect();
+    refusals.extend(
+        pointers.into_iter().filter(|pointer| crowded.contains(*pointer)).cloned().map(Refusal::TooManyBounds),
+    );
+    Report { file: file.file.clone(), id: policy.id.clone(), version: policy.version, costs, cases_passed, refusals }
+}
+
+/// Everything that must hold before a policy is asked with on `as_of`; the result is what it costs.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn costs(
+    policy: &Policy,
+    types: &[CredentialType],
+    register: &Register,
+    as_of: Date,
+) -> Result<Vec<Cost>, Refusal> {
+    let purpose = register.purpose(&policy.purpose).ok_or_else(|| Refusal::NoPurpose(policy.purpose.clone()))?;
+    check_issuers(policy, register)?;
+    Ok(policy::check(policy, purpose.document(), register.tables(), types, as_of)?)
+}
+
+fn check_issuers(policy: &Policy, register: &Register) -> Result<(), Refusal> {
+    for accept in &policy.accept {
+        for iss in &accept.iss {
+            let may = register.issuer(iss).is_some_and(|issuer| issuer.document().types.contains(&accept.vct));
+            if !(mutants::skips("trust-policy-issuer") || may) {
+                return Err(Refusal::NoIssuer { iss: iss.clone(), vct: accept.vct.clone() });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The attributes on which the live policies together ask for too many bounds.
+fn crowded(files: &[PolicyFile]) -> BTreeSet<String> {
+    let mut bounds: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (_, policy) in live(files) {
+        for condition in policy.conditions.iter().filter(|condition| condition.rule.is_some()) {
+            let bound = serde_json::json!([condition.op, condition.rule, condition.k, condition.lo, condition.hi]);
+            bounds.entry(condition.pointer.clone()).or_default().insert(bound.to_string());
+        }
+    }
+    bounds.into_iter().filter(|(_, all)| all.len() > MAX_BOUNDS).map(|(pointer, _)| pointer).collect()
+}
+
+/// The newest version of each policy.
+#[must_use]
+pub fn live(files: &[PolicyFile]) -> BTreeMap<String, Arc<Policy>> {
+    let mut newest: BTreeMap<String, Arc<Policy>> = BTreeMap::new();
+    for file in files {
+        let known = newest.get(&file.policy.id).is_some_and(|known| known.version >= file.policy.version);
+        if !known {
+            newest.insert(file.policy.id.clone(), file.policy.clone());
+        }
+    }
+    newest
+}

@@ -1,0 +1,163 @@
+//! The secrets of an open request, and how they are kept.
+//!
+//! Handles, nonce, `state`, codes and sessions are stored as HMACs under the server key, each kind under a label
+//! of its own. What has to come back is sealed, bound to the table and the row; the row loses it when it closes.
+
+use serde::{Deserialize, Serialize};
+use vouchsafe_protocol::encoding::{b64u, b64u_array};
+use vouchsafe_service::entropy::{self, Entropy};
+use vouchsafe_service::keys::AgreementKey;
+use vouchsafe_service::secret::{Sealer, ServerKey};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::store::{Once, RequestId, ServiceId, Tag};
+
+/// How long a typed code is, in letters of five bits.
+pub const CODE_LETTERS: usize = 8;
+
+/// What a tag is of; each kind is keyed apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The handle in `request_uri` and `response_uri`.
+    Handle,
+    /// The hosted page's handle.
+    Page,
+    /// A value that may be used once.
+    Once(Once),
+    /// The typed code.
+    Code,
+    /// The page's session cookie.
+    Session,
+    /// A `response_code`.
+    Response,
+    /// A sender's address prefix.
+    Prefix,
+}
+
+impl Kind {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Handle => "handle",
+            Self::Page => "page",
+            Self::Once(Once::Nonce) => "nonce",
+            Self::Once(Once::State) => "state",
+            Self::Code => "code",
+            Self::Session => "session",
+            Self::Response => "response",
+            Self::Prefix => "prefix",
+        }
+    }
+}
+
+/// The secrets of one open request. Never printed, wiped when dropped.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(deny_unknown_fields)]
+pub struct OpenSecrets {
+    /// The nonce of the request object.
+    pub nonce: String,
+    /// Its `state`.
+    pub state: String,
+    /// The handle in `request_uri` and `response_uri`.
+    pub handle: String,
+    /// The hosted page's handle.
+    pub page: String,
+    /// The typed code.
+    pub code: String,
+    /// The private number of the response-encryption key, base64url.
+    key: String,
+    /// What the service expects of the applicant, as JSON text.
+    pub expect: Option<String>,
+}
+
+impl OpenSecrets {
+    /// Fresh secrets for a new request.
+    #[must_use]
+    pub fn draw(entropy: &dyn Entropy, expect: Option<String>) -> Self {
+        let key = AgreementKey::generate(entropy);
+        Self {
+            nonce: entropy::token32(entropy),
+            state: entropy::token32(entropy),
+            handle: entropy::token32(entropy),
+            page: entropy::token32(entropy),
+            code: entropy::code(entropy, CODE_LETTERS),
+            key: b64u(key.to_bytes().as_slice()),
+            expect,
+        }
+    }
+
+    /// The key to which the wallet encrypts.
+    #[must_use]
+    pub fn key(&self) -> Option<AgreementKey> {
+        let bytes = Zeroizing::new(b64u_array::<32>(&self.key).ok()?);
+        AgreementKey::from_bytes(&bytes).ok()
+    }
+}
+
+/// Keys for what is stored.
+pub struct Vault {
+    key: ServerKey,
+    sealer: Sealer,
+}
+
+impl Vault {
+    /// A vault under the server key.
+    #[must_use]
+    pub fn new(key: ServerKey) -> Self {
+        let sealer = key.sealer("requests");
+        Self { key, sealer }
+    }
+
+    /// The tag under which `value` is stored.
+    #[must_use]
+    pub fn tag(&self, kind: Kind, value: &str) -> Tag {
+        Tag(self.key.hmac(kind.label(), value.as_bytes()))
+    }
+
+    /// Seals a request's secrets for its row.
+    #[must_use]
+    pub fn seal(&self, secrets: &OpenSecrets, service: &ServiceId, id: &RequestId, entropy: &dyn Entropy) -> Vec<u8> {
+        let plain = Zeroizing::new(serde_json::to_vec(secrets).expect("strings serialise"));
+        self.sealer.seal(&plain, row(service, id).as_bytes(), entropy)
+    }
+
+    /// Opens what [`Vault::seal`] made for the same row; `None` when it was altered, moved or sealed elsewhere.
+    #[must_use]
+    pub fn open(&self, sealed: &[u8], service: &ServiceId, id: &RequestId) -> Option<OpenSecrets> {
+        let plain = self.sealer.open(sealed, row(service, id).as_bytes()).ok()?;
+        serde_json::from_slice(&plain).ok()
+    }
+}
+
+/// Table and row, with a separator that neither id holds.
+fn row(service: &ServiceId, id: &RequestId) -> String {
+    format!("requests\n{}\n{}", service.0, id.0)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use vouchsafe_service::entropy::OsEntropy;
+
+    #[test]
+    fn secrets_open_in_their_own_row_alone() {
+        let entropy = OsEntropy::new();
+        let vault = Vault::new(ServerKey::generate(&entropy));
+        let secrets = OpenSecrets::draw(&entropy, Some("\"x\"".into()));
+        let (service, id) = (ServiceId("s".into()), RequestId("r".into()));
+        let sealed = vault.seal(&secrets, &service, &id, &entropy);
+        let again = vault.open(&sealed, &service, &id).unwrap();
+        assert_eq!((&again.nonce, &again.expect), (&secrets.nonce, &secrets.expect));
+        assert!(again.key().is_some());
+        assert!(vault.open(&sealed, &service, &RequestId("q".into())).is_none());
+        assert!(vault.open(&sealed, &ServiceId("t".into()), &id).is_none());
+        assert!(!sealed.windows(8).any(|window| window == &secrets.nonce.as_bytes()[..8]));
+    }
+
+    #[test]
+    fn one_value_has_a_tag_for_each_kind() {
+        let vault = Vault::new(ServerKey::generate(&OsEntropy::new()));
+        assert_ne!(vault.tag(Kind::Handle, "x"), vault.tag(Kind::Page, "x"));
+        assert_eq!(vault.tag(Kind::Code, "x"), vault.tag(Kind::Code, "x"));
+    }
+}

@@ -1,0 +1,361 @@
+//! The one suite that every store passes.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::sync::Arc;
+
+use vouchsafe_protocol::decision::Outcome;
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_service::store::{Schema, Sqlite};
+
+use super::memory::MemoryStore;
+use super::sqlite::{MIGRATOR, SqliteStore};
+use super::*;
+
+const START: UnixTime = UnixTime(1_795_000_000);
+const END: UnixTime = UnixTime(START.0 + 300);
+
+fn service(name: &str) -> ServiceId {
+    ServiceId(format!("https://{name}.example"))
+}
+
+fn id(number: u8) -> RequestId {
+    RequestId(format!("req_{number}"))
+}
+
+fn tag(kind: u8, number: u8) -> Tag {
+    let mut bytes = [number; 32];
+    bytes[0] = kind;
+    Tag(bytes)
+}
+
+fn new(number: u8) -> NewRequest {
+    NewRequest {
+        service: service("bus"),
+        id: id(number),
+        asked: Asked { digest: [9; 32], body: "{}".into() },
+        policy_id: "bus-pass".into(),
+        flow: Flow::SameDevice,
+        created_at: START,
+        expires_at: END,
+        handle: tag(0, number),
+        page: tag(1, number),
+        nonce: tag(2, number),
+        state: tag(3, number),
+        sealed: vec![number; 40],
+        code: tag(4, number),
+        code_until: START.plus(120),
+        reference: Some(Reference { hash: "ref".into(), salt: [number; 16] }),
+    }
+}
+
+fn consume(number: u8, ground: Ground, at: UnixTime) -> Consume {
+    Consume {
+        service: service("bus"),
+        request: id(number),
+        ground,
+        at,
+        outcome: Outcome::Met,
+        effects: vec![
+            Effect::Spend(Once::Nonce, tag(2, number)),
+            Effect::Spend(Once::State, tag(3, number)),
+            Effect::Decision { jti: format!("jti_{number}"), signing_input: "header.claims".into() },
+            Effect::Leaf([number; 32]),
+            Effect::Outbox("decision.met"),
+        ],
+    }
+}
+
+async fn open(store: &dyn Store, numbers: impl IntoIterator<Item = u8>) {
+    for number in numbers {
+        store.insert(new(number)).await.unwrap();
+    }
+}
+
+async fn leased(store: &dyn Store, number: u8, now: UnixTime) -> Lease {
+    store.lease(&service("bus"), &id(number), now).await.unwrap().unwrap()
+}
+
+async fn row(store: &dyn Store, number: u8) -> Request {
+    store.request(&service("bus"), &id(number)).await.unwrap().unwrap()
+}
+
+async fn by_lease(store: &dyn Store, number: u8, lease: &Lease, at: UnixTime) -> Result<Decided, Stale> {
+    let ground = Ground::Lease { fence: lease.fence };
+    store.decide_many(vec![consume(number, ground, at)]).await.unwrap().remove(0)
+}
+
+async fn a_request_comes_back_as_it_was_stored(store: &dyn Store) {
+    open(store, [1]).await;
+    let request = row(store, 1).await;
+    assert_eq!((request.status, request.flow, request.attempts), (Status::Open, Flow::SameDevice, 0));
+    assert_eq!(request.sealed, Some(vec![1; 40]));
+    assert_eq!(request.reference, new(1).reference);
+    assert_eq!(store.asked(&service("bus"), [9; 32]).await.unwrap().as_deref(), Some("{}"));
+    for key in [Key::Handle(tag(0, 1)), Key::Page(tag(1, 1)), Key::Code(tag(4, 1), START)] {
+        assert_eq!(store.request_by(key).await.unwrap().unwrap().id, id(1));
+    }
+    assert!(store.request_by(Key::Handle(tag(1, 1))).await.unwrap().is_none());
+    assert!(store.request_by(Key::Code(tag(4, 1), START.plus(120))).await.unwrap().is_none());
+}
+
+async fn tenants_do_not_see_each_other(store: &dyn Store) {
+    open(store, [1]).await;
+    let lease = leased(store, 1, START).await;
+    by_lease(store, 1, &lease, START).await.unwrap();
+    let other = service("pool");
+    assert!(store.request(&other, &id(1)).await.unwrap().is_none());
+    assert!(store.decision(&other, &id(1)).await.unwrap().is_none());
+    assert!(store.asked(&other, [9; 32]).await.unwrap().is_none());
+    assert_eq!(store.lease(&other, &id(1), START).await.unwrap().unwrap_err(), NoLease::Closed);
+    let mut foreign = consume(1, Ground::Expiry, END);
+    foreign.service = other;
+    assert_eq!(store.decide_many(vec![foreign]).await.unwrap(), [Err(Stale)]);
+}
+
+async fn the_first_browser_owns_the_page(store: &dyn Store) {
+    open(store, [1]).await;
+    assert!(store.bind_session(&service("bus"), &id(1), tag(5, 1)).await.unwrap());
+    assert!(!store.bind_session(&service("bus"), &id(1), tag(5, 2)).await.unwrap());
+    assert_eq!(row(store, 1).await.session, Some(tag(5, 1)));
+}
+
+async fn a_live_lease_is_alone_and_a_refused_taker_is_not_counted(store: &dyn Store) {
+    open(store, [1]).await;
+    let first = leased(store, 1, START).await;
+    assert_eq!(store.lease(&service("bus"), &id(1), START.plus(9)).await.unwrap().unwrap_err(), NoLease::Held);
+    assert_eq!(row(store, 1).await.attempts, 1);
+    let second = leased(store, 1, START.plus(10)).await;
+    assert!(second.fence > first.fence);
+    assert_eq!(by_lease(store, 1, &first, START.plus(11)).await, Err(Stale), "a later lease was given");
+    store.release(&first).await.unwrap();
+    assert_eq!(store.lease(&service("bus"), &id(1), START.plus(12)).await.unwrap().unwrap_err(), NoLease::Held);
+    assert!(by_lease(store, 1, &second, START.plus(12)).await.is_ok());
+}
+
+async fn a_lease_ends(store: &dyn Store) {
+    open(store, [1]).await;
+    let lease = leased(store, 1, START).await;
+    assert_eq!(by_lease(store, 1, &lease, lease.until).await, Err(Stale));
+    assert_eq!(store.answered(&lease, "{}".into(), tag(6, 1), lease.until).await.unwrap(), Err(Stale));
+    assert_eq!(row(store, 1).await.status, Status::Open);
+}
+
+async fn a_lease_taken_in_time_may_commit_late(store: &dyn Store) {
+    open(store, [1]).await;
+    let lease = leased(store, 1, END.minus(1)).await;
+    assert_eq!(store.lease(&service("bus"), &id(1), END.plus(20)).await.unwrap().unwrap_err(), NoLease::Closed);
+    assert!(store.due(END.plus(1), 10).await.unwrap().is_empty(), "the sweep skips a live lease");
+    assert_eq!(
+        store.decide_many(vec![consume(1, Ground::Expiry, END.plus(1))]).await.unwrap(),
+        [Err(Stale)],
+        "and cannot close it either"
+    );
+    assert!(by_lease(store, 1, &lease, END.plus(5)).await.is_ok());
+}
+
+async fn five_attempts(store: &dyn Store) {
+    open(store, [1]).await;
+    for _ in 0..ATTEMPTS {
+        let lease = leased(store, 1, START).await;
+        store.release(&lease).await.unwrap();
+    }
+    assert_eq!(store.lease(&service("bus"), &id(1), START).await.unwrap().unwrap_err(), NoLease::Spent);
+    assert_eq!(store.due(START, 10).await.unwrap().len(), 1, "spent requests need not wait for their end");
+}
+
+async fn an_answer_waits_for_its_own_browser(store: &dyn Store) {
+    open(store, [1]).await;
+    store.bind_session(&service("bus"), &id(1), tag(5, 1)).await.unwrap();
+    let lease = leased(store, 1, END.minus(1)).await;
+    store.answered(&lease, "{}".into(), tag(6, 1), END.plus(1)).await.unwrap().unwrap();
+    let waiting = row(store, 1).await;
+    assert_eq!((waiting.status, waiting.sealed), (Status::Answered, None), "secrets are erased");
+    assert_eq!(waiting.close_at, END.plus(1 + RETURN_GRACE_SECONDS));
+    let back = |response, session| consume(1, Ground::Return { response, session }, END.plus(2));
+    for wrong in [back(tag(6, 2), tag(5, 1)), back(tag(6, 1), tag(5, 2))] {
+        assert_eq!(store.decide_many(vec![wrong]).await.unwrap(), [Err(Stale)]);
+    }
+    let right = back(tag(6, 1), tag(5, 1));
+    let twice = store.decide_many(vec![right.clone(), right]).await.unwrap();
+    assert!(twice[0].is_ok());
+    assert_eq!(twice[1], Err(Stale), "a response code serves once");
+}
+
+async fn an_error_never_closes(store: &dyn Store) {
+    open(store, [1]).await;
+    assert!(store.error_seen(&service("bus"), &id(1), Some(tag(6, 1)), START).await.unwrap());
+    let request = row(store, 1).await;
+    assert_eq!((request.status, request.error_seen), (Status::Open, true));
+    let lease = leased(store, 1, START.plus(1)).await;
+    assert!(by_lease(store, 1, &lease, START.plus(2)).await.is_ok(), "a later valid answer overrides it");
+    assert!(!store.error_seen(&service("bus"), &id(1), None, START.plus(3)).await.unwrap());
+}
+
+async fn the_own_browser_confirms_a_refusal(store: &dyn Store) {
+    open(store, [1]).await;
+    store.bind_session(&service("bus"), &id(1), tag(5, 1)).await.unwrap();
+    let declined = |session| consume(1, Ground::Decline { response: tag(6, 1), session }, START.plus(1));
+    assert_eq!(store.decide_many(vec![declined(tag(5, 1))]).await.unwrap(), [Err(Stale)], "no error came in");
+    store.error_seen(&service("bus"), &id(1), Some(tag(6, 1)), START).await.unwrap();
+    assert_eq!(store.decide_many(vec![declined(tag(5, 2))]).await.unwrap(), [Err(Stale)]);
+    assert!(store.decide_many(vec![declined(tag(5, 1))]).await.unwrap()[0].is_ok());
+}
+
+async fn one_conflict_undoes_one_member(store: &dyn Store) {
+    open(store, [1, 2, 3]).await;
+    let mut members = Vec::new();
+    for number in [1, 2, 3] {
+        let lease = leased(store, number, START).await;
+        members.push(consume(number, Ground::Lease { fence: lease.fence }, START));
+    }
+    // The second member uses the first one's nonce.
+    members[1].effects[0] = Effect::Spend(Once::Nonce, tag(2, 1));
+    let results = store.decide_many(members).await.unwrap();
+    assert!(results[0].is_ok() && results[2].is_ok());
+    assert_eq!(results[1], Err(Stale));
+    let untouched = row(store, 2).await;
+    assert_eq!((untouched.status, untouched.outcome), (Status::Open, None));
+    assert!(untouched.sealed.is_some());
+    assert!(store.decision(&service("bus"), &id(2)).await.unwrap().is_none());
+}
+
+async fn a_decision_is_whole(store: &dyn Store) {
+    open(store, [1]).await;
+    let lease = leased(store, 1, START).await;
+    let decided = by_lease(store, 1, &lease, START).await.unwrap();
+    assert_eq!(decided, Decided { request: id(1), outcome: Outcome::Met });
+    let request = row(store, 1).await;
+    assert_eq!((request.status, request.outcome, request.sealed), (Status::Decided, Some(Outcome::Met), None));
+    assert!(store.request_by(Key::Code(tag(4, 1), START)).await.unwrap().is_none());
+    let decision = store.decision(&service("bus"), &id(1)).await.unwrap().unwrap();
+    assert_eq!((decision.signing_input.as_str(), decision.ref_salt), ("header.claims", Some([1; 16])));
+}
+
+async fn the_sweep_finds_what_is_over(store: &dyn Store) {
+    open(store, [1, 2]).await;
+    assert!(store.due(END.minus(1), 10).await.unwrap().is_empty());
+    let early = consume(1, Ground::Expiry, END.minus(1));
+    assert_eq!(store.decide_many(vec![early]).await.unwrap(), [Err(Stale)]);
+    assert_eq!(store.due(END, 10).await.unwrap().len(), 2);
+    assert_eq!(store.due(END, 1).await.unwrap().len(), 1);
+    let members = [1, 2].map(|number| consume(number, Ground::Expiry, END)).to_vec();
+    assert!(store.decide_many(members).await.unwrap().iter().all(Result::is_ok));
+    assert!(store.due(END, 10).await.unwrap().is_empty());
+}
+
+async fn guesses_are_counted_by_the_minute(store: &dyn Store) {
+    for _ in 0..3 {
+        assert!(store.take_guess(tag(7, 1), START, 3).await.unwrap());
+    }
+    assert!(!store.take_guess(tag(7, 1), START, 3).await.unwrap());
+    assert!(store.take_guess(tag(7, 2), START, 3).await.unwrap(), "another prefix has its own");
+    store.return_guess(tag(7, 1), START).await.unwrap();
+    assert!(store.take_guess(tag(7, 1), START, 3).await.unwrap());
+    assert!(store.take_guess(tag(7, 1), START.plus(60), 3).await.unwrap(), "the next minute starts anew");
+}
+
+async fn registers_never_go_back(store: &dyn Store) {
+    assert!(store.see_register("https://registrar.example", 4).await.unwrap());
+    assert!(store.see_register("https://registrar.example", 4).await.unwrap());
+    assert!(!store.see_register("https://registrar.example", 3).await.unwrap());
+    assert!(store.see_register("https://registrar.example", 5).await.unwrap());
+    assert!(store.see_register("https://other.example", 1).await.unwrap());
+}
+
+async fn fifty_at_once_give_one_decision(store: Arc<dyn Store>) {
+    open(&*store, [1]).await;
+    let lease = leased(&*store, 1, START).await;
+    let posts = (0..50_u8).map(|number| {
+        let (store, fence) = (store.clone(), lease.fence);
+        tokio::spawn(async move {
+            let mut member = consume(1, Ground::Lease { fence }, START);
+            member.effects[2] = Effect::Decision { jti: format!("jti_{number}"), signing_input: "x".into() };
+            member.effects[3] = Effect::Leaf([number; 32]);
+            store.decide_many(vec![member]).await.unwrap().remove(0).is_ok()
+        })
+    });
+    let mut decided = 0;
+    for post in posts.collect::<Vec<_>>() {
+        decided += usize::from(post.await.unwrap());
+    }
+    assert_eq!(decided, 1);
+}
+
+async fn sqlite() -> (tempfile::TempDir, SqliteStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Sqlite::open(&folder.path().join("v.sqlite"), &MIGRATOR, Schema::Migrate).await.unwrap();
+    (folder, SqliteStore::new(database))
+}
+
+macro_rules! suite {
+    ($($case:ident)*) => {
+        mod memory_store { $(
+            #[tokio::test]
+            async fn $case() { super::$case(&super::MemoryStore::default()).await; }
+        )* }
+        mod sqlite_store { $(
+            #[tokio::test]
+            async fn $case() {
+                let (_folder, store) = super::sqlite().await;
+                super::$case(&store).await;
+            }
+        )* }
+    };
+}
+
+suite! {
+    a_request_comes_back_as_it_was_stored
+    tenants_do_not_see_each_other
+    the_first_browser_owns_the_page
+    a_live_lease_is_alone_and_a_refused_taker_is_not_counted
+    a_lease_ends
+    a_lease_taken_in_time_may_commit_late
+    five_attempts
+    an_answer_waits_for_its_own_browser
+    an_error_never_closes
+    the_own_browser_confirms_a_refusal
+    one_conflict_undoes_one_member
+    a_decision_is_whole
+    the_sweep_finds_what_is_over
+    guesses_are_counted_by_the_minute
+    registers_never_go_back
+}
+
+#[tokio::test]
+async fn memory_fifty_at_once() {
+    fifty_at_once_give_one_decision(Arc::new(MemoryStore::default())).await;
+}
+
+#[tokio::test]
+async fn sqlite_fifty_at_once() {
+    let (_folder, store) = sqlite().await;
+    fifty_at_once_give_one_decision(Arc::new(store)).await;
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_leaves_nothing_behind() {
+    let (_folder, store) = sqlite().await;
+    for polls in 0..12_u8 {
+        store.insert(new(polls)).await.unwrap();
+        let lease = leased(&store, polls, START).await;
+        let mut work = store.decide_many(vec![consume(polls, Ground::Lease { fence: lease.fence }, START)]);
+        for _ in 0..polls {
+            let waker = std::task::Waker::noop();
+            let _ = work.as_mut().poll(&mut std::task::Context::from_waker(waker));
+            tokio::task::yield_now().await;
+        }
+        drop(work);
+        // Whatever became of it, the next caller is served and the state is one of the two whole ones.
+        store.insert(new(polls + 100)).await.unwrap();
+        let request = row(&store, polls).await;
+        let decision = store.decision(&service("bus"), &id(polls)).await.unwrap();
+        assert_eq!(request.status == Status::Decided, decision.is_some());
+    }
+}
+
+#[tokio::test]
+async fn memory_effects_are_counted() {
+    let store = MemoryStore::default();
+    a_decision_is_whole(&store).await;
+    assert_eq!(store.counts(), (1, 1));
+}
