@@ -1,0 +1,279 @@
+//! Disclosures put back into the payload: steps 3 to 5 of RFC 9901 section 7.1.
+//!
+//! Every Disclosure must be used, every digest may occur once, and nothing disclosed may take the place of
+//! something signed in the clear. Recursion is bounded by the depth of the assembled document.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value};
+use vouchsafe_mutants as mutants;
+
+use super::key_binding::Claims;
+use super::{Disclosure, Path, Step};
+use crate::jose::PublicJwk;
+use crate::json::MAX_DEPTH;
+
+const DIGESTS: &str = "_sd";
+const ALGORITHM: &str = "_sd_alg";
+const ELEMENT: &str = "...";
+
+/// Names that RFC 9901 keeps for itself.
+pub(super) const RESERVED: [&str; 3] = [DIGESTS, ALGORITHM, ELEMENT];
+
+/// Why the Disclosures do not fit the payload. All are the presenter's or the issuer's fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DisclosureError {
+    /// `_sd_alg` is not SHA-256, or stands below the top level.
+    #[error("the hash algorithm of the Disclosures is not accepted; use sha-256 at the top level")]
+    Algorithm,
+    /// `_sd` is not an array of strings, or an element with `...` is not a single digest.
+    #[error("the digests in the payload are malformed")]
+    Digests,
+    /// The same digest occurs twice, or the same Disclosure was sent twice.
+    #[error("a digest or a Disclosure occurs twice")]
+    Repeated,
+    /// A Disclosure for an element stands for a member, or the reverse.
+    #[error("a Disclosure has the wrong number of parts for its place")]
+    Arity,
+    /// A claim is called `_sd`, `_sd_alg` or `...`.
+    #[error("a claim has a reserved name")]
+    ReservedName,
+    /// A claim of that name is there already.
+    #[error("a Disclosure repeats a claim that is already there")]
+    NameClash,
+    /// A Disclosure belongs to no digest.
+    #[error("a Disclosure belongs to no digest of the payload")]
+    Unused,
+    /// The document is nested too deeply.
+    #[error("the disclosed document is nested too deeply")]
+    TooDeep,
+}
+
+/// An SD-JWT whose signatures hold; its Disclosures are not yet put in place.
+pub struct IssuerSigned {
+    pub(super) text: String,
+    pub(super) payload: Map<String, Value>,
+    pub(super) disclosures: Vec<Disclosure>,
+    pub(super) issuer_jwt_sha256: [u8; 32],
+    pub(super) holder: Option<PublicJwk>,
+    pub(super) binding: Option<Claims>,
+}
+
+impl IssuerSigned {
+    /// Steps 3 to 5: the processed payload and the paths that Disclosures showed.
+    ///
+    /// # Errors
+    /// See [`DisclosureError`].
+    pub fn disclose(self) -> Result<Disclosed, DisclosureError> {
+        disclose(self.payload, self.disclosures).map(|(disclosed, _)| disclosed)
+    }
+
+    /// The key that the issuer confirmed, when key binding was verified.
+    #[must_use]
+    pub fn holder(&self) -> Option<&PublicJwk> {
+        self.holder.as_ref()
+    }
+}
+
+/// A processed payload.
+#[derive(Clone)]
+pub struct Disclosed {
+    claims: Map<String, Value>,
+    paths: Vec<Path>,
+}
+
+impl Disclosed {
+    /// The claims, signed in the clear and disclosed, without any digest.
+    #[must_use]
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
+    /// The path of each Disclosure, in the order in which they were sent.
+    #[must_use]
+    pub fn paths(&self) -> &[Path] {
+        &self.paths
+    }
+
+    /// A top-level claim that was signed in the clear, no part of it through a Disclosure.
+    #[must_use]
+    pub fn always_visible(&self, name: &str) -> Option<&Value> {
+        let concealed = self.paths.iter().any(|path| starts_with(path, name));
+        self.claims.get(name).filter(|_| !concealed)
+    }
+}
+
+/// Whether `path` leads to or into the top-level claim `name`.
+pub(super) fn starts_with(path: &[Step], name: &str) -> bool {
+    matches!(path.first(), Some(Step::Name(first)) if first == name)
+}
+
+/// Puts `disclosures` into `payload`; gives back where each stands in the text, in the order of the paths.
+pub(super) fn disclose(
+    mut payload: Map<String, Value>,
+    disclosures: Vec<Disclosure>,
+) -> Result<(Disclosed, Vec<std::ops::Range<usize>>), DisclosureError> {
+    let algorithm = payload.remove(ALGORITHM);
+    let known = algorithm.is_none_or(|name| name == "sha-256");
+    if !(mutants::skips("sd-alg") || known) {
+        return Err(DisclosureError::Algorithm);
+    }
+    let mut assembly = Assembly::new(disclosures)?;
+    let claims = assembly.object(payload)?;
+    let (paths, places) = assembly.finish()?;
+    Ok((Disclosed { claims, paths }, places))
+}
+
+/// The state of one pass over a payload.
+struct Assembly {
+    /// Disclosures by digest, each taken once.
+    offered: HashMap<String, usize>,
+    disclosures: Vec<Disclosure>,
+    /// Where each Disclosure was used.
+    used: Vec<Option<Path>>,
+    /// Digests met so far, in the payload and in Disclosures.
+    met: HashSet<String>,
+    path: Path,
+}
+
+impl Assembly {
+    fn new(disclosures: Vec<Disclosure>) -> Result<Self, DisclosureError> {
+        let mut offered = HashMap::with_capacity(disclosures.len());
+        let mut once = Vec::with_capacity(disclosures.len());
+        for mut disclosure in disclosures {
+            let is_new = !offered.contains_key(&disclosure.digest);
+            // RFC 9901 7.1 step 4, for the Disclosures themselves.
+            if !(mutants::skips("sd-disclosure-repeated") || is_new) {
+                return Err(DisclosureError::Repeated);
+            }
+            if is_new {
+                offered.insert(std::mem::take(&mut disclosure.digest), once.len());
+                once.push(disclosure);
+            }
+        }
+        let used = vec![None; once.len()];
+        Ok(Self { offered, disclosures: once, used, met: HashSet::new(), path: Path::new() })
+    }
+
+    /// Step 5: no Disclosure is left over.
+    fn finish(self) -> Result<(Vec<Path>, Vec<std::ops::Range<usize>>), DisclosureError> {
+        if !(mutants::skips("sd-disclosure-unused") || self.used.iter().all(Option::is_some)) {
+            return Err(DisclosureError::Unused);
+        }
+        let places = self.disclosures.into_iter().map(|disclosure| disclosure.place);
+        Ok(self.used.into_iter().zip(places).filter_map(|(path, place)| Some((path?, place))).unzip())
+    }
+
+    fn value(&mut self, value: Value, step: Step) -> Result<Value, DisclosureError> {
+        self.path.push(step);
+        let value = match value {
+            Value::Object(object) => self.object(object).map(Value::Object),
+            Value::Array(array) => self.array(array).map(Value::Array),
+            scalar => Ok(scalar),
+        }?;
+        self.path.pop();
+        Ok(value)
+    }
+
+    fn object(&mut self, mut object: Map<String, Value>) -> Result<Map<String, Value>, DisclosureError> {
+        self.check_depth()?;
+        let algorithm_is_above = object.get(ALGORITHM).is_none();
+        if !(mutants::skips("sd-alg-nested") || algorithm_is_above) {
+            return Err(DisclosureError::Algorithm);
+        }
+        let no_element_mark = object.get(ELEMENT).is_none();
+        if !(mutants::skips("sd-reserved-name") || no_element_mark) {
+            return Err(DisclosureError::ReservedName);
+        }
+        let digests = object.remove(DIGESTS);
+        for (name, value) in object.iter_mut().filter(|(_, value)| value.is_object() || value.is_array()) {
+            *value = self.value(value.take(), Step::Name(name.clone()))?;
+        }
+        match digests {
+            None => Ok(object),
+            Some(Value::Array(digests)) => self.members(object, digests),
+            Some(_) => Err(DisclosureError::Digests),
+        }
+    }
+
+    /// Step 3.c: each digest of `_sd` that has a Disclosure becomes a member.
+    fn members(
+        &mut self,
+        mut object: Map<String, Value>,
+        digests: Vec<Value>,
+    ) -> Result<Map<String, Value>, DisclosureError> {
+        for digest in digests {
+            let Value::String(digest) = digest else { return Err(DisclosureError::Digests) };
+            let Some(index) = self.take(digest)? else { continue };
+            let Some(name) = self.disclosures[index].name.take() else {
+                if mutants::skips("sd-arity") {
+                    self.used[index] = Some(self.path.clone());
+                    continue;
+                }
+                return Err(DisclosureError::Arity);
+            };
+            if !(mutants::skips("sd-reserved-name") || RESERVED.iter().all(|reserved| *reserved != name)) {
+                return Err(DisclosureError::ReservedName);
+            }
+            let name_is_free = object.get(&name).is_none();
+            if !(mutants::skips("sd-name-clash") || name_is_free) {
+                return Err(DisclosureError::NameClash);
+            }
+            let value = self.use_disclosure(index, Step::Name(name.clone()))?;
+            object.insert(name, value);
+        }
+        Ok(object)
+    }
+
+    fn array(&mut self, array: Vec<Value>) -> Result<Vec<Value>, DisclosureError> {
+        self.check_depth()?;
+        let mut elements = Vec::with_capacity(array.len());
+        for (index, element) in array.into_iter().enumerate() {
+            match element {
+                Value::Object(mut mark) if mark.contains_key(ELEMENT) => {
+                    elements.extend(self.element(&mut mark, index)?);
+                }
+                element => elements.push(self.value(element, Step::Index(index))?),
+            }
+        }
+        Ok(elements)
+    }
+
+    /// Step 3.d: a mark with a Disclosure becomes its value; one without vanishes.
+    fn element(&mut self, mark: &mut Map<String, Value>, position: usize) -> Result<Option<Value>, DisclosureError> {
+        if !(mutants::skips("sd-placeholder") || mark.len() == 1) {
+            return Err(DisclosureError::Digests);
+        }
+        let Some(Value::String(digest)) = mark.remove(ELEMENT) else { return Err(DisclosureError::Digests) };
+        let Some(index) = self.take(digest)? else { return Ok(None) };
+        if !(mutants::skips("sd-arity") || self.disclosures[index].name.is_none()) {
+            return Err(DisclosureError::Arity);
+        }
+        self.use_disclosure(index, Step::Index(position)).map(Some)
+    }
+
+    /// The Disclosure of this digest, when one was sent and not used before.
+    fn take(&mut self, digest: String) -> Result<Option<usize>, DisclosureError> {
+        let found = self.offered.remove(&digest);
+        // Step 4: a digest that occurs twice could be read in either place.
+        if !(mutants::skips("sd-digest-repeated") || self.met.insert(digest)) {
+            return Err(DisclosureError::Repeated);
+        }
+        Ok(found)
+    }
+
+    fn use_disclosure(&mut self, index: usize, step: Step) -> Result<Value, DisclosureError> {
+        let mut path = self.path.clone();
+        path.push(step.clone());
+        self.used[index] = Some(path);
+        let value = self.disclosures[index].value.take();
+        self.value(value, step)
+    }
+
+    fn check_depth(&self) -> Result<(), DisclosureError> {
+        if !(mutants::skips("sd-depth") || self.path.len() < MAX_DEPTH) {
+            return Err(DisclosureError::TooDeep);
+        }
+        Ok(())
+    }
+}
