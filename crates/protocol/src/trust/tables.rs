@@ -214,6 +214,12 @@ impl Tables {
         self.0.get(&(id.to_owned(), version))
     }
 
+    /// Those among them that are named, by id and version: what one request carries.
+    #[must_use]
+    pub fn only(&self, named: &[(String, u32)]) -> Self {
+        Self(named.iter().filter_map(|key| Some((key.clone(), self.0.get(key)?.clone()))).collect())
+    }
+
     /// All of them, by id and version.
     pub fn iter(&self) -> impl Iterator<Item = &TableExtract> {
         self.0.values()
