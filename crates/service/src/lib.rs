@@ -15,3 +15,4 @@ pub mod oauth;
 pub mod problem;
 pub mod secret;
 pub mod store;
+pub mod telemetry;

@@ -47,7 +47,7 @@ pub enum OpenError {
     /// A migration failed or was altered after it was applied.
     #[error("a migration could not be applied")]
     Migration(#[source] MigrateError),
-    /// The file cannot be used.
+    /// The file cannot be used: absent, locked by another process, or not ours to write.
     #[error("the database cannot be opened")]
     Database(#[from] sqlx::Error),
 }
@@ -66,7 +66,7 @@ impl Sqlite {
     /// See [`OpenError`].
     pub async fn open(path: &Path, migrator: &Migrator, schema: Schema) -> Result<Self, OpenError> {
         let options = options(path, schema);
-        let writer = pool(1).connect_with(options.clone()).await?;
+        let writer = pool(1).connect_with(options.clone()).await.map_err(damaged)?;
         check_version(&writer).await?;
         check_integrity(&writer).await?;
         match schema {
@@ -214,4 +214,157 @@ async fn is_migrated(pool: &SqlitePool, migrator: &Migrator) -> Result<bool, sql
             .await?;
     let known = migrator.iter().map(|migration| (migration.version, true, migration.checksum.to_vec()));
     Ok(applied.into_iter().eq(known))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::*;
+    use sqlx::migrate::{Migration, MigrationType};
+    use std::borrow::Cow;
+    use std::path::PathBuf;
+    use std::task::{Context, Waker};
+    use tempfile::TempDir;
+
+    fn migrator(count: i64) -> Migrator {
+        let migrations = (1..=count).map(|version| {
+            let sql = sqlx::AssertSqlSafe(format!("CREATE TABLE t{version} (n INTEGER NOT NULL UNIQUE)"));
+            let kind = MigrationType::Simple;
+            Migration::new(
+                version,
+                Cow::Owned(format!("t{version}")),
+                kind,
+                sqlx::SqlSafeStr::into_sql_str(sql),
+                false,
+            )
+        });
+        Migrator::with_migrations(migrations.collect())
+    }
+
+    fn place() -> (TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("test.sqlite");
+        (dir, path)
+    }
+
+    async fn pragma(pool: &SqlitePool, name: &str) -> String {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"));
+        sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+    }
+
+    async fn count(store: &Sqlite) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM t1").fetch_one(store.reader()).await.unwrap()
+    }
+
+    async fn insert(store: Sqlite, n: i64) -> Result<(), sqlx::Error> {
+        let mut transaction = store.write().await?;
+        sqlx::query("INSERT INTO t1 (n) VALUES (?)").bind(n).execute(&mut *transaction).await?;
+        tokio::task::yield_now().await;
+        transaction.commit().await
+    }
+
+    #[tokio::test]
+    async fn pools_have_the_settings_that_durability_needs() {
+        let (_dir, path) = place();
+        let store = Sqlite::open(&path, &migrator(1), Schema::Migrate).await.unwrap();
+        for pool in [&store.writer, &store.reader] {
+            assert_eq!(pragma(pool, "journal_mode").await, "wal");
+            assert_eq!(pragma(pool, "synchronous").await, "2");
+            assert_eq!(pragma(pool, "foreign_keys").await, "1");
+            assert_eq!(pragma(pool, "secure_delete").await, "1");
+        }
+        assert!(sqlx::query("INSERT INTO t1 (n) VALUES (1)").execute(store.reader()).await.is_err());
+        insert(store.clone(), 1).await.unwrap();
+        assert_eq!(count(&store).await, 1);
+        assert!(store.is_ready().await);
+        store.close().await;
+        assert!(!store.is_ready().await);
+    }
+
+    #[tokio::test]
+    async fn a_schema_of_another_program_version_is_refused() {
+        let (_dir, path) = place();
+        let expect = |count| Sqlite::open(&path, Box::leak(Box::new(migrator(count))), Schema::Expect);
+        assert!(matches!(expect(1).await, Err(OpenError::Database(_))), "an absent file is not made");
+        let store = Sqlite::open(&path, &migrator(1), Schema::Migrate).await.unwrap();
+        assert!(store.is_migrated(&migrator(1)).await.unwrap());
+        assert!(!store.is_migrated(&migrator(2)).await.unwrap());
+        store.close().await;
+        assert!(matches!(expect(2).await, Err(OpenError::NotMigrated)));
+        assert!(matches!(expect(0).await, Err(OpenError::NotMigrated)));
+        expect(1).await.unwrap().close().await;
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_is_refused() {
+        let (_dir, path) = place();
+        let store = Sqlite::open(&path, &migrator(1), Schema::Migrate).await.unwrap();
+        for n in 0..2_000 {
+            insert(store.clone(), n).await.unwrap();
+        }
+        store.close().await;
+        let whole = std::fs::read(&path).unwrap();
+        for (at, length) in [(0, 100), (whole.len() / 2, 4_096), (whole.len() - 4_096, 4_096)] {
+            let mut torn = whole.clone();
+            torn[at..at + length].fill(0);
+            std::fs::write(&path, torn).unwrap();
+            let opened = Sqlite::open(&path, &migrator(1), Schema::Expect).await;
+            assert!(matches!(opened, Err(OpenError::Damaged)), "{at}: {:?}", opened.err());
+        }
+    }
+
+    #[test]
+    fn library_versions_with_the_wal_fault_are_known() {
+        for sound in ["3.50.7", "3.51.3", "3.52.0", "3.53.1"] {
+            assert!(is_sound(sound), "{sound}");
+        }
+        for bad in ["3.40.1", "3.50.6", "3.51.2", "4.0.0", "", "3.51"] {
+            assert!(!is_sound(bad), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_handler_dropped_at_any_poll_harms_nobody_after_it() {
+        let (_dir, path) = place();
+        let store = Sqlite::open(&path, &migrator(1), Schema::Migrate).await.unwrap();
+        for polls in 0..12 {
+            let mut handler = Box::pin(insert(store.clone(), polls));
+            for _ in 0..polls {
+                if handler.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            drop(handler);
+            // Whoever comes next gets a clean connection in time and commits.
+            insert(store.clone(), 1_000 + polls).await.unwrap();
+        }
+        let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM t1 WHERE n >= 1000")
+            .fetch_one(store.reader())
+            .await
+            .unwrap();
+        assert_eq!(kept, 12);
+    }
+
+    #[tokio::test]
+    async fn detached_work_ends_although_nobody_waits() {
+        let (_dir, path) = place();
+        let store = Sqlite::open(&path, &migrator(1), Schema::Migrate).await.unwrap();
+        let mut handler = Box::pin(detached(insert(store.clone(), 1)));
+        assert!(handler.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(handler);
+        for _ in 0..200 {
+            if count(&store).await == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the work was lost");
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_detached_work_is_an_error_here() {
+        let outcome = detached(async { panic!("a broken invariant") }).await;
+        assert_eq!(outcome.map(|()| 0), Err(Lost));
+    }
 }

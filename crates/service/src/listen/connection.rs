@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use vouchsafe_mutants as mutants;
 
@@ -35,23 +36,30 @@ enum Phase {
 
 /// The phase and when it began, shared by the socket, the service and the watchdog.
 #[derive(Clone)]
-struct Progress(Arc<Mutex<(Phase, Instant)>>);
+struct Progress(Arc<Shared>);
+
+struct Shared {
+    now: Mutex<(Phase, Instant)>,
+    /// Wakes the watchdog, since the next phase's deadline may be nearer.
+    changed: Notify,
+}
 
 impl Progress {
     fn new() -> Self {
-        Self(Arc::new(Mutex::new((Phase::Header, now()))))
+        Self(Arc::new(Shared { now: Mutex::new((Phase::Header, now())), changed: Notify::new() }))
     }
 
     fn enter(&self, phase: Phase) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (phase, now());
+        *self.0.now.lock().unwrap_or_else(PoisonError::into_inner) = (phase, now());
+        self.0.changed.notify_one();
     }
 
     fn phase(&self) -> Phase {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+        self.0.now.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn deadline(&self, limits: &Limits) -> Instant {
-        let (phase, since) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (phase, since) = *self.0.now.lock().unwrap_or_else(PoisonError::into_inner);
         since
             + match phase {
                 Phase::Idle => limits.idle,
@@ -63,8 +71,10 @@ impl Progress {
     /// Ready when a phase took too long.
     async fn overrun(&self, limits: &Limits) {
         loop {
-            let deadline = self.deadline(limits);
-            sleep_until(deadline).await;
+            tokio::select! {
+                () = self.0.changed.notified() => continue,
+                () = sleep_until(self.deadline(limits)) => {}
+            }
             if !(mutants::skips("svc-watchdog") || self.deadline(limits) > now()) {
                 return;
             }

@@ -239,4 +239,5 @@ async fn keep_current(door: &Door) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests;
