@@ -12,6 +12,8 @@ use zeroize::Zeroize;
 
 /// The first day that `day` can express, number 0.
 const EPOCH: Date = jiff::civil::date(1600, 1, 1);
+/// The day from which the calendar type counts both ways as far as it goes, and its number.
+const MIDDLE: (Date, i64) = (jiff::civil::date(1970, 1, 1), 135_140);
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// How a plain value is read as an integer.
@@ -139,8 +141,9 @@ pub fn day(date: Date) -> Result<u64, EncodeError> {
 /// The date with this number, or `None` beyond the year 9999.
 #[must_use]
 pub fn date_of(day: u64) -> Option<Date> {
-    let days = i64::try_from(day).ok()?;
-    EPOCH.checked_add(jiff::SignedDuration::from_secs(days.checked_mul(SECONDS_PER_DAY)?)).ok()
+    let (middle, number) = MIDDLE;
+    let days = i64::try_from(day).ok()?.checked_sub(number)?;
+    middle.checked_add(jiff::SignedDuration::from_secs(days.checked_mul(SECONDS_PER_DAY)?)).ok()
 }
 
 /// A date written exactly as YYYY-MM-DD.
@@ -157,7 +160,7 @@ pub fn date_from(text: &str) -> Result<Date, EncodeError> {
     if !shape {
         return Err(EncodeError::NotADate);
     }
-    let part = |range| text[range].parse::<i16>().map_err(|_| EncodeError::NotADate);
+    let part = |range: std::ops::Range<usize>| text[range].parse::<i16>().map_err(|_| EncodeError::NotADate);
     let (year, month, day) = (part(0..4)?, part(5..7)?, part(8..10)?);
     let small = |n| i8::try_from(n).map_err(|_| EncodeError::NotADate);
     Date::new(year, small(month)?, small(day)?).map_err(|_| EncodeError::NotADate)

@@ -46,8 +46,47 @@ pub(crate) fn decode_signed(encoding: &[u8; 32]) -> Option<RistrettoPoint> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::hex::tests::unhex;
+
+    fn rfc9496() -> Value {
+        serde_json::from_str(include_str!("../../../specs/vectors/rfc9496/ristretto255.json")).unwrap()
+    }
+
+    fn encoding(value: &Value) -> [u8; 32] {
+        unhex(value.as_str().unwrap()).try_into().unwrap()
+    }
+
+    #[test]
+    fn multiples_of_the_generator() {
+        for (i, multiple) in rfc9496()["multiples"].as_array().unwrap().iter().enumerate() {
+            let expected = encoding(multiple);
+            let point = RistrettoPoint::mul_base(&Scalar::from(i as u64));
+            assert_eq!(point.compress().0, expected);
+            // All but the identity may be signed.
+            assert_eq!(decode_signed(&expected), (i != 0).then_some(point));
+        }
+    }
+
+    #[test]
+    fn invalid_encodings() {
+        for bad in rfc9496()["invalid"].as_array().unwrap() {
+            assert_eq!(decode_signed(&encoding(&bad["encoding"])), None, "{}", bad["why"]);
+        }
+    }
+
+    #[test]
+    fn elements_from_uniform_bytes() {
+        for case in rfc9496()["from_uniform_bytes"].as_array().unwrap() {
+            let input = unhex(case["input"].as_str().unwrap()).try_into().unwrap();
+            let element = RistrettoPoint::from_uniform_bytes(&input);
+            assert_eq!(element.compress().0, encoding(&case["output"]));
+        }
+    }
 
     #[test]
     fn bases_are_those_of_the_package() {

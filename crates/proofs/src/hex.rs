@@ -65,3 +65,22 @@ pub(crate) mod list {
             .collect()
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn unhex(text: &str) -> Vec<u8> {
+        (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn one_spelling() {
+        let bytes = [0xa5; 32];
+        assert_eq!(from_hex(&to_hex(&bytes)), Some(bytes));
+        for text in ["", "a5", &"A5".repeat(32), &"+5".repeat(32), &"é".repeat(32)] {
+            assert_eq!(from_hex(text), None);
+        }
+    }
+}

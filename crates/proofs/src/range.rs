@@ -122,3 +122,54 @@ impl RngCore for Weights {
 }
 
 impl CryptoRng for Weights {}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::hex::tests::unhex;
+
+    /// The sixteen proofs of the package's own tests, made by its release 1.0.0.
+    #[test]
+    fn published_proofs_hold() {
+        let vectors: Value =
+            serde_json::from_str(include_str!("../../../specs/vectors/bulletproofs/range_proof.json"))
+                .unwrap();
+        let commitments: Vec<[u8; 32]> = vectors["commitments"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| unhex(c.as_str().unwrap()).try_into().unwrap())
+            .collect();
+        let proofs = vectors["proofs"].as_array().unwrap();
+        assert_eq!((proofs.len(), commitments.len()), (16, 8));
+        for case in proofs {
+            let [n, m] = ["n", "m"].map(|name| case[name].as_u64().unwrap() as usize);
+            let mut proof = unhex(case["proof"].as_str().unwrap());
+            assert_eq!(proof.len(), proof_length(n, m));
+            let verdict = |proof: &[u8], points: &[[u8; 32]]| {
+                verify_vartime(&mut Transcript::new(b"Deserialize-And-Verify Test"), n, points, proof)
+            };
+            assert!(verdict(&proof, &commitments[..m]), "n = {n}, m = {m}");
+            // The value 0 shifted to the end is another statement, unless it stands alone.
+            let mut rotated = commitments[..m].to_vec();
+            rotated.rotate_left(1);
+            assert_eq!(verdict(&proof, &rotated), m == 1);
+            proof[0] ^= 1;
+            assert!(!verdict(&proof, &commitments[..m]));
+        }
+    }
+
+    #[test]
+    fn sizes_outside_the_plan_are_refused() {
+        let mut t = Transcript::new(b"test");
+        for m in [0, 3, 64] {
+            assert!(!verify_vartime(&mut t, 16, &vec![[0; 32]; m], &[0; 544]));
+        }
+        for length in [0, 1, 32, 223, 224, 543, 576] {
+            assert!(!verify_vartime(&mut t, 16, &[[0; 32]], &vec![0; length]));
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Our own frozen vectors, `specs/vectors/vouchsafe-1/proofs.json`: made here, compared here, and checked by
+//! an independent model elsewhere. `VOUCHSAFE_BLESS=1` writes the file anew, which makes a new version of the
+//! profile.
+
+use std::{env, fs, path::PathBuf};
+
+use serde_json::{Value, json};
+use vouchsafe_proofs::{
+    answer::final_checkpoint,
+    commitment::{Commitment, Seed, commit, commit_text},
+    context::{Attribute, SignedRange},
+    dates::{
+        Unit, add_last_day, add_next_day, clamp,
+        table::{PensionTable, Row},
+    },
+    encoding::{Encoding, Plain, Text, date_from, date_of, day},
+    planner::{Declared, Plan, Side, plan},
+    statement::{Predicate, Statement},
+    transcript::checkpoints,
+};
+
+use crate::common::{Case, INCOME, ISS, PAYER, VCT, age, bus_pass, everything};
+
+type Named = (&'static str, fn() -> Case);
+/// The answers and transcripts of the file.
+const CASES: [Named; 3] = [("age", age), ("bus-pass", bus_pass), ("everything", everything)];
+
+fn file() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../specs/vectors/vouchsafe-1/proofs.json")
+}
+
+pub(crate) fn frozen() -> Value {
+    serde_json::from_str(&fs::read_to_string(file()).unwrap()).unwrap()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn frozen_vectors_are_what_the_code_makes() {
+    let made = json!({
+        "version": "vouchsafe/v1",
+        "encodings": encodings(),
+        "refused_encodings": refused_encodings(),
+        "texts": texts(),
+        "clamps": clamps(),
+        "birthdays": birthdays(),
+        "tables": tables(),
+        "commitments": commitments(),
+        "plans": plans(),
+        "transcripts": CASES.map(|(name, case)| transcript(name, &case())),
+        "answers": CASES.map(|(name, case)| answer(name, &case())),
+    });
+    #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
+    if env::var_os("VOUCHSAFE_BLESS").is_some() {
+        fs::write(file(), serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
+    }
+    let frozen = frozen();
+    for (part, value) in made.as_object().unwrap() {
+        assert_eq!(&frozen[part], value, "{part} differs from the frozen vectors");
+    }
+    assert_eq!(frozen, made);
+}
+
+#[test]
+fn frozen_answers_are_accepted_from_the_file_alone() {
+    for answer in frozen()["answers"].as_array().unwrap() {
+        let context = serde_json::from_value(answer["context"].clone()).unwrap();
+        let statements: Vec<Statement> = serde_json::from_value(answer["statements"].clone()).unwrap();
+        let bytes = unhex(answer["answer"].as_str().unwrap());
+        let last = final_checkpoint(&context, &statements, &bytes).unwrap();
+        assert_eq!(json!(hex(&last)), answer["checkpoint"]);
+    }
+}
+
+#[test]
+fn first_vectors_of_the_profile() {
+    for (text, n) in [("1600-01-01", 0), ("1970-01-01", 135_140), ("2026-11-21", 155_918)] {
+        assert_eq!(day(date_from(text).unwrap()), Ok(n));
+    }
+    let table = pension_table();
+    for (today, cutoff, n) in [("2026-11-30", "1960-07-31", 131_699), ("2026-12-20", "1960-08-05", 131_704)] {
+        assert_eq!(table.cutoff(date_from(today).unwrap()), Ok(n));
+        assert_eq!(date_of(n).unwrap().to_string(), cutoff);
+    }
+}
+
+fn encodings() -> Vec<Value> {
+    let plain = |value: &Value| match value {
+        Value::Bool(flag) => Plain::Flag(*flag),
+        Value::Number(n) => Plain::Integer(n.as_i64().unwrap()),
+        _ => panic!("not a plain value"),
+    };
+    let mut made = Vec::new();
+    for (enc, bits, value) in [
+        (Encoding::Day, 32, json!("1600-01-01")),
+        (Encoding::Day, 32, json!("1899-12-31")),
+        (Encoding::Day, 32, json!("1900-03-01")),
+        (Encoding::Day, 32, json!("1970-01-01")),
+        (Encoding::Day, 32, json!("2000-02-29")),
+        (Encoding::Day, 32, json!("2026-11-21")),
+        (Encoding::Day, 32, json!("9999-12-31")),
+        (Encoding::Pence, 32, json!(0)),
+        (Encoding::Pence, 32, json!(4_294_967_295u32)),
+        (Encoding::Pence, 64, json!("4294967296")),
+        (Encoding::Pence, 64, json!("18446744073709551615")),
+        (Encoding::Int, 32, json!(366)),
+        (Encoding::Code, 32, json!(12)),
+        (Encoding::Bool, 8, json!(false)),
+        (Encoding::Bool, 8, json!(true)),
+    ] {
+        let v = value
+            .as_str()
+            .map_or_else(|| enc.encode(plain(&value), bits), |t| enc.encode(Plain::Text(t), bits));
+        made.push(json!({ "enc": enc, "bits": bits, "plain": value, "v": v.unwrap() }));
+    }
+    made
+}
+
+fn refused_encodings() -> Vec<Value> {
+    let refused = [
+        (Encoding::Day, 32, "1599-12-31"),
+        (Encoding::Day, 32, "1900-02-29"),
+        (Encoding::Day, 32, "2026-02-29"),
+        (Encoding::Day, 32, "2026-2-28"),
+        (Encoding::Day, 32, "20260228"),
+        (Encoding::Pence, 64, "18446744073709551616"),
+        (Encoding::Pence, 64, "007"),
+        (Encoding::Pence, 64, "+7"),
+        (Encoding::Pence, 32, "7"),
+    ];
+    refused
+        .map(|(enc, bits, text)| {
+            assert!(enc.encode(Plain::Text(text), bits).is_err());
+            json!({ "enc": enc, "bits": bits, "plain": text })
+        })
+        .into()
+}
+
+fn texts() -> Vec<Value> {
+    let person = "https://register.larkfield.example/text/person";
+    let cases =
+        [(person, "resident-0042"), (person, ""), ("", "resident-0042"), (person, "Llanfair, Ynys Môn")];
+    cases.map(|(uri, text)| {
+        json!({ "type_uri": uri, "text": text, "scalar": hex(&*Text::new(uri, text).to_bytes()) })
+    }).into()
+}
+
+fn clamps() -> Vec<Value> {
+    let mut made = Vec::new();
+    for today in
+        ["2026-02-28", "2026-03-01", "2028-02-28", "2028-02-29", "2028-03-01", "2026-03-31", "2026-11-30"]
+    {
+        for (n, unit) in [
+            (18, Unit::Years),
+            (60, Unit::Years),
+            (66, Unit::Years),
+            (1, Unit::Months),
+            (792, Unit::Months),
+            (1, Unit::Days),
+            (6574, Unit::Days),
+        ] {
+            let latest = clamp(date_from(today).unwrap(), n, unit).unwrap();
+            made.push(json!({ "today": today, "n": n, "unit": unit, "latest": latest.to_string() }));
+        }
+    }
+    made
+}
+
+fn birthdays() -> Vec<Value> {
+    let mut made = Vec::new();
+    for born in ["2008-02-28", "2008-02-29", "2008-03-01", "1960-07-31", "1960-12-31", "1961-01-31"] {
+        for (years, months) in [(18, 0), (20, 0), (66, 4), (66, 9), (0, 1), (0, 13)] {
+            let d = date_from(born).unwrap();
+            let next_day = add_next_day(d, years, months).unwrap().to_string();
+            let last_day = add_last_day(d, years, months).unwrap().to_string();
+            made.push(json!({
+                "born": born, "years": years, "months": months, "next_day": next_day, "last_day": last_day
+            }));
+        }
+    }
+    made
+}
+
+/// The state-pension rows for 1960 births as published, with earlier and later births in one row each.
+pub(crate) fn pension_rows() -> Value {
+    let at = |from: &str, to: &str, years: u32, months: u32| json!({ "from": from, "to": to, "years": years, "months": months, "overflow": "last_day" });
+    json!([
+        at("1880-01-01", "1960-04-05", 66, 0),
+        at("1960-04-06", "1960-05-05", 66, 1),
+        at("1960-05-06", "1960-06-05", 66, 2),
+        at("1960-06-06", "1960-07-05", 66, 3),
+        at("1960-07-06", "1960-08-05", 66, 4),
+        at("1960-08-06", "1960-09-05", 66, 5),
+        at("1960-09-06", "1960-10-05", 66, 6),
+        at("1960-10-06", "1960-11-05", 66, 7),
+        at("1960-11-06", "1960-12-05", 66, 8),
+        at("1960-12-06", "1961-01-05", 66, 9),
+        at("1961-01-06", "1961-02-05", 66, 10),
+        at("1961-02-06", "1961-03-05", 66, 11),
+        at("1961-03-06", "2050-12-31", 67, 0),
+    ])
+}
+
+/// Rows with fixed dates, as an older timetable had them.
+fn dated_rows() -> Value {
+    json!([
+        { "from": "1880-01-01", "to": "1953-12-05", "date": "2019-03-06" },
+        { "from": "1953-12-06", "to": "1954-01-05", "date": "2019-03-06" },
+        { "from": "1954-01-06", "to": "1954-02-05", "date": "2019-05-06" },
+        { "from": "1954-02-06", "to": "2050-12-31", "years": 66, "months": 0, "overflow": "next_day" },
+    ])
+}
+
+fn load(rows: &Value) -> PensionTable {
+    let rows: Vec<Row> = serde_json::from_value(rows.clone()).unwrap();
+    PensionTable::load(rows, 102_268, 164_724).unwrap()
+}
+
+pub(crate) fn pension_table() -> PensionTable {
+    load(&pension_rows())
+}
+
+/// `cutoff` is null where the table divides nothing.
+fn tables() -> Vec<Value> {
+    let todays = [
+        "1945-12-31",
+        "1946-01-01",
+        "2019-03-05",
+        "2019-03-06",
+        "2019-05-05",
+        "2019-05-06",
+        "2020-02-06",
+        "2026-11-30",
+        "2026-12-04",
+        "2026-12-05",
+        "2026-12-20",
+        "2027-02-28",
+        "2028-02-29",
+        "2116-12-30",
+        "2116-12-31",
+        "2117-12-31",
+    ];
+    [pension_rows(), dated_rows()]
+        .map(|rows| {
+            let table = load(&rows);
+            let cutoffs = todays.map(
+                |today| json!({ "today": today, "cutoff": table.cutoff(date_from(today).unwrap()).ok() }),
+            );
+            json!({ "lo": 102_268, "hi": 164_724, "rows": rows, "cutoffs": cutoffs })
+        })
+        .into()
+}
+
+fn commitments() -> Vec<Value> {
+    let mut made = Vec::new();
+    for (seed, iss, vct, pointer, v) in [
+        ([7; 32], ISS, VCT, "/birth_date", 130_825),
+        ([7; 32], ISS, VCT, "/ward", 6),
+        ([8; 32], PAYER, INCOME, "/total", 0),
+        ([0; 32], "", "", "", 1),
+        ([0xff; 32], PAYER, INCOME, "/savings", u64::MAX),
+    ] {
+        let r = Seed::new(seed).blinding(iss, vct, pointer);
+        made.push(json!({
+            "seed": hex(&seed), "iss": iss, "vct": vct, "pointer": pointer,
+            "v": v, "r": hex(&*r.to_bytes()), "c": commit(v, &r),
+        }));
+    }
+    let r = Seed::new([7; 32]).blinding(ISS, VCT, "/person");
+    let v = Text::new("https://register.larkfield.example/text/person", "resident-0042");
+    made.push(json!({
+        "seed": hex(&[7; 32]), "iss": ISS, "vct": VCT, "pointer": "/person",
+        "scalar": hex(&*v.to_bytes()), "r": hex(&*r.to_bytes()), "c": commit_text(&v, &r),
+    }));
+    made
+}
+
+/// Plans over one attribute `/p` of query `q` with the declared encoding and range; `plan` is null where the
+/// statements are refused.
+fn plans() -> Vec<Value> {
+    use Predicate::{Ge, In, Le};
+    let in_range = |lo, hi| In { lo, hi };
+    let mut made = Vec::new();
+    for (enc, b, lo, hi, predicates) in [
+        (Encoding::Day, 32, 102_268, 164_724, vec![Le(131_699)]),
+        (Encoding::Day, 32, 102_268, 164_724, vec![Le(102_268), Ge(164_724), Ge(102_269), Le(164_723)]),
+        (Encoding::Day, 32, 102_268, 164_724, vec![Le(164_724)]),
+        (Encoding::Day, 32, 102_268, 164_724, vec![Ge(102_268)]),
+        (Encoding::Day, 32, 102_268, 164_724, vec![Le(102_267)]),
+        (Encoding::Code, 32, 0, 23, vec![in_range(3, 9), Ge(1), in_range(5, 5)]),
+        (Encoding::Code, 32, 0, 23, vec![in_range(0, 23)]),
+        (Encoding::Code, 32, 0, 23, vec![in_range(9, 3)]),
+        (Encoding::Code, 32, 0, 23, vec![in_range(3, 24)]),
+        (Encoding::Int, 32, 0, 65_536, vec![Ge(1)]),
+        (Encoding::Int, 32, 0, 65_537, vec![Ge(1)]),
+        (Encoding::Pence, 64, 0, u64::MAX, vec![Le(4_294_967_295)]),
+        (Encoding::Pence, 64, 0, u64::MAX, vec![Le(4_294_967_296)]),
+        (Encoding::Pence, 64, 0, u64::MAX, vec![Ge(1), Le(u64::MAX - 1)]),
+        (Encoding::Pence, 32, 0, 4_294_967_296, vec![Ge(1)]),
+        (Encoding::Day, 64, 0, 9, vec![Ge(1)]),
+        (Encoding::Int, 32, 9, 0, vec![Ge(1)]),
+        (Encoding::Int, 32, 0, 99, (0..16).map(|i| in_range(i, 50)).skip(1).collect()),
+        (Encoding::Int, 32, 0, 99, (1..18).map(|i| in_range(i, 50)).collect()),
+        (Encoding::Int, 32, 0, 99, vec![]),
+    ] {
+        let asked = |(i, p): (usize, &Predicate)| Statement::of(&format!("s{i}"), "q", "/p", *p);
+        let statements: Vec<_> = predicates.iter().enumerate().map(asked).collect();
+        let range = Some(SignedRange { b, lo, hi });
+        let planned = plan(&statements, |_| Some(Declared { enc, range })).ok();
+        made.push(json!({
+            "enc": enc, "range": range, "statements": statements, "plan": planned.as_ref().map(plan_json),
+        }));
+    }
+    made
+}
+
+fn plan_json(plan: &Plan) -> Value {
+    let entry = |side: Side| match side {
+        Side::AtMost(k) => json!({ "at_most": k }),
+        Side::AtLeast(k) => json!({ "at_least": k }),
+    };
+    let entries: Vec<_> =
+        plan.entries.iter().map(|e| json!({ "statement": e.statement, "side": entry(e.side) })).collect();
+    json!({ "n": plan.n, "m": plan.m, "entries": entries })
+}
+
+fn transcript(name: &str, case: &Case) -> Value {
+    let after = checkpoints(&case.context, &case.statements).map(|bytes| hex(&bytes));
+    json!({ "name": name, "context": case.context, "statements": case.statements, "checkpoints": after })
+}
+
+fn answer(name: &str, case: &Case) -> Value {
+    let bytes = case.prove().unwrap();
+    let openings: Vec<_> = case
+        .secrets
+        .iter()
+        .map(|s| {
+            let r = Seed::new(s.seed).blinding(s.iss, s.vct, s.pointer);
+            json!({ "query": s.query, "pointer": s.pointer, "v": s.v, "r": hex(&*r.to_bytes()) })
+        })
+        .collect();
+    let planned = plan(&case.statements, |term| {
+        let of = |a: &&Attribute| a.pointer == term.pointer;
+        let attribute =
+            case.context.credentials.iter().find(|c| c.query == term.query)?.attributes.iter().find(of)?;
+        Some(Declared { enc: attribute.enc, range: attribute.range })
+    });
+    json!({
+        "name": name,
+        "context": case.context,
+        "statements": case.statements,
+        "openings": openings,
+        "plan": plan_json(&planned.unwrap()),
+        "answer": hex(&bytes),
+        "checkpoint": hex(&final_checkpoint(&case.context, &case.statements, &bytes).unwrap()),
+    })
+}
+
+#[test]
+fn commitments_refuse_unknown_forms() {
+    for text in [json!("00"), json!("zz".repeat(32)), json!("AB".repeat(32)), json!(1)] {
+        assert!(serde_json::from_value::<Commitment>(text).is_err());
+    }
+}
