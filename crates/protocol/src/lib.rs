@@ -11,8 +11,11 @@
 pub mod dcql;
 pub mod decision;
 pub mod encoding;
+pub mod form;
 pub mod jose;
 pub mod json;
+pub mod openid4vci;
+pub mod openid4vp;
 pub mod policy;
 pub mod sd_jwt;
 pub mod statement;

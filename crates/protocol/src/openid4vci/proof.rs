@@ -1,0 +1,155 @@
+//! Proofs of possession of the keys that copies are bound to (section 8.2.1.1, appendix F.1).
+//!
+//! Proof type `jwt` with the key in the header. Leaves out `kid` and `x5c` (no use here), key attestations and
+//! the proof types `attestation` and `di_vp`.
+//!
+//! Security: whoever signed a proof chose the key in its header, so a proof shows possession and nothing more.
+//! The nonce must be one that this issuer gave out, still live, and it is spent for the whole request at once:
+//! [`Proofs::nonce`] is for the caller's store.
+
+use serde::{Deserialize, Serialize};
+use vouchsafe_mutants as mutants;
+
+use super::errors::CredentialError;
+use crate::jose::jws::{Compact, NewHeader, Unsigned};
+use crate::jose::{Alg, PublicJwk, SignatureVerifier};
+use crate::time::{SKEW, UnixTime};
+
+/// The `typ` of a proof.
+pub const TYP: &str = "openid4vci-proof+jwt";
+
+/// How old a proof may be, in seconds.
+pub const MAX_AGE: i64 = 300;
+
+/// The most bytes of one proof.
+const MAX_PROOF: usize = 4 * 1024;
+
+/// The algorithms that proofs may be signed with.
+pub const ALGORITHMS: [Alg; 1] = [Alg::Es256];
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    aud: String,
+    iat: UnixTime,
+    nonce: String,
+}
+
+/// The bytes to sign for the key `holder`, at the time `now`.
+#[must_use]
+pub fn unsigned(holder: &PublicJwk, issuer: &str, nonce: &str, now: UnixTime) -> Unsigned {
+    let header = NewHeader::new(holder.alg(), TYP).jwk(holder).encode();
+    let claims = Claims { aud: issuer.to_owned(), iat: now, nonce: nonce.to_owned() };
+    Unsigned::new(&header, &claims).expect("the claims are strings and an integer")
+}
+
+/// What proofs are checked against.
+#[derive(Clone, Copy)]
+pub struct Expected<'a> {
+    /// The issuer identifier.
+    pub issuer: &'a str,
+    /// The most proofs, the size of a batch.
+    pub batch_size: usize,
+    /// The time of reading.
+    pub now: UnixTime,
+}
+
+/// Keys whose possession was proved, each once, under one nonce that is still to be spent.
+pub struct Proofs {
+    keys: Vec<PublicJwk>,
+    nonce: String,
+}
+
+impl Proofs {
+    /// Checks the proofs of one request.
+    ///
+    /// # Errors
+    /// [`CredentialError::InvalidProof`], or [`CredentialError::InvalidCredentialRequest`] for too many.
+    pub fn verify(
+        proofs: &[String],
+        expected: &Expected<'_>,
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<Self, CredentialError> {
+        if !(mutants::skips("vci-proof-count") || proofs.len() <= expected.batch_size) {
+            return Err(CredentialError::InvalidCredentialRequest);
+        }
+        let read: Vec<_> = proofs.iter().map(|proof| verify(proof, expected, verifier)).collect::<Result<_, _>>()?;
+        let nonce = read.first().map(|(_, nonce)| nonce.clone()).ok_or(CredentialError::InvalidProof)?;
+        if !(mutants::skips("vci-proof-one-nonce") || read.iter().all(|(_, other)| *other == nonce)) {
+            return Err(CredentialError::InvalidProof);
+        }
+        let keys: Vec<_> = read.into_iter().map(|(key, _)| key).collect();
+        // One copy per key: two copies under one key could be told to be one person's.
+        let distinct: std::collections::HashSet<_> = keys.iter().collect();
+        if !(mutants::skips("vci-proof-distinct") || distinct.len() == keys.len()) {
+            return Err(CredentialError::InvalidProof);
+        }
+        Ok(Self { keys, nonce })
+    }
+
+    /// The keys, in the order of the proofs.
+    #[must_use]
+    pub fn keys(&self) -> &[PublicJwk] {
+        &self.keys
+    }
+
+    /// The nonce, to be looked up and spent once for the request; unknown or spent is
+    /// [`CredentialError::InvalidNonce`].
+    #[must_use]
+    pub fn nonce(&self) -> &str {
+        &self.nonce
+    }
+}
+
+fn verify(
+    proof: &str,
+    expected: &Expected<'_>,
+    verifier: &dyn SignatureVerifier,
+) -> Result<(PublicJwk, String), CredentialError> {
+    let invalid = |_| CredentialError::InvalidProof;
+    let compact = Compact::parse(proof, MAX_PROOF).map_err(invalid)?;
+    compact.check_typ(TYP).map_err(invalid)?;
+    let key = key(&compact)?;
+    let payload = compact.verify(TYP, &key, verifier).map_err(invalid)?;
+    let members = payload.claims().map_err(|_| CredentialError::InvalidProof)?;
+    // Anonymous use of a pre-authorised code has no client id to name.
+    if !(mutants::skips("vci-proof-iss") || !members.contains_key("iss")) {
+        return Err(CredentialError::InvalidProof);
+    }
+    let claims: Claims = payload.typed().map_err(|_| CredentialError::InvalidProof)?;
+    check_claims(&claims, expected)?;
+    Ok((key, claims.nonce))
+}
+
+/// Exactly one way to name the key, and it is `jwk`.
+fn key(compact: &Compact) -> Result<PublicJwk, CredentialError> {
+    let header = compact.header();
+    let other = header.kid().is_some() || header.x5c().is_some();
+    if !(mutants::skips("vci-proof-key") || !other) {
+        return Err(CredentialError::InvalidProof);
+    }
+    let unknown = ["key_attestation", "trust_chain"].iter().any(|name| header.member(name).is_some());
+    if !(mutants::skips("vci-proof-attestation") || !unknown) {
+        return Err(CredentialError::InvalidProof);
+    }
+    let key = header.dangerous_embedded_jwk().map_err(|_| CredentialError::InvalidProof)?;
+    if !(mutants::skips("vci-proof-alg") || ALGORITHMS.contains(&key.alg())) {
+        return Err(CredentialError::InvalidProof);
+    }
+    Ok(key)
+}
+
+fn check_claims(claims: &Claims, expected: &Expected<'_>) -> Result<(), CredentialError> {
+    if !(mutants::skips("vci-proof-aud") || claims.aud == expected.issuer) {
+        return Err(CredentialError::InvalidProof);
+    }
+    if !(mutants::skips("vci-proof-future") || claims.iat <= expected.now.plus(SKEW)) {
+        return Err(CredentialError::InvalidProof);
+    }
+    if !(mutants::skips("vci-proof-old") || claims.iat >= expected.now.minus(MAX_AGE + SKEW)) {
+        return Err(CredentialError::InvalidProof);
+    }
+    if !(mutants::skips("vci-proof-nonce") || !claims.nonce.is_empty()) {
+        return Err(CredentialError::InvalidProof);
+    }
+    Ok(())
+}

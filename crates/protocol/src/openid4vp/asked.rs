@@ -1,0 +1,200 @@
+//! What was asked: the one record from which both sides build what a proof is bound to.
+//!
+//! The verifier makes it from its own request row, the wallet from the request that it verified. Neither takes a
+//! field of it from an answer.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use thiserror::Error;
+use vouchsafe_mutants as mutants;
+use vouchsafe_proofs::context;
+use vouchsafe_proofs::encoding::day;
+use vouchsafe_proofs::statement::Statement;
+
+use crate::encoding::sha256;
+use crate::json;
+use crate::policy::{ContextOption, Plan, PlanError, PlannedOutcome, Policy, PolicyRule, plan};
+use crate::trust::{TableExtract, Tables};
+
+/// Who asked, under which nonce, and where the answer goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Party {
+    /// The stable service id.
+    pub service: String,
+    /// The client id with its prefix.
+    pub client_id: String,
+    /// The nonce.
+    pub nonce: String,
+    /// SHA-256 of the text of `state`.
+    pub state_sha256: [u8; 32],
+    /// Where the answer is posted.
+    pub response_uri: String,
+    /// The thumbprint of the response-encryption key; absent for an answer in clear.
+    pub encryption_key: Option<[u8; 32]>,
+}
+
+/// A request as it is remembered.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    party: Party,
+    policy: Policy,
+    tables: Tables,
+    as_of: Date,
+    plan: Plan,
+    statements_sha256: [u8; 32],
+}
+
+/// One option of the request, chosen by the queries that were answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    index: usize,
+    outcome: PlannedOutcome,
+    queries: Vec<String>,
+}
+
+impl Chosen {
+    /// Its index among the options.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What it means when its evidence holds.
+    #[must_use]
+    pub fn outcome(&self) -> PlannedOutcome {
+        self.outcome
+    }
+
+    /// Its queries in DCQL order.
+    #[must_use]
+    pub fn queries(&self) -> &[String] {
+        &self.queries
+    }
+}
+
+/// The answered queries are not exactly those of one option.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the answer does not give exactly one of the options that were asked for")]
+pub struct NotAnOption;
+
+impl Asked {
+    /// The record of a request by `policy` on the day `as_of`.
+    ///
+    /// # Errors
+    /// [`PlanError`] where the policy has no plan for the day.
+    pub fn new(party: Party, policy: Policy, tables: Tables, as_of: Date) -> Result<Self, PlanError> {
+        let plan = plan(&policy, &tables, as_of)?;
+        let statements = json::canonical(&plan.query.statements).expect("statements are strings and integers");
+        Ok(Self { party, policy, tables, as_of, plan, statements_sha256: sha256(statements) })
+    }
+
+    /// Who asked.
+    #[must_use]
+    pub fn party(&self) -> &Party {
+        &self.party
+    }
+
+    /// By which policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The tables and lists at hand.
+    #[must_use]
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// The day of asking.
+    #[must_use]
+    pub fn as_of(&self) -> Date {
+        self.as_of
+    }
+
+    /// The query with its statements and options.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The options, in order.
+    #[must_use]
+    pub fn options(&self) -> &[ContextOption] {
+        &self.plan.options
+    }
+
+    /// The option at `index`.
+    #[must_use]
+    pub fn option(&self, index: usize) -> Option<Chosen> {
+        let option = self.plan.options.get(index)?;
+        Some(Chosen { index, outcome: option.outcome, queries: self.in_order(&option.queries) })
+    }
+
+    /// The option whose queries are exactly those that were answered.
+    ///
+    /// # Errors
+    /// [`NotAnOption`].
+    pub fn choose<'a>(&self, answered: impl IntoIterator<Item = &'a str>) -> Result<Chosen, NotAnOption> {
+        let answered: BTreeSet<&str> = answered.into_iter().collect();
+        let is = |option: &ContextOption| {
+            let wanted: BTreeSet<&str> = option.queries.iter().map(String::as_str).collect();
+            wanted == answered || (mutants::skips("vp-one-option") && wanted.is_subset(&answered))
+        };
+        let index = self.plan.options.iter().position(is).ok_or(NotAnOption)?;
+        self.option(index).ok_or(NotAnOption)
+    }
+
+    /// The statements that apply to an option, in the order of the request.
+    #[must_use]
+    pub fn statements(&self, chosen: &Chosen) -> Vec<Statement> {
+        let ids = chosen.queries.iter().cloned().collect();
+        self.plan.query.statements_of(&ids).filter_map(|statement| statement.to_proof().ok()).collect()
+    }
+
+    /// What a proof for an option is bound to, with the presented credentials in DCQL order.
+    #[must_use]
+    pub fn context(&self, chosen: &Chosen, credentials: Vec<context::Credential>) -> context::Context {
+        let Party { service, client_id, nonce, state_sha256, response_uri, encryption_key } = self.party.clone();
+        let reply_to = context::ReplyTo::ResponseUri(response_uri);
+        context::Context {
+            request: context::Request { service, client_id, nonce, state_sha256, reply_to, encryption_key },
+            policy: context::Policy {
+                purpose: self.policy.purpose.clone(),
+                id: self.policy.id.clone(),
+                version: self.policy.version.into(),
+                digest: *self.policy.digest(),
+                statements: self.statements_sha256,
+                option: chosen.index as u64,
+                as_of: day(self.as_of).expect("the day of asking is after 1600"),
+                tables: self.used_tables(),
+            },
+            authorisation: context::Authorisation::default(),
+            credentials,
+        }
+    }
+
+    /// Every table and list that a rule of the policy names, once, by id and version.
+    pub fn tables_to_send(&self) -> impl Iterator<Item = &TableExtract> {
+        let named = self.policy.conditions.iter().filter_map(|condition| match &condition.rule {
+            Some(PolicyRule::Table { id, version } | PolicyRule::Codes { id, version }) => Some((id.as_str(), *version)),
+            _ => None,
+        });
+        named.collect::<BTreeSet<_>>().into_iter().filter_map(|(id, version)| self.tables.table(id, version))
+    }
+
+    fn used_tables(&self) -> Vec<context::Table> {
+        let used = |table: &TableExtract| context::Table {
+            id: table.id().to_owned(),
+            version: table.version().into(),
+            hash: *table.hash(),
+        };
+        self.tables_to_send().map(used).collect()
+    }
+
+    fn in_order(&self, queries: &[String]) -> Vec<String> {
+        let ids = self.plan.query.credentials.iter().map(|query| &query.id);
+        ids.filter(|id| queries.contains(id)).cloned().collect()
+    }
+}
