@@ -124,7 +124,7 @@ def plans(count):
     count.refused("a coefficient", lambda: plan({"le": 15}, coeff=2), planner.Refused)
     widths = [plan({"le": k}, 0, 2**64 - 1).n for k in (2**16 - 1, 2**16, 2**32 - 1, 2**32)]
     count.equal("widths", widths, [16, 32, 32, 64])
-    birth = [encoding.encode("day", make.BIRTH[end]) for end in ("lo", "hi")]
+    birth = [encoding.encode("day", 32, make.BIRTH[end]) for end in ("lo", "hi")]
     count.equal("birth dates need 16 bits", (birth[1] - birth[0], plan({"le": 131699}, *birth).n), (62456, 16))
 
 

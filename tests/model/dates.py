@@ -13,7 +13,7 @@ class BadTable(ValueError):
 
 def parse(text):
     """The one accepted form, YYYY-MM-DD."""
-    if len(text) != 10 or text[4] != "-" or text[7] != "-" or not (text[:4] + text[5:7] + text[8:]).isdigit():
+    if not isinstance(text, str) or len(text) != 10 or text[4] != "-" or text[7] != "-" or not (text[:4] + text[5:7] + text[8:]).isdigit():
         raise ValueError("dates are written YYYY-MM-DD")
     return date(int(text[:4]), int(text[5:7]), int(text[8:]))
 

@@ -32,16 +32,38 @@ def lp(text):
     return len(data).to_bytes(4, "big") + data
 
 
-def encode(enc, value):
-    """The integer v that stands for a JSON value."""
-    if enc == "day":
-        return dates.day(dates.parse(value))
-    if enc == "bool":
-        return {True: 1, False: 0}[value]
-    number = int(value)
-    if number < 0:
-        raise ValueError("encoded integers are not negative")
+def encode(enc, bits, value):
+    """The integer v that stands for a JSON value: each encoding has one JSON form and no other."""
+    if bits not in BITS[enc]:
+        raise ValueError("no such width for this encoding")
+    number = FORMS[enc](bits, value)
+    if not 0 <= number < 2**bits:
+        raise ValueError("outside [0, 2^b)")
     return number
+
+
+def _day(_bits, value):
+    return dates.day(dates.parse(value))
+
+
+def _integer(bits, value):
+    """An integer; a decimal string, without sign or leading zeros, where b = 64."""
+    if bits == 64:
+        if not isinstance(value, str) or not value.isascii() or not value.isdigit() or str(int(value)) != value:
+            raise ValueError("64-bit values are decimal strings")
+        return int(value)
+    if type(value) is not int:
+        raise ValueError("an integer")
+    return value
+
+
+def _flag(_bits, value):
+    if type(value) is not bool:
+        raise ValueError("true or false")
+    return int(value)
+
+
+FORMS = {"day": _day, "pence": _integer, "int": _integer, "code": _integer, "bool": _flag}
 
 
 def encode_str(type_uri, text):

@@ -44,10 +44,11 @@ class Credential:
 
     def _commit(self, kind, plain):
         pointer, enc = kind["pointer"], kind["enc"]
-        v = encoding.encode(enc, plain)
+        v = encoding.encode(enc, kind["b"], plain)
         r = encoding.blinding(self.seed, self.iss, self.vct, pointer)
         self.openings[self.query, pointer] = v, r
-        limits = {"b": kind["b"], "lo": encoding.encode(enc, kind["lo"]), "hi": encoding.encode(enc, kind["hi"])}
+        ends = {end: encoding.encode(enc, kind["b"], kind[end]) for end in ("lo", "hi")}
+        limits = {"b": kind["b"], **ends}
         c = ristretto.encode(ristretto.commit(v, r)).hex()
         self.attributes.append({"pointer": pointer, "enc": enc, "unit": kind["unit"], "range": limits, "c": c})
 

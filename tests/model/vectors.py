@@ -5,7 +5,10 @@ import json
 import answer
 import binding
 import bulletproof
+import dates
+import encoding
 import make
+import planner
 import ristretto
 import strobe
 from ristretto import Invalid
@@ -14,6 +17,12 @@ from ristretto import Invalid
 def check(count, folder, model):
     group(count, load(folder / "rfc9496/ristretto255.json"))
     range_proofs(count, load(folder / "bulletproofs/range_proof.json"))
+    ours = load(folder / "vouchsafe-1/proofs.json")
+    count.equal("the profile", ours.pop("version"), "vouchsafe/v1")
+    for part, check_part in PARTS.items():
+        for index, one in enumerate(ours.pop(part)):
+            check_part(count, f"{part}/{index}", one)
+    count.equal("parts of proofs.json that the model does not know", list(ours), [])
     own(count, model)
 
 
@@ -48,6 +57,99 @@ def range_proofs(count, data):
             count.true(f"package's proof {n} by {m}", True)
         except Invalid as refusal:
             count.true(f"package's proof {n} by {m}: {refusal}", False)
+
+
+def encoded(count, name, one):
+    count.equal(name, encoding.encode(one["enc"], one["bits"], one["plain"]), one["v"])
+
+
+def not_encoded(count, name, one):
+    call = lambda: encoding.encode(one["enc"], one["bits"], one["plain"])  # noqa: E731
+    count.refused(f"{name}: {one['plain']}", call, ValueError)
+
+
+def text(count, name, one):
+    scalar = encoding.encode_str(one["type_uri"], one["text"])
+    count.equal(name, ristretto.scalar_bytes(scalar).hex(), one["scalar"])
+
+
+def clamped(count, name, one):
+    latest = dates.back(dates.parse(one["today"]), one["unit"], one["n"])
+    count.equal(name, str(latest), one["latest"])
+
+
+def birthday(count, name, one):
+    born, months = dates.parse(one["born"]), 12 * one["years"] + one["months"]
+    count.equal(f"{name} next day", str(dates.add_next_day(born, months)), one["next_day"])
+    count.equal(f"{name} last day", str(dates.add_last_day(born, months)), one["last_day"])
+
+
+def table(count, name, one):
+    loaded = dates.Table(one["rows"], dates.date_of(one["lo"]), dates.date_of(one["hi"]))
+    for at in one["cutoffs"]:
+        cutoff = loaded.cutoff(dates.parse(at["today"]))
+        count.equal(f"{name} on {at['today']}", None if cutoff is None else dates.day(cutoff), at["cutoff"])
+
+
+def committed(count, name, one):
+    r = encoding.blinding(bytes.fromhex(one["seed"]), one["iss"], one["vct"], one["pointer"])
+    count.equal(f"{name} blinding", ristretto.scalar_bytes(r).hex(), one["r"])
+    v = one["v"] if "v" in one else ristretto.scalar_from_canonical(bytes.fromhex(one["scalar"]))
+    count.equal(name, ristretto.encode(ristretto.commit(v, r)).hex(), one["c"])
+
+
+def planned(count, name, one):
+    """`plan` is null, or absent, where the statements do not load."""
+    statements = [answer.flat(statement) for statement in one["statements"]]
+    limits = one["range"]
+    terms = [term for statement in statements for term in statement["terms"]]
+    attributes = [{"pointer": p, "enc": one["enc"], "range": limits} for p in {t["pointer"] for t in terms}]
+    context = {"credentials": [{"query": q, "attributes": attributes} for q in {t["query"] for t in terms}]}
+    if isinstance(one.get("plan"), dict):
+        count.equal(name, shown(answer.plan_of(context, statements)), one["plan"])
+    else:
+        count.refused(name, lambda: answer.plan_of(context, statements), planner.Refused)
+
+
+def shown(plan):
+    """A plan in the shape of the vectors."""
+    sides = [{"at_most": e.constant} if e.sign < 0 else {"at_least": -e.constant} for e in plan.entries]
+    entries = [{"side": side, "statement": e.statement} for side, e in zip(sides, plan.entries)]
+    return {"entries": entries, "m": plan.m, "n": plan.n}
+
+
+def bound(count, name, one):
+    statements = [answer.flat(statement) for statement in one["statements"]]
+    found = []
+    binding.bound(one["context"], statements, lambda _, t: found.append(binding.checkpoint(t).hex()))
+    for item, (ours, theirs) in enumerate(zip(found, one["checkpoints"], strict=True), 1):
+        count.equal(f"{name} after item {item}", ours, theirs)
+
+
+def answered(count, name, one):
+    """The whole answer: plan, commitments, transcript, layout, range proof."""
+    context, statements = one["context"], [answer.flat(statement) for statement in one["statements"]]
+    count.equal(f"{name} plan", shown(answer.plan_of(context, statements)), one["plan"])
+    for opening in one["openings"]:
+        r = ristretto.scalar_from_canonical(bytes.fromhex(opening["r"]))
+        c = ristretto.encode(ristretto.commit(opening["v"], r)).hex()
+        count.equal(f"{name} opens", answer.attribute_of(context, opening)["c"], c)
+    last = answer.verify(context, statements, bytes.fromhex(one["answer"]))
+    count.equal(f"{name} holds, up to item 7", binding.checkpoint(last).hex(), one["checkpoint"])
+
+
+PARTS = {
+    "encodings": encoded,
+    "refused_encodings": not_encoded,
+    "texts": text,
+    "clamps": clamped,
+    "birthdays": birthday,
+    "tables": table,
+    "commitments": committed,
+    "plans": planned,
+    "transcripts": bound,
+    "answers": answered,
+}
 
 
 def own(count, path):
