@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use vouchsafe_protocol::jose::Signer;
+use vouchsafe_protocol::encoding::b64u;
+use vouchsafe_protocol::jose::{KeyAgreement as _, NamedJwk, Signer};
+use vouchsafe_protocol::openid4vci::metadata::KEY_ALG;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_protocol::types::CodeLists;
 use vouchsafe_service::clock::Clock;
@@ -15,10 +17,11 @@ use vouchsafe_service::keys::{AgreementKey, KeyError, SigningKey};
 use vouchsafe_service::secret::{SecretError, ServerKey};
 use vouchsafe_service::store::{OpenError as StoreOpenError, Schema, Sqlite};
 
-use crate::config::{Config, Name, OfferSettings, SettingsError};
+use crate::config::{Config, Name, OfferSettings, RegistrarFiles, SettingsError};
+use crate::registrar;
 use crate::secrets::Secrets;
 use crate::store::{MIGRATOR, SqliteStore, Store};
-use crate::types::{LoadError, Types, load_lists};
+use crate::types::{LoadError, Types};
 
 /// What an issuer is made of, apart from its store.
 pub struct Parts {
@@ -36,8 +39,8 @@ pub struct Parts {
     pub chain: Vec<Vec<u8>>,
     /// What follows from the server's key.
     pub secrets: Secrets,
-    /// The registrar's entry about this issuer.
-    pub registrar_extract: Option<String>,
+    /// Where the registrar's documents for this issuer are.
+    pub registrar: RegistrarFiles,
     /// How long offers live.
     pub offers: OfferSettings,
     /// The time.
@@ -50,6 +53,8 @@ pub struct Parts {
 pub struct App<S = SqliteStore> {
     parts: Parts,
     request_key: AgreementKey,
+    request_jwk: NamedJwk,
+    request_kid: String,
     store: S,
 }
 
@@ -71,9 +76,6 @@ pub enum OpenError {
     /// The certificates cannot be read.
     #[error("{} holds no PEM certificates that can be read", .0.display())]
     Chain(PathBuf),
-    /// The registrar's entry cannot be read.
-    #[error("{} cannot be read", .0.display())]
-    Extract(PathBuf),
     /// Types or lists do not load.
     #[error(transparent)]
     Types(#[from] LoadError),
@@ -98,11 +100,11 @@ impl App<SqliteStore> {
             issuer: config.issuer.clone(),
             name: config.name.clone(),
             types: Types::load(&config.types)?,
-            lists: config.lists.as_deref().map(load_lists).transpose()?.unwrap_or_default(),
+            lists: registrar::code_lists(&config.registrar)?,
             signer: Arc::new(SigningKey::from_pkcs8_pem(&config.keys.signing.read()?)?),
             chain: certificates(&config.keys.chain)?,
             secrets: Secrets::new(ServerKey::from_text(&config.keys.server.read()?)?),
-            registrar_extract: config.registrar_extract.as_deref().map(extract).transpose()?,
+            registrar: config.registrar.clone(),
             offers: config.offers,
             clock,
             entropy,
@@ -117,7 +119,14 @@ impl<S: Store> App<S> {
     #[must_use]
     pub fn new(parts: Parts, store: S) -> Self {
         let request_key = parts.secrets.request_encryption();
-        Self { parts, request_key, store }
+        let request_kid = b64u(request_key.public().thumbprint());
+        let request_jwk = NamedJwk {
+            key: request_key.public().clone(),
+            kid: Some(request_kid.clone()),
+            usage: Some("enc".to_owned()),
+            alg: Some(KEY_ALG.to_owned()),
+        };
+        Self { parts, request_key, request_jwk, request_kid, store }
     }
 
     /// The credential issuer identifier.
@@ -176,8 +185,16 @@ impl<S: Store> App<S> {
         &self.request_key
     }
 
-    pub(crate) fn registrar_extract(&self) -> Option<&str> {
-        self.parts.registrar_extract.as_deref()
+    pub(crate) fn request_jwk(&self) -> &NamedJwk {
+        &self.request_jwk
+    }
+
+    pub(crate) fn request_kid(&self) -> &str {
+        &self.request_kid
+    }
+
+    pub(crate) fn registrar(&self) -> &RegistrarFiles {
+        &self.parts.registrar
     }
 
     pub(crate) fn offer_settings(&self) -> &OfferSettings {
@@ -192,9 +209,4 @@ fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, OpenError> {
         .map(|certificate| certificate.map(|der| der.to_vec()).map_err(|_| unreadable()))
         .collect::<Result<_, _>>()?;
     if chain.is_empty() { Err(unreadable()) } else { Ok(chain) }
-}
-
-fn extract(path: &Path) -> Result<String, OpenError> {
-    let text = std::fs::read_to_string(path).map_err(|_| OpenError::Extract(path.to_owned()))?;
-    Ok(text.trim().to_owned())
 }

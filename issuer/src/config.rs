@@ -23,12 +23,9 @@ pub struct Config {
     pub database: PathBuf,
     /// The folder of credential types, one TOML file each.
     pub types: PathBuf,
-    /// The folder of code lists that types name, one TOML file each.
+    /// What the registrar signed for this issuer.
     #[serde(default)]
-    pub lists: Option<PathBuf>,
-    /// The registrar's entry about this issuer, a compact JWS.
-    #[serde(default)]
-    pub registrar_extract: Option<PathBuf>,
+    pub registrar: RegistrarFiles,
     /// Keys and certificates.
     pub keys: Keys,
     /// How long offers live.
@@ -47,6 +44,18 @@ pub struct Name {
     pub en: String,
     /// Welsh.
     pub cy: String,
+}
+
+/// Documents of the registrar, each a compact JWS in a file of its own, passed on to wallets.
+///
+/// They live for a week at most and are read again whenever metadata is asked for: replace the files in place.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistrarFiles {
+    /// The entry about this issuer.
+    pub entry: Option<PathBuf>,
+    /// The folder of lists of codes that types name, `*.jwt`.
+    pub lists: Option<PathBuf>,
 }
 
 /// Keys, each in a file of its own, outside the database.

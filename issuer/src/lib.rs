@@ -11,14 +11,19 @@
 
 mod app;
 pub mod config;
+mod http;
 pub mod import;
+pub mod issue;
 mod kind;
+mod nonce;
 pub mod offer;
+mod registrar;
 mod secrets;
 pub mod store;
 pub mod types;
 
 pub use app::{App, OpenError, Parts};
 pub use config::Config;
+pub use http::router;
 pub use kind::Kind;
 pub use secrets::Secrets;

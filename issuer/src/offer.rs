@@ -8,7 +8,7 @@
 mod letter;
 mod picture;
 
-use serde_json::{Value, json};
+use vouchsafe_protocol::openid4vci::offer as wire;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::entropy;
 use zeroize::Zeroizing;
@@ -21,11 +21,8 @@ use crate::kind::Kind;
 use crate::store::{AddOfferError, NewOffer, Store};
 use crate::types;
 
-/// The grant that our offers name.
-pub(crate) const PRE_AUTHORISED: &str = "urn:ietf:params:oauth:grant-type:pre-authorized_code";
-
 /// Digits of a transaction code.
-const TX_CODE_DIGITS: usize = 6;
+const TX_CODE_DIGITS: u32 = 6;
 
 /// Whom to offer what, and how it will reach them.
 #[derive(Clone, Debug)]
@@ -55,7 +52,7 @@ pub struct Offer {
     type_id: String,
     handle: String,
     issuer: String,
-    json: Value,
+    document: wire::Offer,
     tx_code: Zeroizing<String>,
     expires_at: UnixTime,
 }
@@ -101,27 +98,32 @@ pub async fn create<S: Store>(app: &App<S>, request: &OfferRequest) -> Result<Of
         expires_at,
     };
     app.store().add_offer(row).await?;
-    let json = document(app.issuer(), &configuration, &code);
+    let document = document(app.issuer(), configuration, &code);
     let type_id = credential_type.id.clone();
-    Ok(Offer { type_id, handle, issuer: app.issuer().to_owned(), json, tx_code, expires_at })
+    Ok(Offer { type_id, handle, issuer: app.issuer().to_owned(), document, tx_code, expires_at })
 }
 
-/// The credential offer as JSON: OpenID4VCI 4.1.1.
-pub(crate) fn document(issuer: &str, configuration: &str, code: &str) -> Value {
-    json!({
-        "credential_issuer": issuer,
-        "credential_configuration_ids": [configuration],
-        "grants": { PRE_AUTHORISED: {
-            "pre-authorized_code": code,
-            "tx_code": { "input_mode": "numeric", "length": TX_CODE_DIGITS },
-        }},
-    })
+/// The offer as wallets read it.
+pub(crate) fn document(issuer: &str, configuration: String, code: &str) -> wire::Offer {
+    let tx_code = wire::TxCode {
+        input_mode: Some(wire::InputMode::Numeric),
+        length: Some(TX_CODE_DIGITS),
+        description: None,
+    };
+    let pre_authorized =
+        wire::PreAuthorized { code: code.to_owned(), tx_code: Some(tx_code), authorization_server: None };
+    wire::Offer {
+        credential_issuer: issuer.to_owned(),
+        credential_configuration_ids: vec![configuration],
+        grants: wire::Grants { pre_authorized },
+    }
 }
 
 /// Six digits, each as likely as any other.
 fn tx_code(source: &dyn entropy::Entropy) -> Zeroizing<String> {
-    let mut digits = Zeroizing::new(String::with_capacity(TX_CODE_DIGITS));
-    while digits.len() < TX_CODE_DIGITS {
+    let length = TX_CODE_DIGITS as usize;
+    let mut digits = Zeroizing::new(String::with_capacity(length));
+    while digits.len() < length {
         let [byte] = entropy::bytes::<1>(source);
         // 250 is the largest multiple of ten in a byte: what lies above would make some digits likelier.
         if byte < 250 {
@@ -135,13 +137,13 @@ impl Offer {
     /// The link for wallets, by reference: `openid-credential-offer://?credential_offer_uri=…`.
     #[must_use]
     pub fn link(&self) -> String {
-        query("credential_offer_uri", &self.address())
+        wire::Offer::link_to(&self.address())
     }
 
     /// The link for wallets with the whole offer inside.
     #[must_use]
     pub fn link_by_value(&self) -> String {
-        query("credential_offer", &self.json.to_string())
+        self.document.link()
     }
 
     /// Where the offer can be fetched: unguessable, and gone when it expires.
@@ -177,10 +179,4 @@ impl Offer {
     pub fn qr_text(&self) -> Result<String, PictureError> {
         picture::text(&self.link())
     }
-}
-
-fn query(name: &str, value: &str) -> String {
-    let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-    // `+` for a space is read back by form decoders alone; `%20` by everybody.
-    format!("openid-credential-offer://?{name}={}", value.replace('+', "%20"))
 }

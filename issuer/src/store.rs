@@ -244,6 +244,14 @@ pub struct Grant {
     pub spent: bool,
 }
 
+impl Grant {
+    /// Whether the token may still have its batch at `now`. The store asks again when the batch is recorded.
+    #[must_use]
+    pub fn is_good(&self, now: UnixTime) -> bool {
+        token_is_good(self.spent, self.expires_at, now)
+    }
+}
+
 /// The one write of an issued batch.
 #[derive(Clone, Debug)]
 pub struct Issue {

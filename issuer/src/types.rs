@@ -1,17 +1,15 @@
-//! The credential types an issuer offers, and the code lists they name, from folders of TOML files.
+//! The credential types an issuer offers, from a folder of TOML files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use vouchsafe_protocol::text::Bilingual;
-use vouchsafe_protocol::types::{CodeLists, CredentialType, TypeError};
+use vouchsafe_protocol::types::{CredentialType, TypeError};
 use vouchsafe_service::config::{ConfigError, json_of_toml};
 
 use crate::kind::Kind;
 use crate::offer::OfferError;
 
-/// Why types or lists did not load. All of them are for the operator to mend.
+/// Why types did not load. All of them are for the operator to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A folder or file cannot be read.
@@ -38,8 +36,8 @@ pub enum LoadError {
         /// What is wrong with it.
         error: TypeError,
     },
-    /// A file does not describe a list.
-    #[error("{path} does not describe a list of codes: id, version and rows of code, index and name", path = path.display())]
+    /// A file is no signed list of codes.
+    #[error("{path} is no list of codes signed by the registrar", path = path.display())]
     List {
         /// Which file.
         path: PathBuf,
@@ -66,7 +64,7 @@ impl Types {
             let value = json_of_toml(&text).map_err(|error| LoadError::Toml { path: path.clone(), error })?;
             CredentialType::from_json(&value).map_err(|error| LoadError::Type { path, error })
         };
-        Self::new(toml_files(folder)?.into_iter().map(read).collect::<Result<_, _>>()?)
+        Self::new(files(folder, "toml")?.into_iter().map(read).collect::<Result<_, _>>()?)
     }
 
     /// A set of types whose ids and `vct`s differ.
@@ -123,48 +121,22 @@ pub(crate) fn offered(credential_type: &CredentialType, kind: Kind) -> Result<St
     }
 }
 
-/// A published list of codes as its TOML file describes it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct List {
-    id: String,
-    version: u32,
-    rows: Vec<ListRow>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListRow {
-    code: String,
-    index: u32,
-    #[expect(dead_code, reason = "part of the published row; the issuer needs only the index")]
-    name: Bilingual,
-}
-
-/// Reads every list of the folder; a type names one by its id, `/` and its version.
-///
-/// # Errors
-/// [`LoadError`] names the file to mend.
-pub fn load_lists(folder: &Path) -> Result<CodeLists, LoadError> {
-    let mut lists = CodeLists::default();
-    for (path, text) in toml_files(folder)? {
-        let list: List = toml::from_str(&text).map_err(|_| LoadError::List { path })?;
-        lists.insert(&format!("{}/{}", list.id, list.version), list.rows.into_iter().map(|row| (row.code, row.index)));
-    }
-    Ok(lists)
-}
-
-fn toml_files(folder: &Path) -> Result<Vec<(PathBuf, String)>, LoadError> {
-    let unreadable = |path: &Path, error: &std::io::Error| LoadError::Unreadable { path: path.to_owned(), kind: error.kind() };
-    let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
-        .map_err(|error| unreadable(folder, &error))?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+/// The files of a folder with this extension and their texts, by name.
+pub(crate) fn files(folder: &Path, extension: &str) -> Result<Vec<(PathBuf, String)>, LoadError> {
+    let mut paths = paths(folder).map_err(|error| unreadable(folder, &error))?;
+    paths.retain(|path| path.extension().is_some_and(|found| found == extension));
     paths.sort();
-    paths
-        .into_iter()
-        .map(|path| std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error)).map(|text| (path, text)))
-        .collect()
+    let read = |path: PathBuf| match std::fs::read_to_string(&path) {
+        Ok(text) => Ok((path, text)),
+        Err(error) => Err(unreadable(&path, &error)),
+    };
+    paths.into_iter().map(read).collect()
+}
+
+fn paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
+    LoadError::Unreadable { path: path.to_owned(), kind: error.kind() }
 }

@@ -1,0 +1,175 @@
+//! Issuing: the facts of one person become copies, each with randomness of its own.
+//!
+//! Every copy of a batch has its own salts, seed, commitments and holder key; what they share is coarse: `iat` and
+//! `exp` are multiples of 86,400 and `facts_as_of` is the same for a whole import. All copies of a type have the same
+//! `zkc` pointers and the same number of digests, whatever the row lacks.
+//!
+//! Security: a seed opens every commitment of its copy. It leaves in the encrypted answer and is wiped here.
+
+use jiff::civil::Date;
+use rand_core::CryptoRngCore;
+use serde_json::{Map, Value, json};
+use vouchsafe_proofs::commitment::{Seed, commit};
+use vouchsafe_protocol::encoding::b64u;
+use vouchsafe_protocol::jose::jws::{EncodedHeader, NewHeader};
+use vouchsafe_protocol::jose::{PublicJwk, Signer};
+use vouchsafe_protocol::openid4vci::credential::{Copy, Openings};
+use vouchsafe_protocol::sd_jwt::issue::Issuable;
+use vouchsafe_protocol::sd_jwt::{Builder, vc};
+use vouchsafe_protocol::time::{DAY, UnixTime};
+use vouchsafe_protocol::types::{Answer, Attribute, CodeLists, CredentialType, Form, Kind as ValueKind};
+use vouchsafe_service::entropy::{Entropy, EntropyRng};
+use zeroize::Zeroizing;
+
+use crate::kind::Kind;
+use crate::types::vct;
+
+/// What all copies of a batch have in common.
+pub struct Batch<'a> {
+    /// The issuer identifier.
+    pub iss: &'a str,
+    /// The type.
+    pub credential_type: &'a CredentialType,
+    /// Plain or proof copies.
+    pub kind: Kind,
+    /// The person's facts: pointer to value.
+    pub facts: &'a Map<String, Value>,
+    /// The day on which they were true.
+    pub facts_as_of: Date,
+    /// The lists of codes that the type names.
+    pub lists: &'a CodeLists,
+    /// The issuer's certificates in DER, leaf first.
+    pub chain: &'a [Vec<u8>],
+    /// The time of issue.
+    pub now: UnixTime,
+}
+
+/// Why nothing was issued. All are the issuer's own fault.
+#[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
+pub enum IssueError {
+    /// The person's row does not fit the type, which has changed since the row was imported.
+    #[error("the register's row does not fit the type any more; import it again")]
+    Facts,
+    /// The copy could not be built.
+    #[error("the copy could not be built from its type; check the type's attributes")]
+    Build,
+    /// The key could not sign.
+    #[error("the signing key could not sign; check the key store")]
+    Sign,
+}
+
+impl Batch<'_> {
+    /// Makes one copy for each holder key, all or none.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub async fn issue(
+        &self,
+        holders: &[PublicJwk],
+        signer: &dyn Signer,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<Copy>, IssueError> {
+        let header = NewHeader::new(signer.alg(), vc::TYP).x5c(self.chain).encode();
+        let mut copies = Vec::with_capacity(holders.len());
+        for holder in holders {
+            let (unsigned, openings) = self.build(holder, &header, &mut EntropyRng(entropy))?;
+            let credential = unsigned.sign(signer).await.map_err(|_| IssueError::Sign)?;
+            copies.push(Copy { credential, openings });
+        }
+        Ok(copies)
+    }
+
+    /// One copy without its signature: a pure function of the batch, the holder's key and chance.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub fn build(
+        &self,
+        holder: &PublicJwk,
+        header: &EncodedHeader,
+        rng: &mut dyn CryptoRngCore,
+    ) -> Result<(Issuable, Option<Openings>), IssueError> {
+        let mut claims = self.common_claims();
+        let openings = match self.kind {
+            Kind::Plain => None,
+            Kind::Proof => Some(self.commit(&mut claims, rng)?),
+        };
+        let mut concealed = Vec::new();
+        let mut absent = 0;
+        for attribute in self.credential_type.showable() {
+            match self.facts.get(&attribute.pointer) {
+                Some(value) => {
+                    attribute.accepts(value, self.lists).map_err(|_| IssueError::Facts)?;
+                    claims.insert(attribute.claim().to_owned(), value.clone());
+                    concealed.push(&attribute.pointer);
+                }
+                None => absent += 1,
+            }
+        }
+        let mut builder = Builder::new(claims).holder(holder);
+        for pointer in concealed {
+            builder = builder.conceal(pointer);
+        }
+        if absent > 0 {
+            // A row that lacks an attribute must not be told by its number of digests.
+            builder = builder.decoys("", absent);
+        }
+        let unsigned = builder.build(header, rng).map_err(|_| IssueError::Build)?;
+        Ok((unsigned, openings))
+    }
+
+    fn common_claims(&self) -> Map<String, Value> {
+        let iat = self.now.day_start();
+        let exp = iat.plus(i64::from(self.credential_type.ttl_days) * DAY);
+        let mut claims = Map::new();
+        claims.insert("iss".to_owned(), json!(self.iss));
+        claims.insert("vct".to_owned(), json!(vct(self.credential_type, self.kind)));
+        claims.insert("iat".to_owned(), json!(iat));
+        claims.insert("exp".to_owned(), json!(exp));
+        claims.insert("facts_as_of".to_owned(), json!(self.facts_as_of.to_string()));
+        claims
+    }
+
+    /// Commits to every provable attribute under a fresh seed.
+    fn commit(&self, claims: &mut Map<String, Value>, rng: &mut dyn CryptoRngCore) -> Result<Openings, IssueError> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        rng.fill_bytes(bytes.as_mut_slice());
+        let seed = Seed::new(*bytes);
+        drop(bytes);
+        let (mut zkc, mut values) = (Map::new(), Map::new());
+        for attribute in self.credential_type.provable() {
+            let (entry, v) = self.entry(attribute, &seed)?;
+            zkc.insert(attribute.pointer.clone(), entry);
+            if !attribute.may(Answer::Show) {
+                values.insert(attribute.pointer.clone(), self.opened(attribute, v)?);
+            }
+        }
+        claims.insert("zkc".to_owned(), Value::Object(zkc));
+        Ok(Openings::new(seed, values))
+    }
+
+    /// The signed entry of one attribute, and the integer that its commitment holds.
+    fn entry(&self, attribute: &Attribute, seed: &Seed) -> Result<(Value, u64), IssueError> {
+        let Form { enc, unit, b, lo, hi } = attribute.form().ok_or(IssueError::Build)?;
+        let value = self.facts.get(&attribute.pointer).ok_or(IssueError::Facts)?;
+        let v = attribute.encode(value, self.lists).map_err(|_| IssueError::Facts)?;
+        let r = seed.blinding(self.iss, &vct(self.credential_type, self.kind), &attribute.pointer);
+        let entry = json!({
+            "c": b64u(commit(v, &r).0),
+            "enc": enc.as_str(),
+            "b": b,
+            "u": unit,
+            "lo": lo.to_string(),
+            "hi": hi.to_string(),
+        });
+        Ok((entry, v))
+    }
+
+    /// The value that opens a commitment. A code travels as its index in the list, which is what was committed to.
+    fn opened(&self, attribute: &Attribute, v: u64) -> Result<Value, IssueError> {
+        match attribute.kind {
+            ValueKind::Code => Ok(json!(v)),
+            _ => self.facts.get(&attribute.pointer).cloned().ok_or(IssueError::Facts),
+        }
+    }
+}
