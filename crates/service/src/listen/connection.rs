@@ -70,12 +70,15 @@ impl Progress {
 
     /// Ready when a phase took too long.
     async fn overrun(&self, limits: &Limits) {
+        if mutants::skips("svc-watchdog") {
+            return std::future::pending().await;
+        }
         loop {
             tokio::select! {
                 () = self.0.changed.notified() => continue,
                 () = sleep_until(self.deadline(limits)) => {}
             }
-            if !(mutants::skips("svc-watchdog") || self.deadline(limits) > now()) {
+            if self.deadline(limits) <= now() {
                 return;
             }
         }
@@ -83,7 +86,7 @@ impl Progress {
 }
 
 #[expect(clippy::disallowed_methods, reason = "deadlines of sockets run on the runtime's time")]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }
 

@@ -1,5 +1,10 @@
 //! One request and its answer: form, body, handler, and the fields that every answer has.
 
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -12,18 +17,50 @@ use tower::ServiceExt as _;
 use vouchsafe_mutants as mutants;
 
 use super::Limits;
+use super::connection::now;
 use crate::problem::Problem;
 
 /// Answers a request by `router`, within the limits.
 pub(super) async fn answer(request: Request<Incoming>, router: Router, limits: &Limits) -> Response {
+    let began = now();
     let whole = async {
         let request = read(request, limits).await?;
-        let Ok(response) = router.oneshot(request).await;
-        Ok(response)
+        Caught(Box::pin(router.oneshot(request))).await
     };
     let outcome = timeout(limits.request, whole).await;
-    let response = outcome.unwrap_or_else(|_| Err(late("The request took too long."))).unwrap_or_else(refuse);
-    finish(response)
+    let outcome = outcome.unwrap_or_else(|_| Err(late("The request took too long.")));
+    let response = finish(outcome.unwrap_or_else(refuse));
+    let class = status_class(response.status());
+    metrics::histogram!("http_request_duration_seconds", "status" => class).record(began.elapsed());
+    response
+}
+
+/// The first digit of a status: a label from a closed set.
+fn status_class(status: StatusCode) -> &'static str {
+    match status.as_u16() / 100 {
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}
+
+/// A handler whose panic becomes an answer, so that one broken invariant does not look like a broken network.
+struct Caught<F>(Pin<Box<F>>);
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Caught<F> {
+    type Output = Result<Response, Problem>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // The future is not polled again after a panic, so nobody sees what it left half done.
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
+            Ok(polled) => polled.map(|Ok(response)| Ok(response)),
+            Err(_) => {
+                tracing::error!("a handler panicked");
+                Poll::Ready(Err(Problem::internal()))
+            }
+        }
+    }
 }
 
 async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Request, Problem> {

@@ -45,6 +45,7 @@ fn router() -> Router {
         .route("/", get(|| async { "hello" }))
         .route("/echo", post(|body: String| async move { body }))
         .route("/small", post(|body: String| async move { body }).layer(DefaultBodyLimit::max(10)))
+        .route("/panic", get(async || -> String { panic!("a broken invariant") }))
         .route("/slow", get(|| async { sleep(Duration::from_secs(60)).await }))
         .route("/pause", get(|| async { sleep(Duration::from_millis(300)).await }))
         .route(
@@ -209,6 +210,16 @@ async fn a_slow_handler_is_given_up() {
     let server = clear(short()).await;
     let answer = server.exchange(&format!("GET /slow HTTP/1.1\r\n{CLOSE}\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_panicking_handler_is_answered_for() {
+    let server = clear(short()).await;
+    let answer = server.exchange(&format!("GET /panic HTTP/1.1\r\n{CLOSE}\r\n")).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 500") && answer.contains("urn:vouchsafe:problem:internal"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]

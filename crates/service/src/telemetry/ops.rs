@@ -21,7 +21,6 @@ struct Ops {
 }
 
 /// `/health/live`, `/health/ready` and `/metrics`.
-#[must_use]
 pub fn ops_router(metrics: Metrics, ready: Readiness) -> Router {
     Router::new()
         .route("/health/live", get(|| async { "live\n" }))
