@@ -7,13 +7,19 @@
 //! Security: keep the server key, the request key and the decision key apart from each other and outside the
 //! database; pin the registrar by its trust file; run the [`expiry`] sweep.
 
+pub mod app;
 pub mod config;
+pub mod decision;
+pub mod expiry;
 pub mod guess;
 pub mod page;
 pub mod paths;
 pub mod policies;
 pub mod pool;
+pub mod question;
+pub mod request;
 pub mod secrets;
+pub mod session;
 pub mod store;
 pub mod trust;
 pub mod words;

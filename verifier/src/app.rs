@@ -1,0 +1,408 @@
+//! The verifier as one value: its rules, keys, store, clock and chance.
+//!
+//! Use cases are functions over it (`request`, `answer`, `session`, `expiry`); the HTTP files only translate.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::encoding::{b64u, b64u_array, sha256};
+use vouchsafe_protocol::jose::pki_types::CertificateDer;
+use vouchsafe_protocol::jose::pki_types::pem::PemObject as _;
+use vouchsafe_protocol::jose::{SignError, Signer as _};
+use vouchsafe_protocol::policy::Policy;
+use vouchsafe_protocol::text::Env;
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_protocol::trust::{Judge, Register, TrustError, TrustFile};
+use vouchsafe_protocol::types::CredentialType;
+use vouchsafe_service::clock::Clock;
+use vouchsafe_service::config::{ConfigError, SecretFile};
+use vouchsafe_service::entropy::Entropy;
+use vouchsafe_service::keys::{Jws, KeyError, SigningKey};
+use vouchsafe_service::secret::{SecretError, ServerKey, same};
+use vouchsafe_service::store::{self as database, Schema, Sqlite};
+
+use crate::config::{Config, MAX_REQUEST_TTL, Service};
+use crate::decision::{Desk, Finding};
+use crate::paths::PathCache;
+use crate::policies::{self, FileFault, Refusal};
+use crate::pool::{Full, ProofPool};
+use crate::question::{Question, QuestionError, Questions};
+use crate::secrets::Vault;
+use crate::store::sqlite::{MIGRATOR, SqliteStore};
+use crate::store::{Consume, Decided, Ground, Request, ServiceId, Stale, Store, StoreError};
+use crate::trust::{self, LoadFault};
+
+/// What changes when the register or the policies are loaded anew.
+pub struct Rules {
+    /// The pinned registrar and the certificate anchors.
+    pub trust: TrustFile,
+    /// The register.
+    pub register: Register,
+    /// The newest version of each policy.
+    pub policies: BTreeMap<String, Arc<Policy>>,
+    /// The credential types.
+    pub types: Vec<CredentialType>,
+}
+
+/// Who signs requests.
+pub(crate) struct RequestSigner {
+    pub(crate) key: SigningKey,
+    pub(crate) chain: Vec<Vec<u8>>,
+    pub(crate) client_id: String,
+}
+
+struct Access {
+    id: ServiceId,
+    env: Env,
+    key_sha256: [u8; 32],
+}
+
+/// The verifier.
+pub struct App {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    store: Arc<dyn Store>,
+    database: Option<Sqlite>,
+    vault: Vault,
+    rules: RwLock<Arc<Rules>>,
+    signer: RequestSigner,
+    desk: Desk,
+    access: Vec<Access>,
+    questions: Questions,
+    pub(crate) pool: ProofPool,
+    pub(crate) paths: PathCache,
+    pub(crate) signatures: Jws,
+}
+
+/// Why the verifier does not start. All of them are for the operator to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A file that the configuration names cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A signing key cannot be used.
+    #[error("a signing key cannot be used: {0}")]
+    Key(#[from] KeyError),
+    /// The server key cannot be used.
+    #[error(transparent)]
+    ServerKey(#[from] SecretError),
+    /// The request key and its certificate do not belong together, or the chain is not PEM.
+    #[error("request.certificates must hold the certificate of request.key first, in PEM")]
+    Certificates,
+    /// The origin is not one.
+    #[error("origin must be https:// with a host and no path")]
+    Origin,
+    /// A time to live is out of range.
+    #[error("request.ttl_seconds must be 30 to {MAX_REQUEST_TTL}, decision.ttl_seconds at least 1")]
+    Ttl,
+    /// A service's key is missing or not in its form.
+    #[error("the service {0} needs either test_key_hash (base64url SHA-256) or test_key_file")]
+    ServiceKey(String),
+    /// A live service with a test key.
+    #[error("the service {0} is live: a test key is for test services alone")]
+    TestKeyOnLive(String),
+    /// A service is not in the register as the configuration says.
+    #[error("the register has no service {0} with this request certificate and this env")]
+    ServiceUnknown(String),
+    /// The trust file cannot be read.
+    #[error(transparent)]
+    TrustFile(#[from] TrustError),
+    /// The register cannot be loaded.
+    #[error(transparent)]
+    Register(#[from] LoadFault),
+    /// A policy or type file cannot be loaded.
+    #[error(transparent)]
+    File(#[from] FileFault),
+    /// A live policy may not be asked with.
+    #[error("the policy {id} may not be asked with: {refusal}")]
+    Policy {
+        /// The policy.
+        id: String,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Database(#[from] database::OpenError),
+}
+
+/// We cannot serve at the moment; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored question cannot be read back.
+    #[error("a stored question cannot be used: {0}")]
+    Question(#[from] QuestionError),
+    /// A signing key is away.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// All proof workers are busy.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// A page could not be made.
+    #[error("a page could not be made")]
+    Page,
+}
+
+impl App {
+    /// Opens the verifier over its own SQLite file.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what to mend.
+    pub async fn open(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        schema: Schema,
+    ) -> Result<Arc<Self>, OpenError> {
+        let database = Sqlite::open(&config.database, &MIGRATOR, schema).await?;
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::new(database.clone()));
+        let mut app = Self::assemble(config, clock, entropy, store).await?;
+        app.database = Some(database);
+        Ok(Arc::new(app))
+    }
+
+    /// Opens the verifier over any store; for tests.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what to mend.
+    pub async fn open_with(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        store: Arc<dyn Store>,
+    ) -> Result<Arc<Self>, OpenError> {
+        Self::assemble(config, clock, entropy, store).await.map(Arc::new)
+    }
+
+    async fn assemble(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        store: Arc<dyn Store>,
+    ) -> Result<Self, OpenError> {
+        check_numbers(&config)?;
+        let vault = Vault::new(ServerKey::from_text(&config.server_key.read()?)?);
+        let signer = request_signer(&config)?;
+        let decision_key = SigningKey::from_pkcs8_pem(&config.decision.key.read()?)?;
+        let desk = Desk::new(Arc::new(decision_key), &config.origin, config.decision.ttl_seconds);
+        let access = config.services.iter().map(access).collect::<Result<Vec<_>, _>>()?;
+        let rules = load_rules(&config, &*store, &signer.client_id, clock.now()).await?;
+        Ok(Self {
+            config,
+            clock,
+            entropy,
+            store,
+            database: None,
+            vault,
+            rules: RwLock::new(Arc::new(rules)),
+            signer,
+            desk,
+            access,
+            questions: Questions::default(),
+            pool: ProofPool::per_core(),
+            paths: PathCache::default(),
+            signatures: Jws,
+        })
+    }
+
+    /// Loads register, types and policies anew; on any fault the old ones stay.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what to mend.
+    pub async fn reload(&self) -> Result<(), OpenError> {
+        let rules = load_rules(&self.config, &*self.store, &self.signer.client_id, self.now()).await?;
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        Ok(())
+    }
+
+    /// The rules as they stand.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The present instant.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Whether the database answers: for readiness.
+    pub async fn is_ready(&self) -> bool {
+        match &self.database {
+            Some(database) => database.is_ready().await,
+            None => true,
+        }
+    }
+
+    /// Waits for work in progress and closes the database.
+    pub async fn close(&self) {
+        if let Some(database) = &self.database {
+            database.close().await;
+        }
+    }
+
+    /// The key set that services check decisions with.
+    #[must_use]
+    pub fn jwks(&self) -> serde_json::Value {
+        self.desk.jwks()
+    }
+
+    /// The client id that requests are made under.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.signer.client_id
+    }
+
+    /// The service whose test key this is.
+    pub(crate) fn service_of(&self, bearer: &str) -> Option<&ServiceId> {
+        let digest = sha256(bearer);
+        let found = self.access.iter().find(|access| same(&access.key_sha256, &digest));
+        found.filter(|access| mutants::skips("vp-test-key-env") || access.env == Env::Test).map(|access| &access.id)
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    pub(crate) fn signer(&self) -> &RequestSigner {
+        &self.signer
+    }
+
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    pub(crate) fn keep_question(&self, digest: [u8; 32], question: Arc<Question>) {
+        self.questions.put(digest, question);
+    }
+
+    /// What `request` asks, as it was pinned when it was made.
+    pub(crate) async fn question(&self, request: &Request) -> Result<Arc<Question>, Unavailable> {
+        if let Some(question) = self.questions.get(&request.asked_digest) {
+            return Ok(question);
+        }
+        let body = self.store.asked(&request.service, request.asked_digest).await?.ok_or(QuestionError::Damaged)?;
+        let rules = self.rules();
+        // What the registrar said held when the request was made, and is what the wallet was shown.
+        let now = request.created_at;
+        let judge = Judge { registrar: &rules.trust.registrar, last_seen: 0, now, verifier: &self.signatures };
+        let question = Arc::new(Question::from_body(&body, &judge)?);
+        self.keep_question(request.asked_digest, question.clone());
+        Ok(question)
+    }
+
+    pub(crate) fn closing(
+        &self,
+        request: &Request,
+        question: &Question,
+        finding: &Finding,
+        ground: Ground,
+        at: UnixTime,
+    ) -> Consume {
+        self.desk.closing(request, question, finding, ground, at, self.entropy())
+    }
+
+    /// Closes every member that still may be closed, in one transaction, and counts the outcomes.
+    ///
+    /// # Errors
+    /// When the store does not answer; then nothing was closed.
+    pub async fn decide_many(&self, members: Vec<Consume>) -> Result<Vec<Result<Decided, Stale>>, StoreError> {
+        let results = self.store.decide_many(members).await?;
+        for decided in results.iter().flatten() {
+            metrics::counter!("vouchsafe_decisions_total", "outcome" => decided.outcome.as_str()).increment(1);
+        }
+        Ok(results)
+    }
+}
+
+fn check_numbers(config: &Config) -> Result<(), OpenError> {
+    let origin = url::Url::parse(&config.origin).map_err(|_| OpenError::Origin)?;
+    let bare = origin.scheme() == "https" && origin.origin().ascii_serialization() == config.origin;
+    if !(mutants::skips("vp-origin") || bare) {
+        return Err(OpenError::Origin);
+    }
+    if !(30..=MAX_REQUEST_TTL).contains(&config.request.ttl_seconds) || config.decision.ttl_seconds == 0 {
+        return Err(OpenError::Ttl);
+    }
+    Ok(())
+}
+
+fn request_signer(config: &Config) -> Result<RequestSigner, OpenError> {
+    let key = SigningKey::from_pkcs8_pem(&config.request.key.read()?)?;
+    let pem = SecretFile::new(&config.request.certificates).read()?;
+    let chain = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .map(|certificate| certificate.map(|der| der.to_vec()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| OpenError::Certificates)?;
+    let leaf = chain.first().ok_or(OpenError::Certificates)?;
+    if !holds_key(leaf, &key) {
+        return Err(OpenError::Certificates);
+    }
+    let client_id = format!("x509_hash:{}", b64u(sha256(leaf)));
+    Ok(RequestSigner { key, chain, client_id })
+}
+
+/// Whether a certificate is that of `key`: its uncompressed point stands in the DER as it is.
+fn holds_key(certificate: &[u8], key: &SigningKey) -> bool {
+    key.public().to_sec1().is_some_and(|point| certificate.windows(point.len()).any(|window| window == point))
+}
+
+fn access(service: &Service) -> Result<Access, OpenError> {
+    let fault = || OpenError::ServiceKey(service.id.clone());
+    let key_sha256 = match (&service.test_key_hash, &service.test_key_file) {
+        (Some(hash), None) => b64u_array(hash).map_err(|_| fault())?,
+        (None, Some(file)) => sha256(file.read()?.as_bytes()),
+        _ => return Err(fault()),
+    };
+    if !(mutants::skips("vp-test-key-live") || service.env == Env::Test) {
+        return Err(OpenError::TestKeyOnLive(service.id.clone()));
+    }
+    Ok(Access { id: ServiceId(service.id.clone()), env: service.env, key_sha256 })
+}
+
+async fn load_rules(config: &Config, store: &dyn Store, client_id: &str, now: UnixTime) -> Result<Rules, OpenError> {
+    let trust = TrustFile::parse(&read(&config.trust_file)?)?;
+    let jws = String::from_utf8(read(&config.register_file)?).map_err(|_| LoadFault::Trust(TrustError::Malformed))?;
+    let register = trust::load(&jws, &trust, store, now, &Jws).await?;
+    for service in &config.services {
+        let known = register.service(&service.id).map(|entry| entry.document());
+        let fits = known.is_some_and(|entry| entry.env == service.env && entry.client_ids.iter().any(|id| id == client_id));
+        if !(mutants::skips("trust-own-service") || fits) {
+            return Err(OpenError::ServiceUnknown(service.id.clone()));
+        }
+    }
+    let types = policies::read_types(&config.types)?;
+    let policies = policies::live(&policies::read_policies(&config.policies)?);
+    for (id, policy) in &policies {
+        policies::costs(policy, &types, &register, now.london_date())
+            .map_err(|refusal| OpenError::Policy { id: id.clone(), refusal })?;
+    }
+    Ok(Rules { trust, register, policies, types })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, OpenError> {
+    std::fs::read(path).map_err(|e| ConfigError::File { path: path.to_owned(), kind: e.kind() }.into())
+}

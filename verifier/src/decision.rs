@@ -1,0 +1,150 @@
+//! Decisions: how a request is closed, what is stored of it, and how it is signed from what was stored.
+//!
+//! The signing input is made before the deciding transaction, since the log leaf is a hash of it; the signature is
+//! made afterwards from the stored text. A crash between the two loses nothing.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use vouchsafe_protocol::decision::{self, Claims, Evidence, Outcome, PolicyRef, Reason};
+use vouchsafe_protocol::encoding::b64u;
+use vouchsafe_protocol::jose::{NamedJwk, SignError, Signer};
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_service::entropy::{self, Entropy};
+
+use crate::question::Question;
+use crate::store::{Consume, Effect, Ground, Once, Request, StoredDecision};
+
+/// What was found out about a request: codes alone, never a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// How it ends.
+    pub outcome: Outcome,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// What that rests on.
+    pub evidence: Evidence,
+}
+
+impl Finding {
+    /// An end without an answer.
+    #[must_use]
+    pub fn without_answer(outcome: Outcome, reason: Reason) -> Self {
+        Self { outcome, reasons: vec![reason], evidence: Evidence::None }
+    }
+
+    /// The text that the row keeps between answer and decision.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("codes serialise")
+    }
+
+    /// Reads [`Finding::to_text`] back.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+/// Who signs decisions, and how long they are about now.
+pub struct Desk {
+    signer: Arc<dyn Signer>,
+    kid: String,
+    origin: String,
+    ttl_seconds: i64,
+}
+
+impl Desk {
+    /// A desk for the verifier at `origin`.
+    #[must_use]
+    pub fn new(signer: Arc<dyn Signer>, origin: &str, ttl_seconds: u32) -> Self {
+        let kid = b64u(signer.public().thumbprint());
+        Self { signer, kid, origin: origin.to_owned(), ttl_seconds: ttl_seconds.into() }
+    }
+
+    /// The key set that services check decisions with (RFC 7517).
+    #[must_use]
+    pub fn jwks(&self) -> Value {
+        let key = NamedJwk {
+            key: self.signer.public().clone(),
+            kid: Some(self.kid.clone()),
+            usage: Some("sig".into()),
+            alg: Some(self.signer.alg().as_str().into()),
+        };
+        json!({"keys": [key.to_value()]})
+    }
+
+    /// Everything that closes `request` with `finding` in one transaction.
+    #[must_use]
+    pub fn closing(
+        &self,
+        request: &Request,
+        question: &Question,
+        finding: &Finding,
+        ground: Ground,
+        at: UnixTime,
+        entropy: &dyn Entropy,
+    ) -> Consume {
+        let claims = self.claims(request, question, finding, at, entropy::id16(entropy));
+        let unsigned = claims.unsigned(self.signer.alg(), &self.kid);
+        let input = unsigned.signing_input();
+        let signing_input = String::from_utf8(input.to_vec()).expect("a JWS signing input is base64url and a dot");
+        Consume {
+            service: request.service.clone(),
+            request: request.id.clone(),
+            ground,
+            at,
+            outcome: finding.outcome,
+            effects: vec![
+                Effect::Spend(Once::Nonce, request.nonce),
+                Effect::Spend(Once::State, request.state),
+                Effect::Leaf(decision::leaf(decision::TYP, input)),
+                Effect::Decision { jti: claims.jti, signing_input },
+                Effect::Outbox(topic(finding.outcome)),
+            ],
+        }
+    }
+
+    fn claims(&self, request: &Request, question: &Question, finding: &Finding, at: UnixTime, jti: String) -> Claims {
+        let policy = &question.policy;
+        Claims {
+            iss: self.origin.clone(),
+            aud: request.service.0.clone(),
+            jti,
+            iat: at,
+            exp: at.plus(self.ttl_seconds),
+            request_id: request.id.0.clone(),
+            env: question.env(),
+            outcome: finding.outcome,
+            reasons: finding.reasons.clone(),
+            policy: PolicyRef { id: policy.id.clone(), version: policy.version, digest: policy.digest_text() },
+            purpose: policy.purpose.clone(),
+            as_of: question.as_of,
+            evidence: finding.evidence,
+            subject_binding: policy.subject_binding.clone().into(),
+            reference: request.reference.as_ref().map(|reference| reference.hash.clone()),
+        }
+    }
+
+    /// The decision's JWS, signed from what was stored.
+    ///
+    /// # Errors
+    /// [`SignError`] when the key is away.
+    pub async fn sign(&self, stored: &StoredDecision) -> Result<String, SignError> {
+        let signature = self.signer.sign(stored.signing_input.as_bytes()).await?;
+        Ok(format!("{}.{}", stored.signing_input, b64u(signature)))
+    }
+}
+
+/// What the service is told to fetch.
+fn topic(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Met => "decision.met",
+        Outcome::NotMet => "decision.not_met",
+        Outcome::Undetermined => "decision.undetermined",
+        Outcome::Declined => "decision.declined",
+        Outcome::Expired => "decision.expired",
+    }
+}

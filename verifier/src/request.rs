@@ -1,0 +1,247 @@
+//! Requests: how a service opens one, and the signed object that a wallet fetches.
+//!
+//! OpenID4VP 1.0 section 5. A request is made from a live policy; its nonce, `state`, handles and response key are
+//! drawn here and sealed. The object may be fetched again until the request is over: each fetch is signed anew
+//! with the same nonce and `state`, and echoes the wallet's own nonce (5.10.1). Security: whoever has the link may
+//! fetch the object; what ties an answer to the applicant is the policy's `subject_binding`.
+
+mod body;
+mod object;
+
+use std::sync::Arc;
+
+use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::decision::{Outcome, reference_hash};
+use vouchsafe_protocol::policy::{Policy, SubjectBinding};
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_service::entropy;
+
+pub use self::body::{Ask, BodyError};
+pub(crate) use self::object::{MODE, asked, kid, link};
+pub use self::object::{ObjectError, object};
+use crate::app::{App, Unavailable};
+use crate::expiry;
+use crate::policies::{self, Refusal};
+use crate::question::Question;
+use crate::secrets::{Kind, OpenSecrets};
+use crate::store::{Flow, NewRequest, Once, Reference, Request, RequestId, ServiceId, Status};
+
+/// The longest that a typed code is valid, in seconds.
+const CODE_TTL: i64 = 300;
+
+/// A request that was opened: what the service gets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The id of our API.
+    pub id: RequestId,
+    /// The hosted page, for the applicant's browser.
+    pub url: String,
+    /// The link for a wallet, also to be shown as QR code.
+    pub qr_text: String,
+    /// The code that people may type instead.
+    pub code: String,
+    /// When the request is over.
+    pub expires_at: UnixTime,
+}
+
+/// Why a request was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The body is not what this call takes.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// There is no such live policy.
+    #[error("there is no live policy of that id")]
+    UnknownPolicy,
+    /// The register does not let this service ask for the policy's purpose.
+    #[error("the register does not let this service ask for the purpose of this policy")]
+    Purpose,
+    /// The policy cannot be asked with today.
+    #[error("the policy cannot be asked with today: {0}")]
+    Policy(#[from] Refusal),
+    /// The policy binds by the same device, and the flow is another.
+    #[error("this policy needs the flow same_device")]
+    Flow,
+    /// The policy compares a disclosed value, and none is expected.
+    #[error("this policy needs expect: the value that must be disclosed")]
+    ExpectMissing,
+    /// A value is expected that the policy does not compare.
+    #[error("this policy compares no disclosed value: leave expect out")]
+    ExpectUnused,
+    /// We could not serve.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Opens a request for `service`.
+///
+/// # Errors
+/// [`CreateError`] says whose fault it is and what to mend.
+pub async fn create(app: &App, service: &ServiceId, ask: Ask) -> Result<Opened, CreateError> {
+    let now = app.now();
+    let question = question(app, service, &ask, now)?;
+    check_binding(&question.policy, &ask)?;
+    let asked = question.to_asked();
+    app.keep_question(asked.digest, Arc::new(question));
+    let expect = ask.expect.as_ref().map(ToString::to_string);
+    let secrets = OpenSecrets::draw(app.entropy(), expect);
+    let id = RequestId(format!("req_{}", entropy::id16(app.entropy())));
+    let expires_at = now.plus(app.config().request.ttl_seconds.into());
+    let tag = |kind, value: &str| app.vault().tag(kind, value);
+    let new = NewRequest {
+        sealed: app.vault().seal(&secrets, service, &id, app.entropy()),
+        handle: tag(Kind::Handle, &secrets.handle),
+        page: tag(Kind::Page, &secrets.page),
+        nonce: tag(Kind::Once(Once::Nonce), &secrets.nonce),
+        state: tag(Kind::Once(Once::State), &secrets.state),
+        code: tag(Kind::Code, &secrets.code),
+        code_until: UnixTime(expires_at.0.min(now.plus(CODE_TTL).0)),
+        service: service.clone(),
+        id: id.clone(),
+        asked,
+        policy_id: ask.policy,
+        flow: ask.flow,
+        created_at: now,
+        expires_at,
+        reference: ask.reference.as_deref().map(|reference| salted(app, reference)),
+    };
+    app.store().insert(new).await.map_err(Unavailable::from)?;
+    metrics::counter!("vouchsafe_requests_total", "flow" => ask.flow.as_str()).increment(1);
+    Ok(Opened {
+        url: page_url(app, &secrets.page),
+        qr_text: object::link(app, &secrets.handle),
+        code: secrets.code.clone(),
+        id,
+        expires_at,
+    })
+}
+
+fn question(app: &App, service: &ServiceId, ask: &Ask, now: UnixTime) -> Result<Question, CreateError> {
+    let rules = app.rules();
+    let policy = rules.policies.get(&ask.policy).ok_or(CreateError::UnknownPolicy)?;
+    let as_of = now.london_date();
+    let entry = rules.register.service(&service.0).map(|entry| entry.document());
+    let may = entry.is_some_and(|entry| entry.purposes.contains(&policy.purpose));
+    if !(mutants::skips("vp-service-purpose") || may) {
+        return Err(CreateError::Purpose);
+    }
+    policies::costs(policy, &rules.types, &rules.register, as_of)?;
+    let made = Question::new(policy.clone(), &service.0, &rules.register, as_of);
+    Ok(made.map_err(Unavailable::from)?)
+}
+
+fn check_binding(policy: &Policy, ask: &Ask) -> Result<(), CreateError> {
+    let same_device = policy.subject_binding == SubjectBinding::SameDevice;
+    if !(mutants::skips("vp-flow") || !same_device || ask.flow == Flow::SameDevice) {
+        return Err(CreateError::Flow);
+    }
+    match (&policy.subject_binding, &ask.expect) {
+        (SubjectBinding::Disclosed(_), None) => Err(CreateError::ExpectMissing),
+        (SubjectBinding::Disclosed(_), Some(_)) | (_, None) => Ok(()),
+        (_, Some(_)) => Err(CreateError::ExpectUnused),
+    }
+}
+
+fn salted(app: &App, reference: &str) -> Reference {
+    let salt = entropy::bytes(app.entropy());
+    Reference { hash: reference_hash(&salt, reference), salt }
+}
+
+/// The hosted page's address.
+pub(crate) fn page_url(app: &App, page: &str) -> String {
+    format!("{}/p/{page}", app.config().origin)
+}
+
+/// How a request stands, for its service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its id.
+    pub id: RequestId,
+    /// The policy's id.
+    pub policy: String,
+    /// Where it stands.
+    pub status: Status,
+    /// The outcome once decided.
+    pub outcome: Option<Outcome>,
+    /// When it is over.
+    pub expires_at: UnixTime,
+}
+
+/// How the service's own request stands; `None` when it has no such request.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn standing(app: &App, service: &ServiceId, id: &RequestId) -> Result<Option<Standing>, Unavailable> {
+    let Some(request) = own(app, service, id).await? else { return Ok(None) };
+    Ok(Some(Standing {
+        id: request.id,
+        policy: request.policy_id,
+        status: request.status,
+        outcome: request.outcome,
+        expires_at: request.expires_at,
+    }))
+}
+
+async fn own(app: &App, service: &ServiceId, id: &RequestId) -> Result<Option<Request>, Unavailable> {
+    match app.store().request(service, id).await? {
+        Some(request) => Ok(Some(expiry::settle(app, request, app.now()).await?)),
+        None => Ok(None),
+    }
+}
+
+/// A signed decision, as its service fetches it.
+#[derive(Clone, Debug)]
+pub struct SignedDecision {
+    /// The JWS.
+    pub decision: String,
+    /// The outcome that it states.
+    pub outcome: Outcome,
+    /// The salt of the reference; never in the token.
+    pub ref_salt: Option<[u8; 16]>,
+}
+
+/// What the service's own request came to: `None` for no such request, `Some(None)` while it is not decided.
+///
+/// # Errors
+/// When the store or the signing key does not answer.
+pub async fn decision(
+    app: &App,
+    service: &ServiceId,
+    id: &RequestId,
+) -> Result<Option<Option<SignedDecision>>, Unavailable> {
+    if own(app, service, id).await?.is_none() {
+        return Ok(None);
+    }
+    let Some(stored) = app.store().decision(service, id).await? else { return Ok(Some(None)) };
+    let decision = app.desk().sign(&stored).await?;
+    Ok(Some(Some(SignedDecision { decision, outcome: stored.outcome, ref_salt: stored.ref_salt })))
+}
+
+/// Where a typed code leads: never a redirect, never the `state`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The client id of the request.
+    pub client_id: String,
+    /// Where its object is.
+    pub request_uri: String,
+}
+
+/// The request that a typed code stands for; `None` for a wrong, used or expired code.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn by_code(app: &App, typed: &str) -> Result<Option<Found>, Unavailable> {
+    let Some(code) = entropy::normal_code(typed) else { return Ok(None) };
+    let (tag, now) = (app.vault().tag(Kind::Code, &code), app.now());
+    let Some(request) = app.store().request_by(crate::store::Key::Code(tag, now)).await? else { return Ok(None) };
+    let secrets = open_secrets(app, &request);
+    Ok(secrets.map(|secrets| Found {
+        client_id: app.client_id().to_owned(),
+        request_uri: object::request_uri(app, &secrets.handle),
+    }))
+}
+
+/// The secrets of a request that is still open.
+pub(crate) fn open_secrets(app: &App, request: &Request) -> Option<OpenSecrets> {
+    app.vault().open(request.sealed.as_deref()?, &request.service, &request.id)
+}
