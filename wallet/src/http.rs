@@ -6,9 +6,11 @@
 
 use std::pin::Pin;
 
+use reqwest::header::{ACCEPT, RETRY_AFTER};
 use thiserror::Error;
 use url::Url;
 use vouchsafe_mutants as mutants;
+use vouchsafe_service::client::{self, FetchError};
 use zeroize::Zeroizing;
 
 /// A future that can be sent to another thread.
@@ -88,6 +90,47 @@ pub(crate) fn https(url: &str) -> Result<Url, HttpError> {
         return Err(HttpError::Address);
     }
     Ok(url)
+}
+
+/// The real door: the client of `vouchsafe_service`, which connects to given anchors only and never follows a redirect.
+pub struct Client(client::Http);
+
+impl Client {
+    /// Sends by `http`.
+    #[must_use]
+    pub fn new(http: client::Http) -> Self {
+        Self(http)
+    }
+
+    async fn exchange(&self, request: Outgoing<'_>) -> Result<Incoming, HttpError> {
+        let mut outgoing = match &request.body {
+            Some((media_type, body)) => self.0.post(request.url).body(media_type, body.to_vec()),
+            None => self.0.get(request.url),
+        };
+        outgoing = outgoing.header(ACCEPT, request.accept).max_reply(request.most);
+        if let Some(token) = request.bearer {
+            outgoing = outgoing.bearer(token);
+        }
+        let reply = outgoing.send().await.map_err(fault)?;
+        let retry_after_s =
+            reply.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let content_type = reply.media_type();
+        Ok(Incoming { status: reply.status, content_type, retry_after_s, body: Zeroizing::new(reply.body) })
+    }
+}
+
+impl Http for Client {
+    fn send<'a>(&'a self, request: Outgoing<'a>) -> Sending<'a, Result<Incoming, HttpError>> {
+        Box::pin(self.exchange(request))
+    }
+}
+
+fn fault(error: FetchError) -> HttpError {
+    match error {
+        FetchError::Url | FetchError::Address => HttpError::Address,
+        FetchError::Setup | FetchError::Unreachable => HttpError::Unreachable,
+        FetchError::Reply => HttpError::TooLarge,
+    }
 }
 
 #[cfg(test)]

@@ -25,15 +25,21 @@ pub mod trust;
 pub mod vault;
 pub mod words;
 
+mod answer;
+mod receive;
 mod refusal;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use vouchsafe_protocol::text::Env;
 use vouchsafe_service::clock::Clock;
 use vouchsafe_service::entropy::Entropy;
 
+pub use answer::{AnswerError, Answered, Confirmed};
+pub use receive::{ReceiveError, Received};
 pub use refusal::Fault;
+pub use review::{Review, ReviewError};
 
 use http::Http;
 use vault::{Cost, OpenError, Vault, VaultError};
@@ -47,6 +53,8 @@ pub struct Machine {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Test or live: an issuer or service of the other kind is refused.
+    pub env: Env,
 }
 
 /// An open wallet.

@@ -6,21 +6,26 @@
 //! somebody looked at it.
 
 mod assess;
+mod fetch;
 mod learn;
 mod page;
 
 use jiff::civil::Date;
 use serde::Serialize;
+use vouchsafe_proofs::encoding::Encoding;
 use vouchsafe_protocol::text::{Bilingual, Env};
 use vouchsafe_protocol::trust::Basis;
 
+pub use fetch::{Review, ReviewError};
 pub use learn::{Learn, Stated, What};
 pub use page::{Page, Part};
 
 use crate::history::Asked;
 use crate::words::Language;
 
-pub(crate) use assess::assess;
+use assess::assess;
+pub(crate) use assess::{bounds_by_pointer, lasting};
+pub(crate) use fetch::asked;
 
 /// What the resident is told, as data.
 #[derive(Clone, Debug, Serialize)]
@@ -114,6 +119,27 @@ impl Ability {
             Self::NotMet => "cannot_not_met",
             Self::Probing => "cannot_probing",
         }
+    }
+
+    /// The same for an error message.
+    pub(crate) fn why(self) -> &'static str {
+        match self {
+            Self::Can | Self::NotMet => "what you hold does not show what is asked",
+            Self::NoneHeld => "you hold no credential that the service accepts",
+            Self::TooOld => "your credential is too old; collect a new one",
+            Self::NoneLeft => "all copies are used; collect new ones",
+            Self::Probing => "this service has asked too many different questions",
+        }
+    }
+}
+
+impl Way {
+    /// How an attribute that would be proved is encoded.
+    pub(crate) fn encoding(&self, pointer: &str) -> Option<Encoding> {
+        self.learn.iter().filter(|learn| learn.pointer == pointer).find_map(|learn| match &learn.what {
+            What::Proved(stated) => stated.enc,
+            What::Shown => None,
+        })
     }
 }
 

@@ -5,13 +5,20 @@
 //! twice. `reserved` is left only by a crash or a failure before anything was sent, so opening the wallet returns such
 //! copies to `unused`. When a copy is spent, its key, its seed and its text are deleted in the same transaction.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vouchsafe_mutants as mutants;
+use vouchsafe_proofs::commitment::Seed;
+use vouchsafe_proofs::context;
+use vouchsafe_protocol::encoding::{b64u, b64u_array};
+use vouchsafe_protocol::openid4vci::batch::Opened;
 use vouchsafe_protocol::text::{Bilingual, Env};
 use vouchsafe_service::entropy::Entropy;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::budget::Learnt;
 use crate::vault::{Change, Record, Section, Vault, VaultError};
 
 /// A batch of copies of one credential.
@@ -75,12 +82,27 @@ impl Drop for Copy {
     }
 }
 
-/// What travelled beside a proof copy: its seed and the values that are never shown.
+/// What opens the commitments of a proof copy: its seed, and each attribute as the issuer signed it with its integer.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Openings {
-    pub(crate) seed: String,
-    pub(crate) values: serde_json::Map<String, serde_json::Value>,
+    seed: String,
+    attributes: Vec<context::Attribute>,
+    values: BTreeMap<String, u64>,
+}
+
+impl Openings {
+    /// The form in which checked openings are kept.
+    pub(crate) fn keep(opened: &Opened) -> Self {
+        let seed = b64u(opened.seed.to_bytes().as_slice());
+        Self { seed, attributes: opened.attributes.clone(), values: opened.values.clone() }
+    }
+
+    /// The openings as they were checked.
+    pub(crate) fn open(&self) -> Result<Opened, VaultError> {
+        let seed = b64u_array(&self.seed).map_err(|_| VaultError::Damaged)?;
+        Ok(Opened { seed: Seed::new(seed), attributes: self.attributes.clone(), values: self.values.clone() })
+    }
 }
 
 impl Drop for Openings {
@@ -95,6 +117,13 @@ pub(crate) struct Held {
     pub(crate) sd_jwt: Zeroizing<String>,
     pub(crate) key: Zeroizing<Vec<u8>>,
     pub(crate) openings: Option<Openings>,
+}
+
+impl Held {
+    /// The integer behind a commitment.
+    pub(crate) fn encoded(&self, pointer: &str) -> Option<u64> {
+        self.openings.as_ref()?.values.get(pointer).copied()
+    }
 }
 
 /// A fresh copy of a batch that is about to be stored.
@@ -123,6 +152,51 @@ pub(crate) fn encode<T: Serialize>(record: &T) -> Zeroizing<Vec<u8>> {
 /// A record from opened bytes.
 pub(crate) fn decode<T: DeserializeOwned>(record: &Record) -> Result<T, VaultError> {
     serde_json::from_slice(&record.plain).map_err(|_| VaultError::Damaged)
+}
+
+/// The name of a claim where nobody gave it another.
+pub(crate) fn bare_label(pointer: &str) -> Bilingual {
+    let name = pointer.trim_start_matches('/').replace('_', " ");
+    Bilingual { en: name.clone(), cy: name }
+}
+
+/// What a service has learnt about an attribute, with the row it stands in.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Budget {
+    service: String,
+    pointer: String,
+    learnt: Learnt,
+}
+
+/// What a service has learnt about an attribute, and the record that says so.
+pub(crate) async fn learnt(
+    vault: &Vault,
+    service: &str,
+    pointer: &str,
+) -> Result<(Option<Record>, Learnt), VaultError> {
+    for record in vault.scan(Section::Budget).await? {
+        let budget: Budget = decode(&record)?;
+        if budget.service == service && budget.pointer == pointer {
+            return Ok((Some(record), budget.learnt));
+        }
+    }
+    Ok((None, Learnt::default()))
+}
+
+/// The change that keeps what a service learns with one more answer.
+pub(crate) fn learn(
+    record: Option<Record>,
+    fresh_id: String,
+    service: &str,
+    pointer: &str,
+    learnt: Learnt,
+) -> Change {
+    let budget = Budget { service: service.to_owned(), pointer: pointer.to_owned(), learnt };
+    match record {
+        Some(record) => Change::Replace(Section::Budget, record, encode(&budget)),
+        None => Change::Insert(Section::Budget, fresh_id, encode(&budget)),
+    }
 }
 
 /// The changes that store a whole batch: one transaction, all or none.

@@ -191,11 +191,12 @@ mod tests {
     #[test]
     fn messages_hold_no_word_of_the_trade() {
         for (key, text) in &MESSAGES[0] {
-            let text = without_placeholders(text).to_lowercase();
+            let text = without_placeholders(text);
+            assert!(!text.contains("DID"), "{key}");
+            let text = text.to_lowercase();
             for word in JARGON {
                 assert!(!text.contains(word), "{key} says {word}");
             }
-            assert!(!text.split(|c: char| !c.is_alphanumeric()).any(|word| word == "did"), "{key}");
         }
     }
 

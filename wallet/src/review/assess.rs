@@ -1,2 +1,319 @@
-//! To be filled.
-pub(crate) fn assess() {}
+//! Which ways to answer this wallet has.
+//!
+//! Everything here stays in the wallet. A way whose answer would show the contrary of what it is for is not possible:
+//! no value and no proof goes out that the resident was not told of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use url::Url;
+use vouchsafe_proofs::encoding::{Encoding, date_from};
+use vouchsafe_proofs::statement::Predicate;
+use vouchsafe_protocol::dcql::{CredentialQuery, PathStep};
+use vouchsafe_protocol::decision::Outcome;
+use vouchsafe_protocol::openid4vp::Chosen;
+use vouchsafe_protocol::openid4vp::request::Verified;
+use vouchsafe_protocol::policy::{Accept, PlannedOutcome, evaluate, is_fresh};
+use vouchsafe_protocol::sd_jwt;
+use vouchsafe_protocol::statement::{Rule, WireStatement};
+use vouchsafe_protocol::text::Bilingual;
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_protocol::types::is_proof;
+
+use super::{Ability, Facts, HeldName, Learn, Probed, Stated, Way, What};
+use crate::budget::{self, Bound, Lasting, Spend};
+use crate::store::{self, Credential, Held};
+use crate::vault::{Vault, VaultError};
+
+/// Compares a verified request with what the vault holds.
+pub(crate) async fn assess(vault: &Vault, request: &Verified, now: UnixTime) -> Result<Facts, VaultError> {
+    let credentials = store::credentials(vault).await?;
+    let mut ways = Vec::new();
+    for index in 0..request.asked().options().len() {
+        // Options of this profile have one query each; the index is one of the options.
+        let Some(chosen) = request.asked().option(index) else { continue };
+        let assessor = Assessor { vault, request, now, chosen };
+        ways.push(assessor.way(&credentials).await?);
+    }
+    let purpose = request.purpose();
+    let host = Url::parse(request.response_uri()).ok().and_then(|url| url.host_str().map(str::to_owned));
+    Ok(Facts {
+        asked: super::fetch::asked(request),
+        host: host.unwrap_or_default(),
+        env: request.service().env,
+        basis: purpose.basis,
+        recipients: purpose.recipients.clone(),
+        other_route: purpose.other_route.clone(),
+        as_of: request.asked().as_of(),
+        ways,
+    })
+}
+
+struct Assessor<'a> {
+    vault: &'a Vault,
+    request: &'a Verified,
+    now: UnixTime,
+    chosen: Chosen,
+}
+
+/// A batch that could answer, with one of its copies opened to look.
+struct Candidate<'a> {
+    id: &'a str,
+    credential: &'a Credential,
+    ability: Ability,
+    encodings: BTreeMap<String, Encoding>,
+}
+
+impl<'a> Assessor<'a> {
+    async fn way(&self, credentials: &'a [(String, Credential)]) -> Result<Way, VaultError> {
+        let best = self.best(credentials).await?;
+        let learn = self.learn(best.as_ref());
+        let mut ability = best.as_ref().map_or(Ability::NoneHeld, |candidate| candidate.ability);
+        let mut probed = Vec::new();
+        for (pointer, bounds) in bounds_by_pointer(&self.statements()) {
+            let enc = best.as_ref().and_then(|candidate| candidate.encodings.get(pointer).copied());
+            let learnt = store::learnt(self.vault, &self.request.service().sub, pointer).await?.1;
+            let after = learnt.after(&bounds, lasting(enc));
+            let spend = budget::judge(learnt.count(), after);
+            if spend == Spend::Refuse && ability == Ability::Can {
+                ability = Ability::Probing;
+            }
+            if spend != Spend::Fine {
+                let label = label(best.as_ref().map(|candidate| candidate.credential), pointer);
+                probed.push(Probed { pointer: pointer.to_owned(), label, bounds: after });
+            }
+        }
+        Ok(Way {
+            option: self.chosen.index(),
+            contrary: self.chosen.outcome() == PlannedOutcome::NotMet,
+            ability,
+            hidden: hidden(best.as_ref().map(|candidate| candidate.credential), &learn),
+            learn,
+            held: best.map(|candidate| held_name(candidate.id, candidate.credential)),
+            probed,
+        })
+    }
+
+    /// The newest batch that can answer; else the one that comes closest, to say why not.
+    async fn best(
+        &self,
+        credentials: &'a [(String, Credential)],
+    ) -> Result<Option<Candidate<'a>>, VaultError> {
+        let mut best: Option<Candidate<'a>> = None;
+        for (id, credential) in credentials.iter().rev() {
+            if !self.accepts(credential) {
+                continue;
+            }
+            let candidate = self.judge(id, credential).await?;
+            if best.as_ref().is_none_or(|best| rank(candidate.ability) > rank(best.ability)) {
+                best = Some(candidate);
+            }
+        }
+        Ok(best)
+    }
+
+    async fn judge(&self, id: &'a str, credential: &'a Credential) -> Result<Candidate<'a>, VaultError> {
+        let mut candidate =
+            Candidate { id, credential, ability: Ability::TooOld, encodings: BTreeMap::new() };
+        if !self.is_fresh(credential) {
+            return Ok(candidate);
+        }
+        let Some(held) = store::peek(self.vault, id).await? else {
+            candidate.ability = Ability::NoneLeft;
+            return Ok(candidate);
+        };
+        let claims = claims(&held)?;
+        candidate.encodings = encodings(&claims);
+        let shows = self.query().is_some_and(|query| query.select(&credential.vct, &claims).is_some());
+        let holds = self.proofs_hold(&held) && self.shown_values_hold(&claims);
+        candidate.ability = if shows && holds { Ability::Can } else { Ability::NotMet };
+        Ok(candidate)
+    }
+
+    fn query(&self) -> Option<&CredentialQuery> {
+        let [id] = self.chosen.queries() else { return None };
+        self.request.asked().plan().query.credential(id)
+    }
+
+    fn statements(&self) -> Vec<&WireStatement> {
+        let ids: BTreeSet<String> = self.chosen.queries().iter().cloned().collect();
+        let query = &self.request.asked().plan().query;
+        query.statements.iter().filter(|s| s.terms.iter().all(|term| ids.contains(&term.query))).collect()
+    }
+
+    /// The accepted type that the query came from: `q<i>` from entry i, a complement from the first proof entry.
+    fn accept(&self) -> Option<&Accept> {
+        let accept = &self.request.asked().policy().accept;
+        let id = self.query()?.id.strip_prefix('q').and_then(|index| index.parse::<usize>().ok());
+        match id {
+            Some(index) => accept.get(index),
+            None => accept.iter().find(|entry| is_proof(&entry.vct)),
+        }
+    }
+
+    fn accepts(&self, credential: &Credential) -> bool {
+        self.accept().is_some_and(|entry| entry.vct == credential.vct && entry.iss.contains(&credential.iss))
+    }
+
+    fn is_fresh(&self, credential: &Credential) -> bool {
+        let as_of = self.request.asked().as_of();
+        let max_age = self.accept().map_or(0, |entry| entry.max_age_days);
+        let facts = credential.facts_as_of.as_deref().map(date_from);
+        let fresh = match facts {
+            Some(Ok(date)) => is_fresh(date, as_of, max_age),
+            Some(Err(_)) => false,
+            None => true,
+        };
+        fresh && credential.expires_at > self.now.0
+    }
+
+    /// Whether every statement of the way is true of this copy.
+    fn proofs_hold(&self, held: &Held) -> bool {
+        self.statements().iter().all(|statement| {
+            let value = statement.terms.first().and_then(|term| held.encoded(&term.pointer));
+            match (statement.predicate(), value) {
+                (Ok(predicate), Some(value)) => predicate.holds(value),
+                _ => false,
+            }
+        })
+    }
+
+    /// Whether the values that would be shown meet their conditions: showing a value that does not would be an answer
+    /// that the rule is not met, which nobody confirmed.
+    fn shown_values_hold(&self, claims: &Value) -> bool {
+        if self.chosen.outcome() == PlannedOutcome::NotMet {
+            return true;
+        }
+        let shown: BTreeSet<String> = self.shown().into_iter().collect();
+        let asked = self.request.asked();
+        let mut policy = (**asked.policy()).clone();
+        policy
+            .conditions
+            .retain(|condition| shown.contains(&condition.pointer) && !self.proves(&condition.pointer));
+        let value = |pointer: &String| Some((pointer.clone(), claims.pointer(pointer)?.clone()));
+        let values: BTreeMap<String, Value> = shown.iter().filter_map(value).collect();
+        matches!(evaluate(&policy, asked.tables(), asked.as_of(), &values), Ok(Outcome::Met))
+    }
+
+    fn proves(&self, pointer: &str) -> bool {
+        self.statements().iter().any(|statement| statement.terms.iter().any(|term| term.pointer == pointer))
+    }
+
+    /// The pointers of the claims that would be shown.
+    fn shown(&self) -> Vec<String> {
+        let claims = self.query().and_then(|query| query.claims.as_deref()).unwrap_or_default();
+        claims.iter().map(|claim| pointer_of(&claim.path)).collect()
+    }
+
+    fn learn(&self, best: Option<&Candidate<'_>>) -> Vec<Learn> {
+        let credential = best.map(|candidate| candidate.credential);
+        let proved = self.statements().into_iter().filter_map(|statement| {
+            let pointer = statement.terms.first()?.pointer.clone();
+            let enc = best.and_then(|candidate| candidate.encodings.get(&pointer).copied());
+            let what = What::Proved(self.stated(statement, enc)?);
+            Some(Learn { label: label(credential, &pointer), pointer, what })
+        });
+        let shown = self.shown().into_iter().map(|pointer| Learn {
+            label: label(credential, &pointer),
+            pointer,
+            what: What::Shown,
+        });
+        proved.chain(shown).collect()
+    }
+
+    fn stated(&self, statement: &WireStatement, enc: Option<Encoding>) -> Option<Stated> {
+        let asked = self.request.asked();
+        let names = match &statement.rule {
+            Rule::Codes { id, version, .. } => {
+                let rows =
+                    asked.tables().table(id, *version).and_then(|table| table.codes()).unwrap_or_default();
+                rows.iter().map(|row| row.name.clone()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let bounds = match statement.predicate().ok()? {
+            Predicate::Le(k) | Predicate::Ge(k) => vec![k],
+            Predicate::In { lo, hi } => vec![lo, hi],
+        };
+        let (op, rule) = (statement.op, statement.rule.clone());
+        Some(Stated { op, rule, bounds, enc, as_of: asked.as_of(), names })
+    }
+}
+
+/// From least to most: what a resident should rather be told.
+fn rank(ability: Ability) -> u8 {
+    match ability {
+        Ability::NoneHeld => 0,
+        Ability::TooOld => 1,
+        Ability::NoneLeft => 2,
+        Ability::NotMet => 3,
+        Ability::Probing => 4,
+        Ability::Can => 5,
+    }
+}
+
+/// The bounds of each attribute that the statements name.
+pub(crate) fn bounds_by_pointer<'s>(statements: &[&'s WireStatement]) -> BTreeMap<&'s str, Vec<Bound>> {
+    let mut all: BTreeMap<&str, Vec<Bound>> = BTreeMap::new();
+    for statement in statements {
+        let (Some(term), Ok(predicate)) = (statement.terms.first(), statement.predicate()) else { continue };
+        let bounds = all.entry(term.pointer.as_str()).or_default();
+        match predicate {
+            Predicate::Le(k) => bounds.push(Bound::Most(k)),
+            Predicate::Ge(k) => bounds.push(Bound::Least(k)),
+            Predicate::In { lo, hi } => bounds.extend([Bound::Least(lo), Bound::Most(hi)]),
+        }
+    }
+    all
+}
+
+/// A date of birth stays what it is; wards and sums change.
+pub(crate) fn lasting(enc: Option<Encoding>) -> Lasting {
+    if enc == Some(Encoding::Day) { Lasting::Yes } else { Lasting::No }
+}
+
+/// Every claim of a stored copy.
+fn claims(held: &Held) -> Result<Value, VaultError> {
+    let parsed = sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| VaultError::Damaged)?;
+    Ok(Value::Object(parsed.claims().clone()))
+}
+
+/// The encodings that the issuer signed, by pointer.
+pub(crate) fn encodings(claims: &Value) -> BTreeMap<String, Encoding> {
+    let zkc = claims.get("zkc").and_then(Value::as_object);
+    let enc = |(pointer, signed): (&String, &Value)| {
+        let enc = serde_json::from_value(signed.get("enc")?.clone()).ok()?;
+        Some((pointer.clone(), enc))
+    };
+    zkc.into_iter().flatten().filter_map(enc).collect()
+}
+
+fn pointer_of(path: &[PathStep]) -> String {
+    let step = |step: &PathStep| match step {
+        PathStep::Key(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        PathStep::Index(index) => format!("/{index}"),
+        PathStep::Every => "/*".to_owned(),
+    };
+    path.iter().map(step).collect()
+}
+
+/// What the issuing body calls an attribute; its bare name where no credential says.
+fn label(credential: Option<&Credential>, pointer: &str) -> Bilingual {
+    let known =
+        credential.into_iter().flat_map(|c| &c.attributes).find(|attribute| attribute.pointer == pointer);
+    known.map_or_else(|| store::bare_label(pointer), |attribute| attribute.label.clone())
+}
+
+/// What the credential holds and would not show.
+fn hidden(credential: Option<&Credential>, learn: &[Learn]) -> Vec<Bilingual> {
+    let shown = |pointer: &str| learn.iter().any(|one| one.what == What::Shown && one.pointer == pointer);
+    let attributes = credential.into_iter().flat_map(|c| &c.attributes);
+    attributes
+        .filter(|attribute| !shown(&attribute.pointer))
+        .map(|attribute| attribute.label.clone())
+        .collect()
+}
+
+fn held_name(id: &str, credential: &Credential) -> HeldName {
+    HeldName { id: id.to_owned(), name: credential.name.clone(), issuer: credential.issuer.clone() }
+}

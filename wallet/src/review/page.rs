@@ -122,11 +122,14 @@ impl Writer<'_> {
 
     fn not_learn(&self) -> Vec<String> {
         let Some(way) = self.facts.offered() else { return Vec::new() };
-        if way.held.is_some() && way.hidden.is_empty() {
-            return vec![self.say("not_learn_nothing_else", &[])];
-        }
         let line = |label| format!("– {}", self.say("not_learn", &[("label", self.text(label))]));
-        way.hidden.iter().map(line).collect()
+        let mut lines: Vec<String> = way.hidden.iter().map(line).collect();
+        if way.held.is_some() && lines.is_empty() {
+            lines.push(self.say("not_learn_nothing_else", &[]));
+        }
+        // A copy is unlike any other, so its signer can tell whose it was (SECURITY 2: trust limits).
+        lines.push(self.say("not_learn_limit", &[]));
+        lines
     }
 
     fn how_long(&self) -> Vec<String> {

@@ -1,0 +1,266 @@
+//! Answering a reviewed request: yes, or no.
+//!
+//! The order is made for a crash at any point. A fresh copy is reserved; the presentation is built; then, in one
+//! transaction and before anything is sent, the copy is spent, the history says that something was shared, and the
+//! probing budget counts it; only then the answer leaves. A crash before the transaction wastes nothing, a crash after it
+//! wastes one copy, and no crash lets a copy be shown twice.
+//!
+//! "No", "I cannot" and "I had rather not" look the same to the service: `access_denied` with the request's state.
+
+mod present;
+
+use std::time::Duration;
+
+use serde::Serialize;
+use thiserror::Error;
+use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::openid4vp::response::{self, error_form};
+use vouchsafe_protocol::statement::WireStatement;
+use zeroize::Zeroizing;
+
+use crate::history::{Entry, Event, How, Named};
+use crate::http::{self, HttpError, Incoming, Outgoing};
+use crate::review::{Ability, Facts, HeldName, Review, Way, What, asked, bounds_by_pointer, lasting};
+use crate::store::{self, Held};
+use crate::vault::{Change, VaultError};
+use crate::{Fault, Wallet, history};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+/// The largest answer of a verifier taken.
+const MAX_REPLY: usize = 16 * 1024;
+
+/// How often a busy verifier is tried, and the longest wait between two tries.
+const TRIES: u32 = 5;
+const LONGEST_WAIT_S: u64 = 5;
+
+/// Which answer the resident confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// What the review offers: that the rule is met.
+    Share,
+    /// The contrary, shown in the review as something to ask for separately: that the rule is not met.
+    Contrary,
+}
+
+/// What became of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Answered {
+    /// Where the resident's browser goes on, on the same device; holds a one-time code.
+    pub redirect_uri: Option<String>,
+}
+
+/// Why an answer was not sent, or not taken.
+#[derive(Debug, Error)]
+pub enum AnswerError {
+    /// This wallet has nothing that answers; nothing was sent.
+    #[error("your wallet cannot answer this: {}", .0.why())]
+    Cannot(Ability),
+    /// There is no contrary answer to confirm, or the rule can be met.
+    #[error("there is no such answer to this request")]
+    NoContrary,
+    /// The request ended while the resident was thinking; nothing was sent.
+    #[error("the request has ended: ask the service for a new one")]
+    Expired,
+    /// The presentation could not be made; nothing was sent, and the copy is unused.
+    #[error("the answer could not be made: collect the credential again, and tell us if it happens again")]
+    Present,
+    /// The service did not take the answer. The copy is used up.
+    #[error("the service did not take the answer: ask it for a new request")]
+    NotTaken,
+    /// The service stayed busy. The copy is used up.
+    #[error("the service is busy: ask it for a new request later")]
+    Busy,
+    /// The service's reply is none of this protocol. The copy is used up.
+    #[error("the service's reply cannot be understood: look at the service's page for the result")]
+    Reply,
+    /// The network. If it broke while sending, the copy is used up.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl AnswerError {
+    /// A stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Cannot(Ability::NoneHeld) => "none-held",
+            Self::Cannot(Ability::TooOld) => "too-old",
+            Self::Cannot(Ability::NoneLeft) => "none-left",
+            Self::Cannot(Ability::Probing) => "probing",
+            Self::Cannot(Ability::NotMet | Ability::Can) => "not-met",
+            Self::NoContrary => "no-contrary",
+            Self::Expired => "expired",
+            Self::Present => "present",
+            Self::NotTaken => "not-taken",
+            Self::Busy => "busy",
+            Self::Reply => "reply",
+            Self::Http(_) => "network",
+            Self::Vault(_) => "vault",
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::NoContrary => Fault::Caller,
+            Self::Cannot(_) | Self::Expired | Self::Present | Self::Reply => Fault::RefusedByUs,
+            Self::NotTaken => Fault::RefusedByPeer,
+            Self::Busy | Self::Http(_) | Self::Vault(_) => Fault::Unavailable,
+        }
+    }
+}
+
+impl Wallet {
+    /// Sends the answer that the resident confirmed after reading the review.
+    ///
+    /// # Errors
+    /// [`AnswerError`] says whether anything was sent.
+    pub async fn share(&self, review: &Review, confirmed: Confirmed) -> Result<Answered, AnswerError> {
+        let shared = self.share_or_fail(review, confirmed).await;
+        if let Err(failed) = &shared {
+            let event = Event::Failed { asked: Some(asked(review.request())), code: failed.code().to_owned() };
+            self.record(event).await?;
+        }
+        shared
+    }
+
+    /// Tells the service "no", in the same words whether the resident would not or could not.
+    ///
+    /// # Errors
+    /// [`AnswerError::Http`] when the service cannot be reached; it will see the request expire instead.
+    pub async fn decline(&self, review: &Review) -> Result<Answered, AnswerError> {
+        let request = review.request();
+        self.record(Event::Declined { asked: asked(request) }).await?;
+        let form = error_form("access_denied", request.state());
+        let reply = self.post(request.response_uri(), Zeroizing::new(form.into_bytes())).await?;
+        read_reply(&reply)
+    }
+
+    async fn share_or_fail(&self, review: &Review, confirmed: Confirmed) -> Result<Answered, AnswerError> {
+        let request = review.request();
+        if self.machine.clock.now() >= request.expires_at() {
+            return Err(AnswerError::Expired);
+        }
+        let (way, source) = choose(review.facts(), confirmed)?;
+        self.check_budget(review, way).await?;
+        let entropy = &*self.machine.entropy;
+        let held = store::reserve(&self.vault, &source.id, entropy).await?;
+        let held = held.ok_or(AnswerError::Cannot(Ability::NoneLeft))?;
+        let form = match self.build(review, way, &held).await {
+            Ok(form) => form,
+            Err(failed) => {
+                store::release(&self.vault, &held.id, entropy).await?;
+                return Err(failed);
+            }
+        };
+        let entry = self.spend(review, way, &held).await?;
+        let reply = self.post(request.response_uri(), form).await?;
+        let answered = read_reply(&reply)?;
+        self.acknowledge(entry).await?;
+        Ok(answered)
+    }
+
+    /// The budget may have been used since the review was made.
+    async fn check_budget(&self, review: &Review, way: &Way) -> Result<(), AnswerError> {
+        let service = &review.request().service().sub;
+        for (pointer, bounds) in bounds_by_pointer(&statements(review, way)) {
+            let learnt = store::learnt(&self.vault, service, pointer).await?.1;
+            let after = learnt.after(&bounds, lasting(way.encoding(pointer)));
+            if crate::budget::judge(learnt.count(), after) == crate::budget::Spend::Refuse {
+                return Err(AnswerError::Cannot(Ability::Probing));
+            }
+        }
+        Ok(())
+    }
+
+    /// Spends the copy, counts the bounds and writes the history, in one transaction, before anything is sent.
+    async fn spend(&self, review: &Review, way: &Way, held: &Held) -> Result<(String, Entry), AnswerError> {
+        if mutants::skips("wallet-spend-first") {
+            return Ok((self.new_id(), self.shared_entry(review, way)));
+        }
+        let mut changes = store::spend(&self.vault, &held.id).await?;
+        let service = &review.request().service().sub;
+        for (pointer, bounds) in bounds_by_pointer(&statements(review, way)) {
+            let (record, learnt) = store::learnt(&self.vault, service, pointer).await?;
+            let learnt = learnt.with(&bounds, lasting(way.encoding(pointer)));
+            changes.push(store::learn(record, self.new_id(), service, pointer, learnt));
+        }
+        let (id, entry) = (self.new_id(), self.shared_entry(review, way));
+        changes.push(history::record(id.clone(), &entry));
+        self.vault.apply(changes, &*self.machine.entropy).await?;
+        Ok((id, entry))
+    }
+
+    fn shared_entry(&self, review: &Review, way: &Way) -> Entry {
+        let names = way.learn.iter().map(|learn| Named {
+            pointer: learn.pointer.clone(),
+            label: learn.label.clone(),
+            how: if learn.what == What::Shown { How::Shown } else { How::Proved },
+        });
+        self.entry_now(Event::Shared {
+            asked: asked(review.request()),
+            contrary: way.contrary,
+            names: names.collect(),
+            acknowledged: false,
+        })
+    }
+
+    async fn acknowledge(&self, (id, mut entry): (String, Entry)) -> Result<(), VaultError> {
+        if let Event::Shared { acknowledged, .. } = &mut entry.event {
+            *acknowledged = true;
+        }
+        let change: Change = history::record(id, &entry);
+        self.vault.apply(vec![change], &*self.machine.entropy).await
+    }
+
+    /// Posts a form; while the verifier says that it is busy, the same form again (PROFILE 7: uncounted there).
+    async fn post(&self, url: &str, form: Zeroizing<Vec<u8>>) -> Result<Incoming, AnswerError> {
+        for _ in 0..TRIES {
+            let body = Some((FORM, form.clone()));
+            let request = Outgoing { url, accept: JSON, body, bearer: None, most: MAX_REPLY };
+            let reply = http::send(&*self.machine.http, request).await?;
+            match reply.retry_after_s {
+                Some(wait) if reply.status == 503 => {
+                    tokio::time::sleep(Duration::from_secs(wait.min(LONGEST_WAIT_S))).await;
+                }
+                _ => return Ok(reply),
+            }
+        }
+        Err(AnswerError::Busy)
+    }
+}
+
+/// The way that was confirmed, and the batch that takes it. A contrary way needs its own confirmation, and a
+/// confirmation of sharing never leads to one.
+fn choose(facts: &Facts, confirmed: Confirmed) -> Result<(&Way, &HeldName), AnswerError> {
+    let way = match confirmed {
+        Confirmed::Share => facts.offered().ok_or(AnswerError::Cannot(Ability::NoneHeld))?,
+        Confirmed::Contrary => facts.contrary().ok_or(AnswerError::NoContrary)?,
+    };
+    match &way.held {
+        Some(held) if way.ability == Ability::Can => Ok((way, held)),
+        _ => Err(AnswerError::Cannot(way.ability)),
+    }
+}
+
+/// The statements that a way would prove.
+fn statements<'r>(review: &'r Review, way: &Way) -> Vec<&'r WireStatement> {
+    let asked = review.request().asked();
+    let queries = asked.option(way.option).map(|chosen| chosen.queries().to_vec()).unwrap_or_default();
+    let names = |statement: &&WireStatement| statement.terms.iter().all(|term| queries.contains(&term.query));
+    asked.plan().query.statements.iter().filter(names).collect()
+}
+
+fn read_reply(reply: &Incoming) -> Result<Answered, AnswerError> {
+    if !reply.is(JSON) {
+        return Err(if reply.status == 200 { AnswerError::Reply } else { AnswerError::NotTaken });
+    }
+    let answered = response::Answered::parse(&reply.body).map_err(|_| AnswerError::Reply)?;
+    Ok(Answered { redirect_uri: answered.redirect_uri })
+}

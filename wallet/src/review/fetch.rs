@@ -1,0 +1,220 @@
+//! Fetching and verifying a request.
+
+use thiserror::Error;
+use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::openid4vp::link::{Link, LinkError, Method, fetch_form};
+use vouchsafe_protocol::openid4vp::request::{Expected, MAX_REQUEST, RequestError, Unverified, Verified};
+use vouchsafe_protocol::trust::{Judge, TrustError};
+use vouchsafe_service::entropy;
+use vouchsafe_service::keys::Jws;
+use zeroize::Zeroizing;
+
+use super::{Facts, Page, assess};
+use crate::history::{Asked, Event};
+use crate::http::{self, HttpError, Incoming, Outgoing};
+use crate::trust::Pinned;
+use crate::vault::VaultError;
+use crate::words::Language;
+use crate::{Fault, Wallet, trust};
+
+const REQUEST_OBJECT: &str = "application/oauth-authz-req+jwt";
+
+/// A request that was verified, and what the resident is told about it.
+pub struct Review {
+    facts: Facts,
+    request: Verified,
+}
+
+/// Why there is nothing to review: the wallet refuses the request.
+#[derive(Debug, Error)]
+pub enum ReviewError {
+    /// The link is unusable.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// No trust file was added.
+    #[error("this wallet trusts nobody yet: add a trust file first")]
+    NoTrust,
+    /// The request is not there.
+    #[error("the request is not there any more, or the service is in trouble: ask the service for a new one")]
+    Gone,
+    /// What is there is no request object.
+    #[error("what the link leads to is not a signed request")]
+    NotARequest,
+    /// The request is refused, with the reason.
+    #[error("the request is refused: {0}")]
+    Refused(#[from] RequestError),
+    /// The network.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl ReviewError {
+    /// A stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Link(LinkError::Unsigned) => "unsigned",
+            Self::Link(LinkError::OlderDraft(_)) => "older-draft",
+            Self::Link(_) => "link",
+            Self::NoTrust => "no-trust",
+            Self::Gone => "gone",
+            Self::NotARequest => "not-a-request",
+            Self::Refused(refused) => refusal_code(refused),
+            Self::Http(_) => "network",
+            Self::Vault(_) => "vault",
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Link(LinkError::Form) | Self::NoTrust => Fault::Caller,
+            Self::Gone => Fault::RefusedByPeer,
+            Self::Http(HttpError::Unreachable) | Self::Vault(_) => Fault::Unavailable,
+            _ => Fault::RefusedByUs,
+        }
+    }
+}
+
+/// One code for each thing that a resident could be told.
+fn refusal_code(refused: &RequestError) -> &'static str {
+    match refused {
+        RequestError::Unsigned => "unsigned",
+        RequestError::OlderDraft(_) => "older-draft",
+        RequestError::OverAsking(_) => "over-asking",
+        RequestError::Service(_) | RequestError::OtherService | RequestError::Prefix => "unknown-service",
+        RequestError::ClientId | RequestError::Certificate(_) | RequestError::CertificateHash => {
+            "unknown-service"
+        }
+        RequestError::Signature => "signature",
+        RequestError::Env => "environment",
+        RequestError::Purpose(_) => "purpose",
+        RequestError::PurposeNotAllowed | RequestError::OtherPurpose => "purpose-not-allowed",
+        RequestError::Table(_) => "table",
+        RequestError::AsOf => "as-of",
+        RequestError::Statements => "statements",
+        RequestError::Query => "query",
+        RequestError::Options => "options",
+        RequestError::Policy | RequestError::PolicyDigest | RequestError::Plan(_) => "policy",
+        RequestError::WalletNonce => "wallet-nonce",
+        RequestError::Times | RequestError::Expired => "expired",
+        RequestError::TransactionData => "transaction-data",
+        _ => "malformed",
+    }
+}
+
+impl Review {
+    /// What the resident is told, as data.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// What the resident is told, in words.
+    #[must_use]
+    pub fn page(&self, language: Language) -> Page {
+        self.facts.page(language)
+    }
+
+    /// The request that was verified.
+    #[must_use]
+    pub fn request(&self) -> &Verified {
+        &self.request
+    }
+}
+
+impl Wallet {
+    /// Fetches a request, verifies it and compares it with what this wallet holds. Shares nothing.
+    ///
+    /// # Errors
+    /// [`ReviewError`] with the reason of a refusal; the history keeps its code.
+    pub async fn review(&self, link: &str) -> Result<Review, ReviewError> {
+        let review = self.look(link).await;
+        if let Err(refused) = &review {
+            let event = Event::Failed { asked: None, code: refused.code().to_owned() };
+            self.record(event).await?;
+        }
+        review
+    }
+
+    async fn look(&self, link: &str) -> Result<Review, ReviewError> {
+        let link = Link::parse(link.trim())?;
+        let pinned = trust::pinned(&self.vault).await?;
+        if pinned.is_empty() {
+            return Err(ReviewError::NoTrust);
+        }
+        let wallet_nonce = match link.method {
+            Method::Post => Some(entropy::token32(&*self.machine.entropy)),
+            Method::Get => None,
+        };
+        let object = self.fetch(&link, wallet_nonce.as_deref()).await?;
+        let request = self.verify(&object, &link, wallet_nonce.as_deref(), &pinned)?;
+        let registrar = &request.service().iss;
+        trust::saw(&self.vault, registrar, request.reg_version(), &*self.machine.entropy).await?;
+        let facts = assess(&self.vault, &request, self.machine.clock.now()).await?;
+        Ok(Review { facts, request })
+    }
+
+    async fn fetch(&self, link: &Link, wallet_nonce: Option<&str>) -> Result<String, ReviewError> {
+        let form = wallet_nonce.map(|nonce| Zeroizing::new(fetch_form(nonce).into_bytes()));
+        let body = form.map(|form| ("application/x-www-form-urlencoded", form));
+        let url = link.request_uri.as_str();
+        let request = Outgoing { url, accept: REQUEST_OBJECT, body, bearer: None, most: MAX_REQUEST };
+        let reply: Incoming = http::send(&*self.machine.http, request).await?;
+        // OpenID4VP 5.10.2: an HTTP error or a redirect ends the flow.
+        if reply.status != 200 {
+            return Err(ReviewError::Gone);
+        }
+        if !(mutants::skips("wallet-request-type") || reply.content_type == REQUEST_OBJECT) {
+            return Err(ReviewError::NotARequest);
+        }
+        String::from_utf8(reply.body.to_vec()).map_err(|_| ReviewError::NotARequest)
+    }
+
+    /// Verifies under the first pinned registrar that knows the service, with that registrar's anchors.
+    fn verify(
+        &self,
+        object: &str,
+        link: &Link,
+        wallet_nonce: Option<&str>,
+        pinned: &[Pinned],
+    ) -> Result<Verified, RequestError> {
+        let mut refused = RequestError::Info;
+        for known in pinned {
+            let judge = Judge {
+                registrar: &known.file.registrar,
+                last_seen: known.last_seen,
+                now: self.machine.clock.now(),
+                verifier: &Jws,
+            };
+            let anchors = &known.file.anchors;
+            let expected =
+                Expected { client_id: &link.client_id, wallet_nonce, env: self.machine.env, anchors, judge };
+            match Unverified::parse(object)?.verify(&expected) {
+                Err(
+                    unknown @ (RequestError::Service(TrustError::UnknownKey) | RequestError::Certificate(_)),
+                ) => {
+                    refused = unknown;
+                }
+                other => return other,
+            }
+        }
+        Err(refused)
+    }
+}
+
+/// Who asked and what for, in the register's words.
+pub(crate) fn asked(request: &Verified) -> Asked {
+    let (service, purpose) = (request.service(), request.purpose());
+    Asked {
+        service_id: service.sub.clone(),
+        service: service.name.clone(),
+        purpose_id: purpose.sub.clone(),
+        purpose: purpose.text.clone(),
+        retention_days: purpose.retention_days.into(),
+    }
+}
