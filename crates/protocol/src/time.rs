@@ -121,7 +121,10 @@ mod tests {
     fn any_instant_has_a_date() {
         for seconds in [i64::MIN, -1, 0, LAST, i64::MAX] {
             let _ = UnixTime(seconds).london_date();
-            assert_eq!(UnixTime(seconds).day_start().0 % DAY, if seconds == i64::MIN { seconds % DAY } else { 0 });
+            assert_eq!(
+                UnixTime(seconds).day_start().0 % DAY,
+                if seconds == i64::MIN { seconds % DAY } else { 0 }
+            );
         }
     }
 }

@@ -119,7 +119,8 @@ impl Header {
     #[must_use]
     pub fn is_exactly(&self, names: &[&str]) -> bool {
         let count = self.members.len() + usize::from(self.x5c.is_some());
-        let has = |name: &&str| if *name == "x5c" { self.x5c.is_some() } else { self.members.contains_key(*name) };
+        let has =
+            |name: &&str| if *name == "x5c" { self.x5c.is_some() } else { self.members.contains_key(*name) };
         count == names.len() && names.iter().all(has)
     }
 
@@ -197,7 +198,12 @@ impl Compact {
     ///
     /// # Errors
     /// [`JwsError::Typ`], [`JwsError::AlgKey`], [`JwsError::Signature`].
-    pub fn verify(self, typ: &str, key: &PublicJwk, verifier: &dyn SignatureVerifier) -> Result<Payload, JwsError> {
+    pub fn verify(
+        self,
+        typ: &str,
+        key: &PublicJwk,
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<Payload, JwsError> {
         self.check_typ(typ)?;
         self.check_alg(key)?;
         if !(mutants::skips("jose-signature") || self.is_signed_by(key, verifier)) {
@@ -378,4 +384,92 @@ pub async fn sign(unsigned: Unsigned, signer: &dyn Signer) -> Result<String, Sig
     }
     let signature = signer.sign(unsigned.signing_input()).await?;
     Ok(unsigned.finish(&signature))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use crate::encoding::b64u;
+    use serde_json::json;
+
+    fn parse(header: &Value) -> Result<Compact, JwsError> {
+        Compact::parse(&format!("{}.e30.AA", b64u(header.to_string())), MAX_TOKEN)
+    }
+
+    fn fault(header: Value) -> Option<JwsError> {
+        parse(&header).err()
+    }
+
+    #[test]
+    fn headers_that_are_refused() {
+        for alg in ["none", "None", "HS256", "RS256", "ES384", "es256", ""] {
+            assert_eq!(fault(json!({"alg": alg})), Some(JwsError::Alg), "{alg}");
+        }
+        assert_eq!(fault(json!({})), Some(JwsError::Alg));
+        assert_eq!(fault(json!({"alg": ["ES256"]})), Some(JwsError::Alg));
+        assert_eq!(fault(json!({"alg": "ES256", "crit": []})), Some(JwsError::Critical));
+        assert_eq!(fault(json!({"alg": "ES256", "crit": ["exp"], "exp": 1})), Some(JwsError::Critical));
+        assert_eq!(fault(json!({"alg": "ES256", "typ": 1})), Some(JwsError::Header));
+        assert_eq!(fault(json!({"alg": "ES256", "kid": null})), Some(JwsError::Header));
+        for x5c in [
+            json!("AA=="),
+            json!([]),
+            json!([1]),
+            json!(["AA"]),
+            json!(["AA==", "A-8="]),
+            json!(vec!["AA=="; 5]),
+        ] {
+            assert_eq!(fault(json!({"alg": "ES256", "x5c": x5c})), Some(JwsError::Header), "{x5c}");
+        }
+        assert_eq!(fault(json!({"alg": "ES256", "jku": "https://x.example", "x5c": ["AA=="]})), None);
+    }
+
+    #[test]
+    fn a_repeated_header_member_is_refused() {
+        let header = b64u(r#"{"alg":"ES256","alg":"ES256"}"#);
+        assert_eq!(Compact::parse(&format!("{header}.e30.AA"), MAX_TOKEN).err(), Some(JwsError::Header));
+    }
+
+    #[test]
+    fn three_parts_and_no_more_bytes_than_allowed() {
+        let header = b64u(r#"{"alg":"ES256"}"#);
+        for text in [
+            header.clone(),
+            format!("{header}.e30"),
+            format!("{header}.e30.AA.AA"),
+            format!("{header}.e30.A="),
+        ] {
+            assert_eq!(Compact::parse(&text, MAX_TOKEN).err(), Some(JwsError::Form), "{text}");
+        }
+        assert_eq!(Compact::parse(&format!("{header}.e30.AA"), 10).err(), Some(JwsError::TooLong));
+    }
+
+    #[test]
+    fn typ_is_compared_as_a_media_type() {
+        let is_typ =
+            |typ: &str| parse(&json!({"alg": "ES256", "typ": typ})).unwrap().header().is_typ("kb+jwt");
+        assert!(
+            is_typ("kb+jwt")
+                && is_typ("KB+JWT")
+                && is_typ("application/kb+jwt")
+                && is_typ("Application/Kb+jwt")
+        );
+        assert!(
+            !is_typ("jwt")
+                && !is_typ("")
+                && !is_typ("text/kb+jwt")
+                && !is_typ("application/application/kb+jwt")
+        );
+        assert!(!parse(&json!({"alg": "ES256"})).unwrap().header().is_typ("kb+jwt"));
+        assert!(!is_typ("applicatioé/kb+jwt"));
+    }
+
+    #[test]
+    fn exactly_these_members() {
+        let token = parse(&json!({"alg": "ES256", "typ": "a", "kid": "b", "x5c": ["AA=="]})).unwrap();
+        assert!(token.header().is_exactly(&["alg", "typ", "kid", "x5c"]));
+        assert!(!token.header().is_exactly(&["alg", "typ", "kid"]));
+        assert!(!token.header().is_exactly(&["alg", "typ", "kid", "jwk"]));
+    }
 }

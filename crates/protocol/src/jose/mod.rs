@@ -122,7 +122,14 @@ pub trait Aead: Send + Sync {
     ///
     /// # Errors
     /// The key is not of the length that `enc` needs.
-    fn seal(&self, enc: Enc, key: &[u8], nonce: &[u8; 12], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, AeadError>;
+    fn seal(
+        &self,
+        enc: Enc,
+        key: &[u8],
+        nonce: &[u8; 12],
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, AeadError>;
 
     /// Opens a ciphertext followed by its tag.
     ///

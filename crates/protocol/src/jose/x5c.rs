@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, UnixTime as PkiTime};
 use vouchsafe_mutants as mutants;
-use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, VerifiedPath, anchor_from_trusted_cert};
+use webpki::{
+    EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, VerifiedPath, anchor_from_trusted_cert,
+};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 use x509_cert::ext::pkix::KeyUsage;
@@ -237,16 +239,17 @@ fn path(
     verifier: &dyn SignatureVerifier,
 ) -> Result<[u8; 32], X5cError> {
     let between: Vec<_> = between.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
-    let trusted: Vec<_> = anchors.iter().filter_map(|anchor| anchor_from_trusted_cert(&anchor.der).ok()).collect();
+    let trusted: Vec<_> =
+        anchors.iter().filter_map(|anchor| anchor_from_trusted_cert(&anchor.der).ok()).collect();
     let seconds = u64::try_from(now.0).map_err(|_| X5cError::Validity)?;
     let now = PkiTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
     let algorithms = verifier.certificate_algorithms();
-    let found = leaf
-        .verify_for_usage(algorithms, &trusted, &between, now, AnyUsage, None, None)
-        .map_err(|fault| match fault {
+    let found = leaf.verify_for_usage(algorithms, &trusted, &between, now, AnyUsage, None, None).map_err(
+        |fault| match fault {
             webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => X5cError::Validity,
             _ => X5cError::NoPath,
-        })?;
+        },
+    )?;
     anchors.iter().find(|anchor| is_end(anchor, &found)).map(Anchor::sha256).ok_or(X5cError::NoPath)
 }
 

@@ -240,7 +240,11 @@ impl Assembly {
     }
 
     /// Step 3.d: a mark with a Disclosure becomes its value; one without vanishes.
-    fn element(&mut self, mark: &mut Map<String, Value>, position: usize) -> Result<Option<Value>, DisclosureError> {
+    fn element(
+        &mut self,
+        mark: &mut Map<String, Value>,
+        position: usize,
+    ) -> Result<Option<Value>, DisclosureError> {
         if !(mutants::skips("sd-placeholder") || mark.len() == 1) {
             return Err(DisclosureError::Digests);
         }
@@ -275,5 +279,124 @@ impl Assembly {
             return Err(DisclosureError::TooDeep);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use crate::encoding::{b64u, sha256};
+    use serde_json::json;
+
+    fn made(parts: Value) -> (Disclosure, String) {
+        let text = b64u(parts.to_string());
+        let disclosure = Disclosure::parse(&text, 0).unwrap();
+        (disclosure, b64u(sha256(&text)))
+    }
+
+    fn run(payload: Value, disclosures: Vec<Disclosure>) -> Result<Disclosed, DisclosureError> {
+        disclose(payload.as_object().cloned().unwrap(), disclosures).map(|(disclosed, _)| disclosed)
+    }
+
+    fn fault(payload: Value, disclosures: Vec<Disclosure>) -> DisclosureError {
+        run(payload, disclosures).err().unwrap()
+    }
+
+    #[test]
+    fn step_3_members_elements_and_what_is_inside() {
+        let (inner, inner_digest) = made(json!(["s1", "street", "1 Mill Lane"]));
+        let (outer, outer_digest) = made(json!(["s2", "address", {"_sd": [inner_digest, "decoy"]}]));
+        let (element, element_digest) = made(json!(["s3", "second"]));
+        let payload = json!({"_sd_alg": "sha-256", "_sd": [outer_digest],
+            "list": [{"...": "unknown"}, {"...": element_digest}, {"plain": true}]});
+        let disclosed = run(payload, vec![inner, element, outer]).unwrap();
+        let expected = json!({"address": {"street": "1 Mill Lane"}, "list": ["second", {"plain": true}]});
+        assert_eq!(Value::Object(disclosed.claims().clone()), expected);
+        let name = |text: &str| Step::Name(text.to_owned());
+        let paths = [
+            vec![name("address"), name("street")],
+            vec![name("list"), Step::Index(1)],
+            vec![name("address")],
+        ];
+        assert_eq!(disclosed.paths(), paths);
+    }
+
+    #[test]
+    fn step_2_the_hash_algorithm() {
+        assert_eq!(fault(json!({"_sd_alg": "sha-512"}), vec![]), DisclosureError::Algorithm);
+        assert_eq!(fault(json!({"_sd_alg": 1}), vec![]), DisclosureError::Algorithm);
+        assert_eq!(fault(json!({"a": {"_sd_alg": "sha-256"}}), vec![]), DisclosureError::Algorithm);
+        let (hidden, digest) = made(json!(["s", "a", {"_sd_alg": "sha-256"}]));
+        assert_eq!(fault(json!({"_sd": [digest]}), vec![hidden]), DisclosureError::Algorithm);
+    }
+
+    #[test]
+    fn step_3_forms() {
+        for payload in [json!({"_sd": "x"}), json!({"_sd": [1]}), json!({"a": [{"...": 1}]})] {
+            assert_eq!(fault(payload, vec![]), DisclosureError::Digests);
+        }
+        assert_eq!(fault(json!({"a": [{"...": "x", "b": 1}]}), vec![]), DisclosureError::Digests);
+        assert_eq!(fault(json!({"...": "x"}), vec![]), DisclosureError::ReservedName);
+        assert_eq!(fault(json!({"a": {"...": "x"}}), vec![]), DisclosureError::ReservedName);
+    }
+
+    #[test]
+    fn step_3_arity() {
+        let (element, digest) = made(json!(["s", 1]));
+        assert_eq!(fault(json!({"_sd": [digest]}), vec![element]), DisclosureError::Arity);
+        let (member, digest) = made(json!(["s", "a", 1]));
+        assert_eq!(fault(json!({"a": [{"...": digest}]}), vec![member]), DisclosureError::Arity);
+    }
+
+    #[test]
+    fn step_3_names() {
+        for reserved in RESERVED {
+            let (hidden, digest) = made(json!(["s", reserved, ["x"]]));
+            assert_eq!(fault(json!({"_sd": [digest]}), vec![hidden]), DisclosureError::ReservedName);
+        }
+        let (hidden, digest) = made(json!(["s", "a", 1]));
+        assert_eq!(fault(json!({"a": 1, "_sd": [digest]}), vec![hidden]), DisclosureError::NameClash);
+        let (one, first) = made(json!(["s1", "a", 1]));
+        let (two, second) = made(json!(["s2", "a", 2]));
+        assert_eq!(fault(json!({"_sd": [first, second]}), vec![one, two]), DisclosureError::NameClash);
+    }
+
+    #[test]
+    fn step_4_a_digest_occurs_once() {
+        assert_eq!(fault(json!({"_sd": ["x", "x"]}), vec![]), DisclosureError::Repeated);
+        assert_eq!(fault(json!({"_sd": ["x"], "a": {"_sd": ["x"]}}), vec![]), DisclosureError::Repeated);
+        assert_eq!(fault(json!({"_sd": ["x"], "a": [{"...": "x"}]}), vec![]), DisclosureError::Repeated);
+        let (hidden, digest) = made(json!(["s", "a", 1]));
+        let twice = vec![hidden.clone(), hidden.clone()];
+        assert_eq!(fault(json!({"_sd": [digest]}), twice), DisclosureError::Repeated);
+        let (outer, outer_digest) = made(json!(["s", "b", {"_sd": [digest]}]));
+        let payload = json!({"_sd": [digest, outer_digest]});
+        assert_eq!(fault(payload, vec![hidden, outer]), DisclosureError::Repeated);
+    }
+
+    #[test]
+    fn step_5_every_disclosure_is_used() {
+        let (hidden, digest) = made(json!(["s", "a", 1]));
+        assert_eq!(fault(json!({"a": 1}), vec![hidden.clone()]), DisclosureError::Unused);
+        // What stands in an undisclosed claim has nowhere to go.
+        let (_, outer_digest) = made(json!(["s", "b", {"_sd": [digest]}]));
+        assert_eq!(fault(json!({"_sd": [outer_digest]}), vec![hidden]), DisclosureError::Unused);
+    }
+
+    #[test]
+    fn depth_is_that_of_the_whole() {
+        let chain = |length: usize| {
+            let mut disclosures = Vec::new();
+            let mut value = json!({});
+            for level in 0..length {
+                let (hidden, digest) = made(json!([level.to_string(), "a", value]));
+                disclosures.push(hidden);
+                value = json!({"_sd": [digest]});
+            }
+            run(value, disclosures)
+        };
+        assert!(chain(MAX_DEPTH - 1).is_ok());
+        assert_eq!(chain(MAX_DEPTH).err(), Some(DisclosureError::TooDeep));
     }
 }

@@ -124,7 +124,11 @@ impl Held {
     ///
     /// # Errors
     /// See [`PresentError`].
-    pub fn present(&self, paths: &[Path], binding: Binding<'_>) -> Result<UnsignedPresentation, PresentError> {
+    pub fn present(
+        &self,
+        paths: &[Path],
+        binding: Binding<'_>,
+    ) -> Result<UnsignedPresentation, PresentError> {
         let shown = self.disclosed.paths();
         if !paths.iter().all(|path| shown.contains(path)) {
             return Err(PresentError::NoSuchDisclosure);

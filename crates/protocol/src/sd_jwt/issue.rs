@@ -105,7 +105,11 @@ impl Builder {
     ///
     /// # Errors
     /// See [`IssueError`].
-    pub fn build(mut self, header: &EncodedHeader, rng: &mut dyn CryptoRngCore) -> Result<Issuable, IssueError> {
+    pub fn build(
+        mut self,
+        header: &EncodedHeader,
+        rng: &mut dyn CryptoRngCore,
+    ) -> Result<Issuable, IssueError> {
         check_names(&self.claims)?;
         let mut chance = Chance::fill(&self.work, rng);
         // The deepest first, so that what is inside is hidden before it is itself hidden.
@@ -202,7 +206,12 @@ impl Chance {
     }
 }
 
-fn conceal(payload: &mut Value, pointer: &str, salt: String, disclosures: &mut String) -> Result<(), IssueError> {
+fn conceal(
+    payload: &mut Value,
+    pointer: &str,
+    salt: String,
+    disclosures: &mut String,
+) -> Result<(), IssueError> {
     let (parent, last) = pointer.rsplit_once('/').ok_or(IssueError::NoSuchClaim)?;
     let name = last.replace("~1", "/").replace("~0", "~");
     let top = parent.split('/').nth(1).unwrap_or(&name);
@@ -258,5 +267,72 @@ fn check_value(value: &Value) -> Result<(), IssueError> {
         Value::Object(object) => check_names(object),
         Value::Array(array) => array.iter().try_for_each(check_value),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use crate::jose::Alg;
+    use crate::jose::jws::NewHeader;
+    use crate::sd_jwt::vc::TYP;
+    use rand_chacha::ChaCha20Rng;
+    use rand_chacha::rand_core::SeedableRng as _;
+
+    fn build(claims: Value, work: impl FnOnce(Builder) -> Builder) -> Result<Issuable, IssueError> {
+        let builder = work(Builder::new(claims.as_object().cloned().unwrap()));
+        builder.build(&NewHeader::new(Alg::Es256, TYP).encode(), &mut ChaCha20Rng::from_seed([1; 32]))
+    }
+
+    fn payload(issuable: &Issuable) -> Value {
+        let input = std::str::from_utf8(issuable.signing_input()).unwrap();
+        let payload = crate::encoding::b64u_decode(input.split('.').nth(1).unwrap()).unwrap();
+        serde_json::from_slice(&payload).unwrap()
+    }
+
+    #[test]
+    fn concealed_claims_leave_only_sorted_digests() {
+        let claims = json!({"vct": "t", "a": 1, "b": {"c": 2}, "d": [3, 4], "e~/": 5});
+        let issuable = build(claims, |builder| {
+            let builder =
+                builder.conceal("/a").conceal("/b").conceal("/b/c").conceal("/d/0").conceal("/e~0~1");
+            builder.decoys("", 3)
+        });
+        let payload = payload(issuable.as_ref().ok().unwrap());
+        let digests: Vec<_> = payload["_sd"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert_eq!(digests.len(), 6);
+        assert!(digests.is_sorted());
+        assert_eq!(payload["d"][0].as_object().unwrap().keys().collect::<Vec<_>>(), ["..."]);
+        assert_eq!(payload["d"][1], 4);
+        assert_eq!(payload["_sd_alg"], "sha-256");
+        assert!(payload.get("a").is_none() && payload.get("b").is_none());
+        assert_eq!(issuable.ok().unwrap().finish(&[]).matches('~').count(), 6);
+    }
+
+    #[test]
+    fn claims_that_cannot_be_issued() {
+        let fault = |claims, pointer: &str| build(claims, |builder| builder.conceal(pointer)).err();
+        for name in NEVER_DISCLOSED {
+            assert_eq!(fault(json!({name: {"x": 1}}), &format!("/{name}")), Some(IssueError::NeverDisclosed));
+            assert_eq!(
+                fault(json!({name: {"x": 1}}), &format!("/{name}/x")),
+                Some(IssueError::NeverDisclosed)
+            );
+        }
+        for name in RESERVED {
+            assert_eq!(fault(json!({"a": [{name: 1}]}), "/a"), Some(IssueError::ReservedName));
+        }
+        for pointer in ["", "/b", "a", "/a/0/x", "/a/9", "/a/-"] {
+            assert_eq!(fault(json!({"a": [1]}), pointer), Some(IssueError::NoSuchClaim), "{pointer}");
+        }
+        let much = json!({"a": "x".repeat(MAX_SD_JWT)});
+        assert_eq!(fault(much, "/a"), Some(IssueError::TooLarge));
+    }
+
+    #[test]
+    fn without_disclosures_there_is_no_hash_algorithm() {
+        let payload = payload(&build(json!({"a": 1}), |builder| builder).ok().unwrap());
+        assert_eq!(payload, json!({"a": 1}));
     }
 }

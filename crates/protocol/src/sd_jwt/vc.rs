@@ -251,7 +251,11 @@ impl Verified {
 }
 
 /// The rules of SD-JWT VC on a processed payload; gives `exp`.
-fn check_claims(disclosed: &Disclosed, issuer: &VerifiedLeaf, rules: &Rules<'_>) -> Result<UnixTime, VcError> {
+fn check_claims(
+    disclosed: &Disclosed,
+    issuer: &VerifiedLeaf,
+    rules: &Rules<'_>,
+) -> Result<UnixTime, VcError> {
     let claims = disclosed.claims();
     let in_the_clear = |name: &&str| disclosed.paths().iter().all(|path| !starts_with(path, name));
     if !(mutants::skips("sd-never-disclosed") || NEVER_DISCLOSED.iter().all(in_the_clear)) {

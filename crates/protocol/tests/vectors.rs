@@ -1,0 +1,26 @@
+//! Published vectors and whole tokens through the public API, with ring behind the traits.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+#[path = "vectors/jwe.rs"]
+mod jwe;
+#[path = "vectors/presentation.rs"]
+mod presentation;
+#[path = "vectors/provider.rs"]
+mod provider;
+#[path = "vectors/rfc9901.rs"]
+mod rfc9901;
+#[path = "vectors/world.rs"]
+mod world;
+#[path = "vectors/x5c.rs"]
+mod x5c;
+
+use std::path::PathBuf;
+
+/// The text of a file under `specs/vectors`.
+fn vector(name: &str) -> String {
+    std::fs::read_to_string(vectors().join(name)).unwrap().trim_end().to_owned()
+}
+
+fn vectors() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../specs/vectors")
+}
