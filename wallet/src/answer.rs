@@ -124,7 +124,8 @@ impl Wallet {
     pub async fn share(&self, review: &Review, confirmed: Confirmed) -> Result<Answered, AnswerError> {
         let shared = self.share_or_fail(review, confirmed).await;
         if let Err(failed) = &shared {
-            let event = Event::Failed { asked: Some(asked(review.request())), code: failed.code().to_owned() };
+            let event =
+                Event::Failed { asked: Some(asked(review.request())), code: failed.code().to_owned() };
             self.record(event).await?;
         }
         shared

@@ -1,0 +1,149 @@
+//! Making the form that is posted: disclosures, proof, key binding, encryption.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use vouchsafe_proofs::answer::{Openings, prove};
+use vouchsafe_proofs::context::{Context, Credential, IssuerKey};
+use vouchsafe_proofs::statement::Statement;
+use vouchsafe_protocol::dcql::PathStep;
+use vouchsafe_protocol::encoding::{b64u, sha256};
+use vouchsafe_protocol::openid4vci::batch::Opened;
+use vouchsafe_protocol::openid4vp::response::{Response, VpToken};
+use vouchsafe_protocol::openid4vp::{Chosen, ResponseMode};
+use vouchsafe_protocol::sd_jwt::key_binding::Binding;
+use vouchsafe_protocol::sd_jwt::{self, Path, Step};
+use vouchsafe_service::entropy::{Entropy, EntropyRng};
+use vouchsafe_service::keys::{AgreementKey, RingAead, SigningKey};
+use zeroize::Zeroizing;
+
+use super::AnswerError;
+use crate::Wallet;
+use crate::review::{Review, Way};
+use crate::store::Held;
+
+/// The key-binding claim that carries the proof (PROFILE 6).
+const PROOF: &str = "urn:vouchsafe:proof:1";
+
+impl Wallet {
+    /// The form of the answer by `way` with the reserved copy `held`. Nothing is sent or stored.
+    pub(super) async fn build(
+        &self,
+        review: &Review,
+        way: &Way,
+        held: &Held,
+    ) -> Result<Zeroizing<Vec<u8>>, AnswerError> {
+        let request = review.request();
+        let chosen = request.asked().option(way.option).ok_or(AnswerError::Present)?;
+        let presentation = self.presentation(review, &chosen, held).await?;
+        // Options of this profile have one query each.
+        let [query] = chosen.queries() else { return Err(AnswerError::Present) };
+        let vp_token = VpToken::new(BTreeMap::from([(query.clone(), presentation)]));
+        let response = Response { vp_token, state: Some(request.state().to_owned()) };
+        let form = match (request.mode(), request.response_key()) {
+            (ResponseMode::DirectPost, _) => response.plain_form(),
+            (ResponseMode::DirectPostJwt, None) => return Err(AnswerError::Present),
+            (ResponseMode::DirectPostJwt, Some(key)) => {
+                let entropy = &*self.machine.entropy;
+                let ephemeral = Box::new(AgreementKey::generate(entropy));
+                let form = response.encrypted_form(key, ephemeral, &RingAead, &mut EntropyRng(entropy));
+                form.map_err(|_| AnswerError::Present)?
+            }
+        };
+        Ok(Zeroizing::new(form.into_bytes()))
+    }
+
+    async fn presentation(
+        &self,
+        review: &Review,
+        chosen: &Chosen,
+        held: &Held,
+    ) -> Result<String, AnswerError> {
+        let asked = review.request().asked();
+        let credential =
+            sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| AnswerError::Present)?;
+        let key = SigningKey::from_pkcs8_der(&held.key).map_err(|_| AnswerError::Present)?;
+        let paths = shown(review, chosen, &credential).ok_or(AnswerError::Present)?;
+        let mut extra = Map::new();
+        let statements = asked.statements(chosen);
+        if !statements.is_empty() {
+            let proof = self.proof(review, chosen, held, &credential, statements).await?;
+            extra.insert(PROOF.to_owned(), Value::from(b64u(proof)));
+        }
+        let party = asked.party();
+        let issued_at = self.machine.clock.now();
+        let binding = Binding { aud: &party.client_id, nonce: &party.nonce, issued_at, extra };
+        let unsigned = credential.present(&paths, binding).map_err(|_| AnswerError::Present)?;
+        unsigned.sign(&key).await.map_err(|_| AnswerError::Present)
+    }
+
+    /// Proves off the async threads: it takes some ten milliseconds.
+    async fn proof(
+        &self,
+        review: &Review,
+        chosen: &Chosen,
+        held: &Held,
+        credential: &sd_jwt::Held,
+        statements: Vec<Statement>,
+    ) -> Result<Vec<u8>, AnswerError> {
+        let opened = held.openings.as_ref().ok_or(AnswerError::Present)?.open()?;
+        let [query] = chosen.queries() else { return Err(AnswerError::Present) };
+        let presented = presented(query, credential, &opened).ok_or(AnswerError::Present)?;
+        let openings = openings(&presented, &opened);
+        let context = review.request().asked().context(chosen, vec![presented]);
+        let entropy = Arc::clone(&self.machine.entropy);
+        let work = move || made(&context, &statements, &openings, &*entropy);
+        tokio::task::spawn_blocking(work).await.map_err(|_| AnswerError::Present)?
+    }
+}
+
+fn made(
+    context: &Context,
+    statements: &[Statement],
+    openings: &Openings,
+    entropy: &dyn Entropy,
+) -> Result<Vec<u8>, AnswerError> {
+    prove(context, statements, openings, &mut EntropyRng(entropy)).map_err(|_| AnswerError::Present)
+}
+
+/// The Disclosures that the query asks for; claims that are always visible need none.
+fn shown(review: &Review, chosen: &Chosen, credential: &sd_jwt::Held) -> Option<Vec<Path>> {
+    let [query] = chosen.queries() else { return None };
+    let query = review.request().asked().plan().query.credential(query)?;
+    let claims = Value::Object(credential.claims().clone());
+    let places = query.select(credential.vct()?, &claims)?;
+    let disclosed = credential.disclosed().paths();
+    Some(places.iter().map(|place| path(place)).filter(|path| disclosed.contains(path)).collect())
+}
+
+fn path(place: &[PathStep]) -> Path {
+    let step = |step: &PathStep| match step {
+        PathStep::Key(key) => Step::Name(key.clone()),
+        PathStep::Index(index) => Step::Index(*index as usize),
+        PathStep::Every => Step::Index(usize::MAX),
+    };
+    place.iter().map(step).collect()
+}
+
+/// The presented credential as the proof is bound to it.
+fn presented(query: &str, credential: &sd_jwt::Held, opened: &Opened) -> Option<Credential> {
+    Some(Credential {
+        query: query.to_owned(),
+        iss: credential.iss()?.to_owned(),
+        issuer: IssuerKey::Certificate(sha256(credential.x5c().first()?)),
+        vct: credential.vct()?.to_owned(),
+        jwt_sha256: credential.issuer_jwt_sha256(),
+        holder_key: credential.holder().thumbprint(),
+        attributes: opened.attributes.clone(),
+    })
+}
+
+fn openings(presented: &Credential, opened: &Opened) -> Openings {
+    let mut openings = Openings::new();
+    for (pointer, value) in &opened.values {
+        let blinding = opened.seed.blinding(&presented.iss, &presented.vct, pointer);
+        openings.add(&presented.query, pointer, *value, blinding);
+    }
+    openings
+}
