@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
 
+use crate::sd_jwt::{Held, Path, Step};
 use crate::statement::{MAX_STATEMENTS, StatementError, WireStatement};
 
 /// The one credential format that this project presents.
@@ -250,6 +251,16 @@ impl CredentialQuery {
             .map(|found| found.concat())
     }
 
+    /// Which Disclosures of a held credential answer this query: those on the way to a selected claim and those
+    /// within it. `None`: the credential does not serve.
+    #[must_use]
+    pub fn disclosures(&self, held: &Held) -> Option<Vec<Path>> {
+        let claims = Value::Object(held.claims().clone());
+        let selected: Vec<Path> = self.select(held.vct()?, &claims)?.iter().map(|place| path(place)).collect();
+        let wanted = |shown: &&Path| selected.iter().any(|place| place.starts_with(shown) || shown.starts_with(place));
+        Some(held.disclosed().paths().iter().filter(wanted).cloned().collect())
+    }
+
     /// Whether what was disclosed answers this query: type, claims of one claim set, values.
     #[must_use]
     pub fn is_satisfied_by(&self, vct: &str, disclosed: &Value) -> bool {
@@ -344,6 +355,16 @@ impl ClaimQuery {
         }
         Ok(())
     }
+}
+
+/// A concrete place as the holder's side knows it.
+fn path(place: &[PathStep]) -> Path {
+    let step = |step: &PathStep| match step {
+        PathStep::Key(key) => Some(Step::Name(key.clone())),
+        PathStep::Index(index) => Some(Step::Index(*index as usize)),
+        PathStep::Every => None,
+    };
+    place.iter().filter_map(step).collect()
 }
 
 /// Type and value alike: `1` is neither `1.0` nor `"1"`.

@@ -23,3 +23,4 @@ pub mod text;
 pub mod time;
 pub mod trust;
 pub mod types;
+pub mod zkc;
