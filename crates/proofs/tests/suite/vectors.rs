@@ -78,6 +78,24 @@ fn frozen_answers_are_accepted_from_the_file_alone() {
     }
 }
 
+/// Answers that another implementation made (`tests/model`), with its own challenges after every item.
+#[test]
+fn answers_of_the_independent_model_are_accepted() {
+    let text = fs::read_to_string(file().with_file_name("model.json")).unwrap();
+    let model: Value = serde_json::from_str(&text).unwrap();
+    let answers = model["answers"].as_array().unwrap();
+    assert!(!answers.is_empty());
+    for answer in answers {
+        let context = serde_json::from_value(answer["context"].clone()).unwrap();
+        let statements: Vec<Statement> = serde_json::from_value(answer["statements"].clone()).unwrap();
+        let bytes = unhex(answer["answer"].as_str().unwrap());
+        let mut challenges = checkpoints(&context, &statements).to_vec();
+        challenges.push(final_checkpoint(&context, &statements, &bytes).unwrap());
+        let challenges: Vec<_> = challenges.iter().map(|bytes| hex(bytes)).collect();
+        assert_eq!(json!(challenges), answer["checkpoints"], "{}", answer["name"]);
+    }
+}
+
 #[test]
 fn first_vectors_of_the_profile() {
     for (text, n) in [("1600-01-01", 0), ("1970-01-01", 135_140), ("2026-11-21", 155_918)] {
