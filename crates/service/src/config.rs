@@ -6,6 +6,7 @@
 //! `#[serde(deny_unknown_fields)]`; a misspelt key, in the file or in the environment, is then refused.
 
 use std::fmt;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -59,6 +60,18 @@ impl SecretFile {
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
+    }
+
+    /// Writes a secret to a file that did not exist, readable by its owner alone.
+    ///
+    /// # Errors
+    /// [`ConfigError::File`] when the file exists already or cannot be written.
+    pub fn create(path: impl Into<PathBuf>, secret: &str) -> Result<Self, ConfigError> {
+        let path = path.into();
+        create_private(&path)
+            .and_then(|mut file| file.write_all(secret.as_bytes()))
+            .map_err(|e| unreadable(&path, &e))?;
+        Ok(Self(path))
     }
 
     /// Where the secret is.
@@ -171,6 +184,15 @@ fn value_to_json(value: &toml::Value, path: &str) -> Result<serde_json::Value, C
         toml::Value::Table(table) => table_to_json(table, path),
         toml::Value::Float(_) | toml::Value::Datetime(_) => Err(ConfigError::NotJson(path.to_owned())),
     }
+}
+
+/// Makes a file that only its owner can read; an existing one is an error.
+pub(crate) fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn insert(table: &mut toml::Table, path: &[String], value: toml::Value) -> Option<()> {
@@ -286,6 +308,18 @@ mod tests {
         assert!(matches!(SecretFile::new(dir.path().join("none")).read(), Err(ConfigError::File { .. })));
         std::fs::write(&path, vec![b'x'; 65 * 1024]).unwrap();
         assert!(matches!(secret.read(), Err(ConfigError::SecretTooLong(_))));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_written_secret_is_its_owners_and_replaces_none() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        let secret = SecretFile::create(&path, "s3cret").unwrap();
+        assert_eq!(secret.read().unwrap().as_str(), "s3cret");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(SecretFile::create(&path, "other"), Err(ConfigError::File { .. })));
     }
 
     #[test]

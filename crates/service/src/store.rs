@@ -17,6 +17,8 @@ use sqlx::{ConnectOptions as _, Connection as _, Sqlite as Database, SqlitePool,
 use tracing::Instrument as _;
 use vouchsafe_mutants as mutants;
 
+use crate::config::create_private;
+
 /// How long a call waits for a connection, and a connection for the lock, before it counts as busy.
 const ACQUIRE: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_millis(800);
@@ -65,7 +67,12 @@ impl Sqlite {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(path: &Path, migrator: &Migrator, schema: Schema) -> Result<Self, OpenError> {
-        let options = options(path, schema);
+        if schema == Schema::Migrate {
+            // The library would make the file readable for all; its companions follow the mode of the file. A file that
+            // exists, or cannot be made, is the library's to judge.
+            let _ = create_private(path);
+        }
+        let options = options(path);
         let writer = pool(1).connect_with(options.clone()).await.map_err(damaged)?;
         check_version(&writer).await?;
         check_integrity(&writer).await?;
@@ -73,7 +80,7 @@ impl Sqlite {
             Schema::Migrate => migrator.run(&writer).await.map_err(OpenError::Migration)?,
             Schema::Expect => require_migrated(&writer, migrator).await?,
         }
-        let reader = pool(READERS).connect_with(options.read_only(true).create_if_missing(false)).await?;
+        let reader = pool(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { reader, writer })
     }
 
@@ -129,10 +136,10 @@ where
     tokio::spawn(work.in_current_span()).await.map_err(|_| Lost)
 }
 
-fn options(path: &Path, schema: Schema) -> SqliteConnectOptions {
+fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(schema == Schema::Migrate)
+        .create_if_missing(false)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
@@ -277,6 +284,14 @@ mod tests {
         assert!(sqlx::query("INSERT INTO t1 (n) VALUES (1)").execute(store.reader()).await.is_err());
         insert(store.clone(), 1).await.unwrap();
         assert_eq!(count(&store).await, 1);
+        #[cfg(unix)]
+        for name in ["test.sqlite", "test.sqlite-wal", "test.sqlite-shm"] {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(
+                std::fs::metadata(path.with_file_name(name)).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
+        }
         assert!(store.is_ready().await);
         store.close().await;
         assert!(!store.is_ready().await);

@@ -1,5 +1,5 @@
 //! Each check of the plumbing, switched off: the attack that it stops then succeeds.
-#![expect(clippy::unwrap_used, missing_docs, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::net::SocketAddr;
 use std::path::Path;
