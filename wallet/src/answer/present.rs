@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use vouchsafe_proofs::answer::{Openings, prove};
-use vouchsafe_proofs::context::{Context, Credential, IssuerKey};
-use vouchsafe_proofs::statement::Statement;
+use vouchsafe_protocol::answer::{AnswerClaims, Holding, prove};
 use vouchsafe_protocol::dcql::PathStep;
-use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_protocol::openid4vci::batch::Opened;
 use vouchsafe_protocol::openid4vp::response::{Response, VpToken};
-use vouchsafe_protocol::openid4vp::{Chosen, ResponseMode};
+use vouchsafe_protocol::openid4vp::{Asked, Chosen, ResponseMode};
 use vouchsafe_protocol::sd_jwt::key_binding::Binding;
 use vouchsafe_protocol::sd_jwt::{self, Path, Step};
 use vouchsafe_service::entropy::{Entropy, EntropyRng};
@@ -22,9 +19,6 @@ use super::AnswerError;
 use crate::Wallet;
 use crate::review::{Review, Way};
 use crate::store::Held;
-
-/// The key-binding claim that carries the proof (PROFILE 6).
-const PROOF: &str = "urn:vouchsafe:proof:1";
 
 impl Wallet {
     /// The form of the answer by `way` with the reserved copy `held`. Nothing is sent or stored.
@@ -54,23 +48,14 @@ impl Wallet {
         Ok(Zeroizing::new(form.into_bytes()))
     }
 
-    async fn presentation(
-        &self,
-        review: &Review,
-        chosen: &Chosen,
-        held: &Held,
-    ) -> Result<String, AnswerError> {
+    async fn presentation(&self, review: &Review, chosen: &Chosen, held: &Held) -> Result<String, AnswerError> {
         let asked = review.request().asked();
-        let credential =
-            sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| AnswerError::Present)?;
+        let [query] = chosen.queries() else { return Err(AnswerError::Present) };
+        let credential = sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| AnswerError::Present)?;
         let key = SigningKey::from_pkcs8_der(&held.key).map_err(|_| AnswerError::Present)?;
-        let paths = shown(review, chosen, &credential).ok_or(AnswerError::Present)?;
-        let mut extra = Map::new();
-        let statements = asked.statements(chosen);
-        if !statements.is_empty() {
-            let proof = self.proof(review, chosen, held, &credential, statements).await?;
-            extra.insert(PROOF.to_owned(), Value::from(b64u(proof)));
-        }
+        let paths = shown(asked, query, &credential).ok_or(AnswerError::Present)?;
+        let mut claims = self.proof(asked, chosen, held, &credential).await?;
+        let extra = claims.remove(query).unwrap_or_else(Map::new);
         let party = asked.party();
         let issued_at = self.machine.clock.now();
         let binding = Binding { aud: &party.client_id, nonce: &party.nonce, issued_at, extra };
@@ -81,36 +66,41 @@ impl Wallet {
     /// Proves off the async threads: it takes some ten milliseconds.
     async fn proof(
         &self,
-        review: &Review,
+        asked: &Asked,
         chosen: &Chosen,
         held: &Held,
         credential: &sd_jwt::Held,
-        statements: Vec<Statement>,
-    ) -> Result<Vec<u8>, AnswerError> {
-        let opened = held.openings.as_ref().ok_or(AnswerError::Present)?.open()?;
-        let [query] = chosen.queries() else { return Err(AnswerError::Present) };
-        let presented = presented(query, credential, &opened).ok_or(AnswerError::Present)?;
-        let openings = openings(&presented, &opened);
-        let context = review.request().asked().context(chosen, vec![presented]);
+    ) -> Result<AnswerClaims, AnswerError> {
+        let opened = held.openings.as_ref().map(|openings| openings.open()).transpose()?;
+        let (asked, chosen, credential) = (asked.clone(), chosen.clone(), credential.clone());
         let entropy = Arc::clone(&self.machine.entropy);
-        let work = move || made(&context, &statements, &openings, &*entropy);
+        let work = move || made(&asked, &chosen, &credential, opened.as_ref(), &*entropy);
         tokio::task::spawn_blocking(work).await.map_err(|_| AnswerError::Present)?
     }
 }
 
 fn made(
-    context: &Context,
-    statements: &[Statement],
-    openings: &Openings,
+    asked: &Asked,
+    chosen: &Chosen,
+    held: &sd_jwt::Held,
+    opened: Option<&Opened>,
     entropy: &dyn Entropy,
-) -> Result<Vec<u8>, AnswerError> {
-    prove(context, statements, openings, &mut EntropyRng(entropy)).map_err(|_| AnswerError::Present)
+) -> Result<AnswerClaims, AnswerError> {
+    let [query] = chosen.queries() else { return Err(AnswerError::Present) };
+    let none = BTreeMap::new();
+    let holding = Holding {
+        query,
+        held,
+        attributes: opened.map_or(&[], |opened| &opened.attributes),
+        values: opened.map_or(&none, |opened| &opened.values),
+        seed: opened.map(|opened| &opened.seed),
+    };
+    prove(asked, chosen, &[holding], &mut EntropyRng(entropy)).map_err(|_| AnswerError::Present)
 }
 
 /// The Disclosures that the query asks for; claims that are always visible need none.
-fn shown(review: &Review, chosen: &Chosen, credential: &sd_jwt::Held) -> Option<Vec<Path>> {
-    let [query] = chosen.queries() else { return None };
-    let query = review.request().asked().plan().query.credential(query)?;
+fn shown(asked: &Asked, query: &str, credential: &sd_jwt::Held) -> Option<Vec<Path>> {
+    let query = asked.plan().query.credential(query)?;
     let claims = Value::Object(credential.claims().clone());
     let places = query.select(credential.vct()?, &claims)?;
     let disclosed = credential.disclosed().paths();
@@ -124,26 +114,4 @@ fn path(place: &[PathStep]) -> Path {
         PathStep::Every => Step::Index(usize::MAX),
     };
     place.iter().map(step).collect()
-}
-
-/// The presented credential as the proof is bound to it.
-fn presented(query: &str, credential: &sd_jwt::Held, opened: &Opened) -> Option<Credential> {
-    Some(Credential {
-        query: query.to_owned(),
-        iss: credential.iss()?.to_owned(),
-        issuer: IssuerKey::Certificate(sha256(credential.x5c().first()?)),
-        vct: credential.vct()?.to_owned(),
-        jwt_sha256: credential.issuer_jwt_sha256(),
-        holder_key: credential.holder().thumbprint(),
-        attributes: opened.attributes.clone(),
-    })
-}
-
-fn openings(presented: &Credential, opened: &Opened) -> Openings {
-    let mut openings = Openings::new();
-    for (pointer, value) in &opened.values {
-        let blinding = opened.seed.blinding(&presented.iss, &presented.vct, pointer);
-        openings.add(&presented.query, pointer, *value, blinding);
-    }
-    openings
 }
