@@ -8,6 +8,7 @@
 //! check. A way around a check begins with `dangerous_`.
 #![forbid(unsafe_code)]
 
+pub mod answer;
 pub mod dcql;
 pub mod decision;
 pub mod encoding;

@@ -1,0 +1,324 @@
+//! The verifier's side: from presentations whose signatures hold to a proof that holds.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use thiserror::Error;
+use vouchsafe_mutants as mutants;
+use vouchsafe_proofs::answer::{self, ProofFailed};
+use vouchsafe_proofs::context::{Attribute, Context};
+use vouchsafe_proofs::statement::Statement;
+
+use super::prove::{Facts, credential};
+use super::{PROOF_CLAIM, PROOF_HASH_CLAIM};
+use crate::encoding::{b64u, b64u_decode, sha256};
+use crate::openid4vp::{Asked, Chosen, NotAnOption};
+use crate::policy::Accept;
+use crate::sd_jwt::vc::Verified;
+use crate::text::Env;
+use crate::trust::{IssuerEntry, Register};
+use crate::types::{CredentialType, is_proof};
+use crate::zkc;
+
+/// Why an answer is refused after its signatures held. The fault of whoever sent it; nothing is decided by it.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum AnswerError {
+    /// Not exactly one option.
+    #[error(transparent)]
+    Option(#[from] NotAnOption),
+    /// A type that its query does not ask for, or that the policy does not accept.
+    #[error("a credential is of another type than was asked for")]
+    Type,
+    /// An issuer that the policy or the register does not accept for this type.
+    #[error("a credential's issuer does not count for this policy")]
+    Issuer,
+    /// Signed under another anchor than the register names for its issuer.
+    #[error("a credential is signed under an anchor that is not its issuer's")]
+    Anchor,
+    /// Claims that were asked for are missing.
+    #[error("a presentation does not answer its query")]
+    Incomplete,
+    /// No trusted description of the type.
+    #[error("the credential's type has no trusted description here")]
+    UnknownType,
+    /// Commitments missing, malformed, or other than the type declares.
+    #[error("the credential's commitments are not those that its type declares")]
+    Commitments,
+    /// A proof missing, twice, or where none belongs.
+    #[error("the proof is not carried where it belongs")]
+    Carriage,
+    /// Hashes of transaction data that nobody asked for.
+    #[error("the key binding covers transaction data that was not asked for")]
+    TransactionData,
+}
+
+/// Presentations, each verified for itself, that are exactly those of one option.
+pub struct Presented {
+    chosen: Chosen,
+    credentials: Vec<(String, Verified)>,
+}
+
+impl Presented {
+    /// Joins the presentations of an answer, by query id, and puts them in DCQL order.
+    ///
+    /// # Errors
+    /// [`AnswerError::Option`].
+    pub fn new(asked: &Asked, mut presented: BTreeMap<String, Verified>) -> Result<Self, AnswerError> {
+        let chosen = asked.choose(presented.keys().map(String::as_str))?;
+        let take = |query: &String| presented.remove(query).map(|verified| (query.clone(), verified));
+        let credentials = chosen.queries().iter().filter_map(take).collect();
+        Ok(Self { chosen, credentials })
+    }
+
+    /// Step 7: each issuer may issue this type, in this environment, under the anchor that was found, and the
+    /// policy accepts it.
+    ///
+    /// # Errors
+    /// [`AnswerError::Type`], [`AnswerError::Issuer`], [`AnswerError::Anchor`].
+    pub fn check_trust(self, asked: &Asked, register: &Register, env: Env) -> Result<Trusted, AnswerError> {
+        for (_, credential) in &self.credentials {
+            let accept = accept(asked, credential)?;
+            if !(mutants::skips("vp-issuer-accepted") || accept.iss.iter().any(|iss| iss == credential.iss())) {
+                return Err(AnswerError::Issuer);
+            }
+            let entry = register.issuer(credential.iss()).ok_or(AnswerError::Issuer)?;
+            check_entry(entry.document(), credential, env)?;
+        }
+        Ok(Trusted { chosen: self.chosen, credentials: self.credentials })
+    }
+}
+
+/// The entry of the policy that accepts the credential's type.
+pub(super) fn accept<'a>(asked: &'a Asked, credential: &Verified) -> Result<&'a Accept, AnswerError> {
+    let policy = asked.policy().body();
+    policy.accept.iter().find(|accept| accept.vct == credential.vct()).ok_or(AnswerError::Type)
+}
+
+fn check_entry(entry: &IssuerEntry, credential: &Verified, env: Env) -> Result<(), AnswerError> {
+    // SD-JWT VC: what an issuer may issue is never said by the credential.
+    if !(mutants::skips("vp-issuer-type") || entry.types.iter().any(|vct| vct == credential.vct())) {
+        return Err(AnswerError::Issuer);
+    }
+    if !(mutants::skips("vp-issuer-env") || entry.env == env) {
+        return Err(AnswerError::Issuer);
+    }
+    let anchor = b64u(credential.issuer().anchor_sha256());
+    if !(mutants::skips("vp-issuer-anchor") || entry.anchors.contains(&anchor)) {
+        return Err(AnswerError::Anchor);
+    }
+    Ok(())
+}
+
+/// Presentations whose issuers count.
+pub struct Trusted {
+    chosen: Chosen,
+    credentials: Vec<(String, Verified)>,
+}
+
+impl Trusted {
+    /// Step 8: each presentation answers its own query, with every claim that was asked for.
+    ///
+    /// # Errors
+    /// [`AnswerError::Incomplete`], [`AnswerError::TransactionData`].
+    pub fn check_complete(self, asked: &Asked) -> Result<Complete, AnswerError> {
+        for (id, credential) in &self.credentials {
+            let query = asked.plan().query.credential(id).ok_or(AnswerError::Option(NotAnOption))?;
+            let claims = Value::Object(credential.claims().clone());
+            if !query.is_satisfied_by(credential.vct(), &claims) {
+                return Err(AnswerError::Incomplete);
+            }
+            let unasked = credential.binding_claim("transaction_data_hashes").is_some();
+            if !(mutants::skips("vp-transaction-data-unasked") || !unasked) {
+                return Err(AnswerError::TransactionData);
+            }
+        }
+        Ok(Complete { chosen: self.chosen, credentials: self.credentials })
+    }
+}
+
+/// Presentations that answer the query.
+pub struct Complete {
+    chosen: Chosen,
+    credentials: Vec<(String, Verified)>,
+}
+
+impl Complete {
+    /// Step 10: the commitments have the form that trusted metadata declares, and the proof is carried where it
+    /// belongs.
+    ///
+    /// # Errors
+    /// [`AnswerError::UnknownType`], [`AnswerError::Commitments`], [`AnswerError::Carriage`].
+    pub fn check_commitments(self, asked: &Asked, types: &[CredentialType]) -> Result<Committed, AnswerError> {
+        let statements = asked.statements(&self.chosen);
+        let bytes = carried(self.credentials.iter().map(Carrier::of), &statements)?;
+        let contexts = self.credentials.iter().map(|(query, verified)| {
+            let attributes = commitments(verified, types)?;
+            let facts = Facts {
+                iss: verified.iss().to_owned(),
+                vct: verified.vct().to_owned(),
+                leaf: verified.issuer().sha256(),
+                jwt: verified.issuer_jwt_sha256(),
+            };
+            Ok(credential(query, facts, verified.holder().thumbprint(), attributes))
+        });
+        let contexts = contexts.collect::<Result<_, AnswerError>>()?;
+        let proof = bytes.map(|bytes| Proof { context: asked.context(&self.chosen, contexts), statements, bytes });
+        Ok(Committed { chosen: self.chosen, credentials: self.credentials, proof })
+    }
+}
+
+/// The commitments of a proof copy, each as its type declares it; none of a plain copy.
+fn commitments(verified: &Verified, types: &[CredentialType]) -> Result<Vec<Attribute>, AnswerError> {
+    let described = types.iter().find(|t| t.has_vct(verified.vct())).ok_or(AnswerError::UnknownType)?;
+    if !is_proof(verified.vct()) {
+        return Ok(Vec::new());
+    }
+    let claim = verified.always_visible(zkc::CLAIM).ok_or(AnswerError::Commitments)?;
+    let attributes = zkc::read(claim).map_err(|_| AnswerError::Commitments)?;
+    let declared = |attribute: &Attribute| described.attribute(&attribute.pointer).and_then(crate::types::Attribute::form);
+    let as_declared = |attribute: &Attribute| declared(attribute).is_some_and(|form| zkc::is_of(attribute, &form));
+    // Encoding, unit and width come from us; a credential that says otherwise is another claim under this name.
+    if !(mutants::skips("zk-form") || attributes.iter().all(as_declared)) {
+        return Err(AnswerError::Commitments);
+    }
+    if !(mutants::skips("zk-slots") || attributes.len() == described.provable().count()) {
+        return Err(AnswerError::Commitments);
+    }
+    Ok(attributes)
+}
+
+/// The claims of one key binding that may carry a proof.
+#[derive(Clone, Copy)]
+struct Carrier<'a> {
+    query: &'a str,
+    proof: Option<&'a Value>,
+    hash: Option<&'a Value>,
+}
+
+impl<'a> Carrier<'a> {
+    fn of((query, verified): &'a (String, Verified)) -> Self {
+        Self { query, proof: verified.binding_claim(PROOF_CLAIM), hash: verified.binding_claim(PROOF_HASH_CLAIM) }
+    }
+}
+
+/// The proof's bytes: on the first presentation that a statement names, its hash on the others, nowhere else.
+fn carried<'a>(
+    carriers: impl Iterator<Item = Carrier<'a>>,
+    statements: &[Statement],
+) -> Result<Option<Vec<u8>>, AnswerError> {
+    let mut bytes = None;
+    for carrier in carriers {
+        let named = statements.iter().any(|s| s.terms.iter().any(|term| term.query == carrier.query));
+        match (&bytes, named) {
+            (None, true) => bytes = Some(first(carrier)?),
+            (Some(bytes), true) => other(bytes, carrier)?,
+            (_, false) => {
+                let none = carrier.proof.is_none() && carrier.hash.is_none();
+                if !(mutants::skips("zk-carriage-unnamed") || none) {
+                    return Err(AnswerError::Carriage);
+                }
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+fn first(carrier: Carrier<'_>) -> Result<Vec<u8>, AnswerError> {
+    if !(mutants::skips("zk-carriage-first-hash") || carrier.hash.is_none()) {
+        return Err(AnswerError::Carriage);
+    }
+    let text = carrier.proof.and_then(Value::as_str).ok_or(AnswerError::Carriage)?;
+    if text.len() > answer::MAX_LENGTH.div_ceil(3) * 4 {
+        return Err(AnswerError::Carriage);
+    }
+    b64u_decode(text).map_err(|_| AnswerError::Carriage)
+}
+
+fn other(bytes: &[u8], carrier: Carrier<'_>) -> Result<(), AnswerError> {
+    if !(mutants::skips("zk-carriage-second-proof") || carrier.proof.is_none()) {
+        return Err(AnswerError::Carriage);
+    }
+    let same = carrier.hash.and_then(Value::as_str) == Some(&b64u(sha256(bytes)));
+    if !(mutants::skips("zk-carriage-hash") || same) {
+        return Err(AnswerError::Carriage);
+    }
+    Ok(())
+}
+
+struct Proof {
+    context: Context,
+    statements: Vec<Statement>,
+    bytes: Vec<u8>,
+}
+
+/// Presentations ready for the one dear check.
+pub struct Committed {
+    chosen: Chosen,
+    credentials: Vec<(String, Verified)>,
+    proof: Option<Proof>,
+}
+
+impl Committed {
+    /// Step 11: the proof holds for this request and these credentials. Nothing to do without statements. Takes
+    /// no reference, so that it can run in a pool.
+    ///
+    /// # Errors
+    /// [`ProofFailed`], which says nothing more.
+    pub fn check_proof(self) -> Result<Proven, ProofFailed> {
+        let proved = self.proof.is_some();
+        if let Some(proof) = self.proof {
+            answer::verify(&proof.context, &proof.statements, &proof.bytes)?;
+        }
+        Ok(Proven { chosen: self.chosen, credentials: self.credentials, proved })
+    }
+}
+
+/// An answer that verifies fully. Only its meaning is left to be judged.
+pub struct Proven {
+    pub(super) chosen: Chosen,
+    pub(super) credentials: Vec<(String, Verified)>,
+    pub(super) proved: bool,
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use vouchsafe_proofs::statement::Predicate;
+
+    fn statements(queries: &[&str]) -> Vec<Statement> {
+        queries.iter().map(|query| Statement::of(query, query, "/x", Predicate::Le(1))).collect()
+    }
+
+    fn carry(claims: &[(&str, Value, Value)], named: &[&str]) -> Result<Option<Vec<u8>>, AnswerError> {
+        let carriers = claims.iter().map(|(query, proof, hash)| Carrier {
+            query,
+            proof: Some(proof).filter(|value| !value.is_null()),
+            hash: Some(hash).filter(|value| !value.is_null()),
+        });
+        carried(carriers, &statements(named))
+    }
+
+    #[test]
+    fn the_proof_is_on_the_first_and_its_hash_on_the_others() {
+        let (proof, hash) = (json!(b64u([1, 2, 3])), json!(b64u(sha256([1, 2, 3]))));
+        let good = [("a", json!(null), json!(null)), ("b", proof.clone(), json!(null)), ("c", json!(null), hash.clone())];
+        assert_eq!(carry(&good, &["b", "c"]).unwrap(), Some(vec![1, 2, 3]));
+        assert_eq!(carry(&good[..1], &[]).unwrap(), None);
+        let refused = |claims: &[(&str, Value, Value)], named: &[&str]| {
+            assert_eq!(carry(claims, named), Err(AnswerError::Carriage));
+        };
+        refused(&good, &["c"]);
+        refused(&good, &["a", "b"]);
+        refused(&[("a", proof.clone(), json!(null))], &[]);
+        refused(&[("a", json!(null), hash.clone())], &[]);
+        refused(&[("a", proof.clone(), hash.clone())], &["a"]);
+        refused(&[("a", proof.clone(), json!(null)), ("b", proof.clone(), hash)], &["a", "b"]);
+        refused(&[("a", proof.clone(), json!(null)), ("b", json!(null), json!(null))], &["a", "b"]);
+        refused(&[("a", proof, json!(null)), ("b", json!(null), json!(b64u([0; 32])))], &["a", "b"]);
+        refused(&[("a", json!("A"), json!(null))], &["a"]);
+        refused(&[("a", json!([1]), json!(null))], &["a"]);
+        refused(&[("a", json!("A".repeat(9999)), json!(null))], &["a"]);
+    }
+}
