@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::Number;
+use vouchsafe_mutants as mutants;
 
 pub use serde_json::{Map, Value};
 
@@ -39,7 +40,7 @@ pub enum JsonError {
 /// # Errors
 /// See [`JsonError`]; never [`JsonError::Shape`].
 pub fn parse(text: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
-    if text.len() > max_bytes {
+    if !(mutants::skips("jose-json-size") || text.len() <= max_bytes) {
         return Err(JsonError::TooLong);
     }
     let mut fault = None;
@@ -98,7 +99,10 @@ impl Strict<'_> {
     }
 
     fn enter<E: de::Error>(&mut self) -> Result<(), E> {
-        if self.depth > MAX_DEPTH { Err(self.refuse(JsonError::TooDeep)) } else { Ok(()) }
+        if !(mutants::skips("jose-json-depth") || self.depth <= MAX_DEPTH) {
+            return Err(self.refuse(JsonError::TooDeep));
+        }
+        Ok(())
     }
 
     fn inner(&mut self) -> Strict<'_> {
@@ -163,7 +167,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(self.inner())?;
-            if object.insert(name, value).is_some() {
+            let is_new = object.insert(name, value).is_none();
+            if !(mutants::skips("jose-json-repeated") || is_new) {
                 return Err(self.refuse(JsonError::RepeatedMember));
             }
         }

@@ -179,19 +179,19 @@ impl Encrypted {
     /// # Errors
     /// See [`JweError`].
     pub fn parse(text: &str) -> Result<Self, JweError> {
-        if text.len() > MAX_JWE {
+        if !(mutants::skips("jose-jwe-size") || text.len() <= MAX_JWE) {
             return Err(JweError::TooLong);
         }
         let parts: Vec<&str> = text.split('.').collect();
         let [protected, wrapped, nonce, ciphertext, tag] = parts[..] else { return Err(JweError::Form) };
         // RFC 7518 4.6: in direct mode there is no wrapped key.
-        if !wrapped.is_empty() {
+        if !(mutants::skips("jose-jwe-wrapped") || wrapped.is_empty()) {
             return Err(JweError::Form);
         }
         let decode = |part: &str| b64u_decode(part).map_err(|_| JweError::Form);
         let header = json::object(&decode(protected)?, MAX_HEADER).map_err(|_| JweError::Header)?;
         let (mut sealed, tag) = (decode(ciphertext)?, decode(tag)?);
-        if sealed.len() > MAX_PLAINTEXT {
+        if !(mutants::skips("jose-jwe-size") || sealed.len() <= MAX_PLAINTEXT) {
             return Err(JweError::TooLong);
         }
         if tag.len() != 16 {
