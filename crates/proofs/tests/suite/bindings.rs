@@ -99,3 +99,21 @@ fn bag(leaves: &BTreeMap<String, String>) -> BTreeMap<(String, &str), usize> {
     }
     bag
 }
+
+/// The published list names every label and every switch of the code.
+#[test]
+fn the_published_list_is_complete() {
+    let source = include_str!("../../src/transcript.rs");
+    let published = include_str!("../../../../specs/proofs/README.md");
+    let appends: Vec<_> = source.split("\"zk-bind-").skip(1).collect();
+    assert!(appends.len() > 50);
+    for append in appends {
+        let (switch, rest) = append.split_once('"').unwrap();
+        assert!(published.contains(&format!("`{switch}`")), "{switch} is not published");
+        // The transcript's own label stands in a row without a name.
+        if let Some((_, label)) = rest.split_once("b\"").filter(|_| switch != "protocol") {
+            let label = label.split('"').next().unwrap();
+            assert!(published.contains(&format!("`{label}`")), "{label} is not published");
+        }
+    }
+}
