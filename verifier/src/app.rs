@@ -27,12 +27,15 @@ use crate::config::{Config, MAX_REQUEST_TTL, Service};
 use crate::decision::{Desk, Finding};
 use crate::paths::PathCache;
 use crate::policies::{self, FileFault, Refusal};
-use crate::pool::{Full, ProofPool};
+use crate::pool::{Cap, Full, ProofPool};
 use crate::question::{Question, QuestionError, Questions};
 use crate::secrets::Vault;
 use crate::store::sqlite::{MIGRATOR, SqliteStore};
 use crate::store::{Consume, Decided, Ground, Request, ServiceId, Stale, Store, StoreError};
 use crate::trust::{self, LoadFault};
+
+/// How many answers are under way at once in this process, before they are told to come back.
+const ANSWERS_AT_ONCE: usize = 256;
 
 /// What changes when the register or the policies are loaded anew.
 pub struct Rules {
@@ -73,6 +76,7 @@ pub struct App {
     access: Vec<Access>,
     questions: Questions,
     pub(crate) pool: ProofPool,
+    pub(crate) flights: Cap,
     pub(crate) paths: PathCache,
     pub(crate) signatures: Jws,
 }
@@ -206,6 +210,7 @@ impl App {
             access,
             questions: Questions::default(),
             pool: ProofPool::per_core(),
+            flights: Cap::new(ANSWERS_AT_ONCE),
             paths: PathCache::default(),
             signatures: Jws,
         })

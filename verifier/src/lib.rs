@@ -7,11 +7,13 @@
 //! Security: keep the server key, the request key and the decision key apart from each other and outside the
 //! database; pin the registrar by its trust file; run the [`expiry`] sweep.
 
+pub mod answer;
 pub mod app;
 pub mod config;
 pub mod decision;
 pub mod expiry;
 pub mod guess;
+pub mod http;
 pub mod page;
 pub mod paths;
 pub mod policies;

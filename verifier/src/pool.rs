@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How many may wait for each that works.
 const QUEUE_PER_WORKER: usize = 4;
@@ -67,6 +67,25 @@ impl ProofPool {
         let before = self.inside.fetch_add(1, Ordering::AcqRel);
         let place = Place(self.inside.clone());
         if before >= self.room { Err(Full) } else { Ok(place) }
+    }
+}
+
+/// A cap on what is under way at once; beyond it callers are told to come back.
+pub struct Cap(Arc<Semaphore>);
+
+impl Cap {
+    /// A cap of `most`.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self(Arc::new(Semaphore::new(most)))
+    }
+
+    /// Room for one, until the result is dropped.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn enter(&self) -> Result<OwnedSemaphorePermit, Full> {
+        self.0.clone().try_acquire_owned().map_err(|_| Full)
     }
 }
 

@@ -83,8 +83,7 @@ pub async fn create(app: &App, service: &ServiceId, ask: Ask) -> Result<Opened, 
     check_binding(&question.policy, &ask)?;
     let asked = question.to_asked();
     app.keep_question(asked.digest, Arc::new(question));
-    let expect = ask.expect.as_ref().map(ToString::to_string);
-    let secrets = OpenSecrets::draw(app.entropy(), expect);
+    let secrets = OpenSecrets::draw(app.entropy(), ask.expect);
     let id = RequestId(format!("req_{}", entropy::id16(app.entropy())));
     let expires_at = now.plus(app.config().request.ttl_seconds.into());
     let tag = |kind, value: &str| app.vault().tag(kind, value);

@@ -65,7 +65,7 @@ pub struct OpenSecrets {
     pub code: String,
     /// The private number of the response-encryption key, base64url.
     key: String,
-    /// What the service expects of the applicant, as JSON text.
+    /// What the service expects of the applicant.
     pub expect: Option<String>,
 }
 

@@ -1,0 +1,225 @@
+//! The answer of a wallet, from the post to the decision.
+//!
+//! The order is cheap before dear, and is the order below: 1 sizes and form; 2 the request, read only; 3 decryption;
+//! 4 strict parts; 5 the key binding's audience, nonce, time and hash; 6 algorithms, anchors, both signatures, and
+//! from here on the sender holds a credential: the attempt is counted and the lease taken in one statement; 7 claim
+//! types, times, issuer to type; 8 completeness; 9 status; 10 commitments; 11 proofs; 12 policy; 13 one
+//! transaction. Garbage before 6 costs the resident nothing; from 7 on only verified data is reachable.
+//!
+//! A crash before 13 consumed nothing, one after it loses nothing. From the lease on the work runs to its end even
+//! when the wallet leaves. Presentations are dropped with this function; what stays are codes.
+
+mod check;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::jose::KeyAgreement as _;
+use vouchsafe_protocol::openid4vp::response::{Answered, Opener, Posted, Response, ResponseError};
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_service::entropy;
+use vouchsafe_service::keys::RingAead;
+use vouchsafe_service::secret::same;
+use vouchsafe_service::store::detached;
+
+pub use self::check::Refusal;
+use self::check::{Authentic, Pinned};
+use crate::app::{App, Unavailable};
+use crate::decision::Finding;
+use crate::question::QuestionError;
+use crate::request::{self, MODE};
+use crate::secrets::{Kind, OpenSecrets};
+use crate::store::{ATTEMPTS, Flow, Ground, Key, Lease, NoLease, Once, Request, Status, StoreError};
+
+/// Why an answer was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// There never was such a request.
+    #[error("there is no such request")]
+    Missing,
+    /// The request was answered before, is decided, is over, or has no attempts left.
+    #[error("the request takes no answer any more")]
+    Closed,
+    /// Another answer is being verified; nothing was counted.
+    #[error("another answer to the request is being verified; try again")]
+    Held,
+    /// The answer is wrong; to the wallet all reasons look alike.
+    #[error("the answer was not accepted: {0}")]
+    Refused(#[from] Refusal),
+    /// We could not serve; nothing was consumed.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl AnswerError {
+    /// A closed code for counters; the wallet never sees it.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Closed => "closed",
+            Self::Held => "held",
+            Self::Refused(refusal) => refusal.code(),
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
+impl From<StoreError> for AnswerError {
+    fn from(fault: StoreError) -> Self {
+        Self::Unavailable(fault.into())
+    }
+}
+
+impl From<QuestionError> for AnswerError {
+    fn from(fault: QuestionError) -> Self {
+        Self::Unavailable(fault.into())
+    }
+}
+
+impl From<ResponseError> for AnswerError {
+    fn from(fault: ResponseError) -> Self {
+        Self::Refused(fault.into())
+    }
+}
+
+/// Takes a post to the response endpoint of `handle`.
+///
+/// # Errors
+/// [`AnswerError`]; whatever it is, nothing but a counted attempt is left of the answer.
+pub async fn answer(app: Arc<App>, handle: String, body: Bytes) -> Result<Answered, AnswerError> {
+    // 1: sizes and form.
+    let posted = Posted::parse(&body)?;
+    drop(body);
+    // 2: the request, read only, and room for one more answer.
+    let now = app.now();
+    let (request, secrets) = find(&app, &handle, now).await?;
+    if let Posted::Error { state, .. } = posted {
+        return error_post(&app, &request, &secrets, state.as_deref(), now).await;
+    }
+    let _room = app.flights.enter().map_err(Unavailable::from)?;
+    // 3: decryption with the request's own key.
+    let key = secrets.key().ok_or(QuestionError::Damaged)?;
+    let opener = Opener { kid: &request::kid(key.public()), key: &key, aead: &RingAead };
+    let response = posted.open(MODE, Some(opener))?;
+    response.check_state(&secrets.state)?;
+    // 4 to 6: strict parts, key bindings, signatures; still read only.
+    let question = app.question(&request).await?;
+    let asked = request::asked(&app, &question, &secrets, key.public())?;
+    let (env, since) = (question.env(), request.created_at);
+    let pinned = Pinned { asked, env, since, expect: secrets.expect.clone() };
+    let authentic = authenticate(&app, &pinned, &response, now)?;
+    drop(response);
+    let lease = lease(&app, &request).await?;
+    let work = Work { app, request, secrets, pinned, authentic, lease };
+    // 7 to 13, whoever still listens.
+    detached(work.finish()).await.map_err(|_| StoreError::Unavailable)?
+}
+
+async fn find(app: &App, handle: &str, now: UnixTime) -> Result<(Request, OpenSecrets), AnswerError> {
+    let tag = app.vault().tag(Kind::Handle, handle);
+    let request = app.store().request_by(Key::Handle(tag)).await?.ok_or(AnswerError::Missing)?;
+    let open = request.status == Status::Open && request.expires_at > now && request.attempts < ATTEMPTS;
+    if !(mutants::skips("vp-answer-open") || open) {
+        return Err(AnswerError::Closed);
+    }
+    let secrets = request::open_secrets(app, &request).ok_or(AnswerError::Closed)?;
+    Ok((request, secrets))
+}
+
+fn authenticate(app: &App, pinned: &Pinned, response: &Response, now: UnixTime) -> Result<Authentic, Refusal> {
+    let rules = app.rules();
+    check::authenticate(pinned, response, &rules, &app.paths, now, &app.signatures)
+}
+
+/// Step 6, its end: the statement that counts the attempt also takes the lease.
+async fn lease(app: &App, request: &Request) -> Result<Lease, AnswerError> {
+    match app.store().lease(&request.service, &request.id, app.now()).await? {
+        Ok(lease) => Ok(lease),
+        Err(NoLease::Held) => Err(AnswerError::Held),
+        Err(NoLease::Closed | NoLease::Spent) => Err(AnswerError::Closed),
+    }
+}
+
+/// An answer whose sender holds a credential, under a lease.
+struct Work {
+    app: Arc<App>,
+    request: Request,
+    secrets: OpenSecrets,
+    pinned: Pinned,
+    authentic: Authentic,
+    lease: Lease,
+}
+
+impl Work {
+    async fn finish(self) -> Result<Answered, AnswerError> {
+        let Self { app, request, secrets, pinned, authentic, lease } = self;
+        let result = match judge(&app, pinned, authentic).await {
+            Ok(finding) => commit(&app, &request, &secrets, &lease, &finding).await,
+            Err(fault) => Err(fault),
+        };
+        if result.is_err() {
+            // Best effort: whoever tries again need not wait for the lease to end.
+            let _ = app.store().release(&lease).await;
+        }
+        result
+    }
+}
+
+/// Steps 7 to 12, on a thread of the bounded pool.
+async fn judge(app: &Arc<App>, pinned: Pinned, authentic: Authentic) -> Result<Finding, AnswerError> {
+    let (rules, now) = (app.rules(), app.now());
+    let work = move || check::judge(&pinned, authentic, &rules, now);
+    Ok(app.pool.run(work).await.map_err(Unavailable::from)??)
+}
+
+/// Step 13: what was found becomes the decision, or waits for the browser that must come back.
+async fn commit(
+    app: &App,
+    request: &Request,
+    secrets: &OpenSecrets,
+    lease: &Lease,
+    finding: &Finding,
+) -> Result<Answered, AnswerError> {
+    match request.flow {
+        Flow::SameDevice => {
+            let code = entropy::token32(app.entropy());
+            let response = app.vault().tag(Kind::Response, &code);
+            let kept = app.store().answered(lease, finding.to_text(), response, app.now()).await?;
+            kept.map_err(|_| AnswerError::Closed)?;
+            Ok(returning(app, secrets, &code))
+        }
+        Flow::CrossDevice => {
+            let question = app.question(request).await?;
+            let ground = Ground::Lease { fence: lease.fence };
+            let member = app.closing(request, &question, finding, ground, app.now());
+            let decided = app.decide_many(vec![member]).await?.pop();
+            decided.and_then(Result::ok).map(|_| Answered::default()).ok_or(AnswerError::Closed)
+        }
+    }
+}
+
+/// An `error` post (OpenID4VP 1.0, 8.5) is unauthenticated: it is noted and never closes the request.
+async fn error_post(
+    app: &App,
+    request: &Request,
+    secrets: &OpenSecrets,
+    state: Option<&str>,
+    now: UnixTime,
+) -> Result<Answered, AnswerError> {
+    let sent = app.vault().tag(Kind::Once(Once::State), state.unwrap_or_default());
+    if !(mutants::skips("vp-error-state") || same(&sent.0, &request.state.0)) {
+        return Err(AnswerError::Refused(Refusal::Form(ResponseError::State)));
+    }
+    let code = (request.flow == Flow::SameDevice).then(|| entropy::token32(app.entropy()));
+    let response = code.as_deref().map(|code| app.vault().tag(Kind::Response, code));
+    if !app.store().error_seen(&request.service, &request.id, response, now).await? {
+        return Err(AnswerError::Closed);
+    }
+    Ok(code.map_or_else(Answered::default, |code| returning(app, secrets, &code)))
+}
+
+fn returning(app: &App, secrets: &OpenSecrets, code: &str) -> Answered {
+    Answered::returning(&format!("{}/return", request::page_url(app, &secrets.page)), code)
+}

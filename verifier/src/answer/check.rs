@@ -1,0 +1,186 @@
+//! The checks of an answer, each step consuming the one before; pure but for the cache of certificate paths.
+
+use std::sync::Arc;
+
+use vouchsafe_protocol::answer::{AnswerError as Wire, Judged, Presented};
+use vouchsafe_protocol::encoding::b64u;
+use vouchsafe_protocol::jose::SignatureVerifier;
+use vouchsafe_protocol::jose::x5c::{Anchor, VerifiedLeaf, X5cError, validate_or_cached};
+use vouchsafe_protocol::openid4vp::response::{Response, ResponseError};
+use vouchsafe_protocol::openid4vp::{Asked, NotAnOption};
+use vouchsafe_protocol::sd_jwt::key_binding::{self, KeyBindingError};
+use vouchsafe_protocol::sd_jwt::vc::{self, Signed, Status, VcError, Verified};
+use vouchsafe_protocol::sd_jwt::{Bound, ParseError, SignatureError, Unverified};
+use vouchsafe_protocol::text::Env;
+use vouchsafe_protocol::time::{SKEW, UnixTime};
+use vouchsafe_proofs::answer::ProofFailed;
+
+use crate::app::Rules;
+use crate::decision::Finding;
+use crate::paths::PathCache;
+
+/// What the verifier itself knows of the request; nothing of it comes from an answer.
+pub(super) struct Pinned {
+    pub(super) asked: Asked,
+    pub(super) env: Env,
+    /// When the request was made: no key binding is older.
+    pub(super) since: UnixTime,
+    pub(super) expect: Option<String>,
+}
+
+/// Presentations whose key bindings are for this request and whose signatures hold, by query id.
+pub(super) struct Authentic(Vec<(String, Signed)>);
+
+/// Why an answer is refused. The fault of whoever sent it; the wallet learns the class alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Step 1 and 3: form, encryption, state.
+    #[error(transparent)]
+    Form(#[from] ResponseError),
+    /// Step 4: not exactly one option.
+    #[error(transparent)]
+    Option(#[from] NotAnOption),
+    /// Step 4: a presentation is malformed.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// Step 5: the key binding.
+    #[error(transparent)]
+    Binding(#[from] KeyBindingError),
+    /// Step 6: the register knows no such issuer.
+    #[error("the credential's issuer is not in the register")]
+    UnknownIssuer,
+    /// Step 6: the certificate path.
+    #[error(transparent)]
+    Path(#[from] X5cError),
+    /// Step 6: a signature.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// Step 7: the claims of a credential.
+    #[error(transparent)]
+    Claims(#[from] VcError),
+    /// Steps 7 to 10: issuer, type, completeness, commitments.
+    #[error(transparent)]
+    Evidence(#[from] Wire),
+    /// Step 9: nothing trusted says that the type has no status.
+    #[error("the credential's type has no trusted description here")]
+    UnknownType,
+    /// Step 11.
+    #[error("the proof does not hold")]
+    Proof,
+}
+
+impl From<ProofFailed> for Refusal {
+    fn from(ProofFailed: ProofFailed) -> Self {
+        Self::Proof
+    }
+}
+
+impl Refusal {
+    /// A closed code for counters.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Form(_) => "form",
+            Self::Option(_) => "option",
+            Self::Parse(_) => "parse",
+            Self::Binding(_) => "key-binding",
+            Self::UnknownIssuer => "issuer",
+            Self::Path(_) => "path",
+            Self::Signature(_) => "signature",
+            Self::Claims(_) => "claims",
+            Self::Evidence(_) => "evidence",
+            Self::UnknownType => "type",
+            Self::Proof => "proof",
+        }
+    }
+}
+
+/// Steps 4 to 6: strict parts of exactly one option, key bindings for this request, both signatures.
+pub(super) fn authenticate(
+    pinned: &Pinned,
+    response: &Response,
+    rules: &Rules,
+    paths: &PathCache,
+    now: UnixTime,
+    verifier: &dyn SignatureVerifier,
+) -> Result<Authentic, Refusal> {
+    let chosen = pinned.asked.choose(response.vp_token.queries())?;
+    let presented = |query: &String| response.vp_token.presentation(query).map(|text| (query.clone(), text));
+    let parsed = chosen.queries().iter().filter_map(presented);
+    let parsed = parsed.map(|(query, text)| Ok((query, Unverified::parse(text)?)));
+    let parsed = parsed.collect::<Result<Vec<_>, ParseError>>()?;
+    let party = pinned.asked.party();
+    let max_age = now.0.saturating_sub(pinned.since.0) + SKEW;
+    let expected = key_binding::Expected { aud: &party.client_id, nonce: &party.nonce, now, max_age };
+    let bound = parsed.into_iter().map(|(query, parts)| Ok((query, parts.check_binding(&expected)?)));
+    let bound = bound.collect::<Result<Vec<_>, KeyBindingError>>()?;
+    let signed = bound.into_iter().map(|(query, bound)| Ok((query, sign_off(bound, rules, paths, now, verifier)?)));
+    Ok(Authentic(signed.collect::<Result<_, Refusal>>()?))
+}
+
+/// Step 6 of one presentation.
+fn sign_off(
+    bound: Bound,
+    rules: &Rules,
+    paths: &PathCache,
+    now: UnixTime,
+    verifier: &dyn SignatureVerifier,
+) -> Result<Signed, Refusal> {
+    let leaf = leaf(bound.parts(), rules, paths, now, verifier)?;
+    Ok(bound.check_signatures(leaf, verifier)?)
+}
+
+/// The issuer's leaf, under the anchors that the register names for the issuer that the token claims.
+fn leaf(
+    parts: &Unverified,
+    rules: &Rules,
+    paths: &PathCache,
+    now: UnixTime,
+    verifier: &dyn SignatureVerifier,
+) -> Result<Arc<VerifiedLeaf>, Refusal> {
+    let anchors = anchors(parts.dangerous_claimed_issuer(), rules).ok_or(Refusal::UnknownIssuer)?;
+    let x5c = parts.x5c().unwrap_or_default();
+    let cached = paths.get(x5c);
+    let leaf = validate_or_cached(x5c, cached.clone(), &anchors, now, verifier)?;
+    if !cached.is_some_and(|cached| Arc::ptr_eq(&cached, &leaf)) {
+        paths.put(&leaf);
+    }
+    Ok(leaf)
+}
+
+fn anchors(issuer: Option<&str>, rules: &Rules) -> Option<Vec<Anchor>> {
+    let entry = rules.register.issuer(issuer?)?.document();
+    let named = |anchor: &&Anchor| entry.anchors.contains(&b64u(anchor.sha256()));
+    Some(rules.trust.anchors.iter().filter(named).cloned().collect())
+}
+
+/// Steps 7 to 12.
+pub(super) fn judge(
+    pinned: &Pinned,
+    authentic: Authentic,
+    rules: &Rules,
+    now: UnixTime,
+) -> Result<Finding, Refusal> {
+    let asked = &pinned.asked;
+    let accepted = authentic.0.into_iter().map(|(query, signed)| Ok((query, accept(asked, signed, rules, now)?)));
+    let accepted = accepted.collect::<Result<_, Refusal>>()?;
+    let judged = Presented::new(asked, accepted)?
+        .check_trust(asked, &rules.register, pinned.env)?
+        .check_complete(asked)?
+        .check_commitments(asked, &rules.types)?
+        .check_proof()?
+        .judge(asked, pinned.expect.as_deref());
+    let Judged { outcome, reasons, evidence } = judged;
+    Ok(Finding { outcome, reasons, evidence })
+}
+
+/// Claim types, times and issuer of one credential (7), and its status (9): only our own description of the type
+/// says that it has none.
+fn accept(asked: &Asked, signed: Signed, rules: &Rules, now: UnixTime) -> Result<Verified, Refusal> {
+    let described = signed.vct().is_some_and(|vct| rules.types.iter().any(|known| known.has_vct(vct)));
+    if !(vouchsafe_mutants::skips("vp-type-described") || described) {
+        return Err(Refusal::UnknownType);
+    }
+    let conditions = vc::Rules { now, audience: &asked.party().client_id, status: Status::NotInType };
+    Ok(signed.accept(&conditions)?)
+}

@@ -1,0 +1,70 @@
+//! The doors of the verifier, each a thin translation: our own API, the wallet's endpoints, the hosted pages.
+//!
+//! Every answer carries the same security headers. Nothing here decides; no handler holds a transaction.
+
+mod api;
+mod pages;
+mod wallet;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+/// The most bytes of an answer (profile, limits), of a call to our API, and of a wallet's small forms.
+const ANSWER_BODY: usize = 256 * 1024;
+const API_BODY: usize = 16 * 1024;
+
+/// The verifier's routes.
+pub fn router(app: Arc<App>) -> Router {
+    let api = Router::new()
+        .route("/v1/requests", post(api::create))
+        .route("/v1/requests/{id}", get(api::standing))
+        .route("/v1/requests/{id}/decision", get(api::decision))
+        .route("/.well-known/jwks.json", get(api::jwks));
+    let wallet = Router::new()
+        .route("/r/{handle}", get(wallet::object_by_get).post(wallet::object_by_post))
+        .route("/c", post(wallet::code));
+    let pages = Router::new()
+        .route("/p/{page}", get(pages::open))
+        .route("/p/{page}/return", get(pages::come_back))
+        .route("/style.css", get(pages::style));
+    let small = api.merge(wallet).merge(pages).layer(DefaultBodyLimit::max(API_BODY));
+    Router::new()
+        .route("/a/{handle}", post(wallet::answer).layer(DefaultBodyLimit::max(ANSWER_BODY)))
+        .merge(small)
+        .layer(map_response(secured))
+        .with_state(app)
+}
+
+/// Content, framing, type guessing and referrers are closed everywhere; nothing is cached that does not say so.
+async fn secured(mut response: Response) -> Response {
+    let fixed = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Whether the body's media type is `expected`, whatever its parameters.
+fn is_type(headers: &HeaderMap, expected: &str) -> bool {
+    let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    sent.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(expected))
+}

@@ -1,0 +1,84 @@
+//! The hosted pages: without JavaScript, in two languages.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use serde::Deserialize;
+
+use crate::app::{App, Unavailable};
+use crate::page::{self, NoticeKind, STYLE};
+use crate::session::{self, Seen};
+use crate::words::Language;
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    lang: Option<String>,
+    response_code: Option<String>,
+}
+
+impl Asked {
+    fn language(&self) -> Language {
+        Language::of(self.lang.as_deref())
+    }
+}
+
+pub(super) async fn open(
+    State(app): State<Arc<App>>,
+    Path(page): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let cookie = cookie(&headers, &session::cookie_name(&page));
+    let seen = session::open(&app, &page, cookie, asked.language()).await;
+    shown(seen, asked.language())
+}
+
+pub(super) async fn come_back(
+    State(app): State<Arc<App>>,
+    Path(page): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let cookie = cookie(&headers, &session::cookie_name(&page));
+    let code = asked.response_code.as_deref().unwrap_or_default();
+    let seen = session::come_back(&app, &page, code, cookie, asked.language()).await;
+    shown(seen, asked.language())
+}
+
+pub(super) async fn style() -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")];
+    (headers, STYLE).into_response()
+}
+
+fn shown(seen: Result<Seen, Unavailable>, language: Language) -> Response {
+    match seen {
+        Ok(Seen::Page { html, set_cookie: None }) => Html(html).into_response(),
+        Ok(Seen::Page { html, set_cookie: Some(cookie) }) => {
+            ([(header::SET_COOKIE, cookie)], Html(html)).into_response()
+        }
+        Ok(Seen::Elsewhere) => notice(StatusCode::FORBIDDEN, NoticeKind::Elsewhere, language),
+        Ok(Seen::Missing) => notice(StatusCode::NOT_FOUND, NoticeKind::Missing, language),
+        Err(fault) => {
+            tracing::error!("a page was not served: {fault}");
+            notice(StatusCode::SERVICE_UNAVAILABLE, NoticeKind::Busy, language)
+        }
+    }
+}
+
+fn notice(status: StatusCode, kind: NoticeKind, language: Language) -> Response {
+    match page::notice(kind, language) {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(_) => status.into_response(),
+    }
+}
+
+/// The value of one cookie (RFC 6265 5.4); the last of several with that name is taken by nobody.
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = sent.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(sent, _)| *sent == name).map(|(_, value)| value);
+    let first = values.next()?;
+    values.next().is_none().then_some(first)
+}
