@@ -23,7 +23,7 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::types::CredentialType;
 
 pub use report::{Reason, RowError, errors_csv};
-pub use rows::{Column, HeaderError};
+pub use rows::{Column, Fills, HeaderError};
 
 use crate::app::App;
 use crate::store::{Batch, EnrolError, Import, ImportId, Progress, SealedRow, Store, StoreError};

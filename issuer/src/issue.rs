@@ -9,15 +9,15 @@
 use jiff::civil::Date;
 use rand_core::CryptoRngCore;
 use serde_json::{Map, Value, json};
-use vouchsafe_proofs::commitment::{Seed, commit};
-use vouchsafe_protocol::encoding::b64u;
+use vouchsafe_proofs::commitment::{Commitment, Seed, commit};
 use vouchsafe_protocol::jose::jws::{EncodedHeader, NewHeader};
 use vouchsafe_protocol::jose::{PublicJwk, Signer};
 use vouchsafe_protocol::openid4vci::credential::{Copy, Openings};
 use vouchsafe_protocol::sd_jwt::issue::Issuable;
 use vouchsafe_protocol::sd_jwt::{Builder, vc};
 use vouchsafe_protocol::time::{DAY, UnixTime};
-use vouchsafe_protocol::types::{Answer, Attribute, CodeLists, CredentialType, Form, Kind as ValueKind};
+use vouchsafe_protocol::types::{Answer, Attribute, CodeLists, CredentialType};
+use vouchsafe_protocol::zkc;
 use vouchsafe_service::entropy::{Entropy, EntropyRng};
 use zeroize::Zeroizing;
 
@@ -126,7 +126,7 @@ impl Batch<'_> {
         claims.insert("vct".to_owned(), json!(vct(self.credential_type, self.kind)));
         claims.insert("iat".to_owned(), json!(iat));
         claims.insert("exp".to_owned(), json!(exp));
-        claims.insert("facts_as_of".to_owned(), json!(self.facts_as_of.to_string()));
+        claims.insert(zkc::FACTS_AS_OF.to_owned(), json!(self.facts_as_of.to_string()));
         claims
     }
 
@@ -136,40 +136,24 @@ impl Batch<'_> {
         rng.fill_bytes(bytes.as_mut_slice());
         let seed = Seed::new(*bytes);
         drop(bytes);
-        let (mut zkc, mut values) = (Map::new(), Map::new());
+        let mut values = Map::new();
+        let mut members = Vec::new();
         for attribute in self.credential_type.provable() {
-            let (entry, v) = self.entry(attribute, &seed)?;
-            zkc.insert(attribute.pointer.clone(), entry);
+            let value = self.facts.get(&attribute.pointer).ok_or(IssueError::Facts)?;
+            let form = attribute.form().ok_or(IssueError::Build)?;
+            members.push((attribute.pointer.as_str(), form, self.commitment(attribute, value, &seed)?));
             if !attribute.may(Answer::Show) {
-                values.insert(attribute.pointer.clone(), self.opened(attribute, v)?);
+                values.insert(attribute.pointer.clone(), value.clone());
             }
         }
-        claims.insert("zkc".to_owned(), Value::Object(zkc));
+        let members = members.iter().map(|(pointer, form, c)| (*pointer, form, *c));
+        claims.insert(zkc::CLAIM.to_owned(), zkc::write(members));
         Ok(Openings::new(seed, values))
     }
 
-    /// The signed entry of one attribute, and the integer that its commitment holds.
-    fn entry(&self, attribute: &Attribute, seed: &Seed) -> Result<(Value, u64), IssueError> {
-        let Form { enc, unit, b, lo, hi } = attribute.form().ok_or(IssueError::Build)?;
-        let value = self.facts.get(&attribute.pointer).ok_or(IssueError::Facts)?;
+    fn commitment(&self, attribute: &Attribute, value: &Value, seed: &Seed) -> Result<Commitment, IssueError> {
         let v = attribute.encode(value, self.lists).map_err(|_| IssueError::Facts)?;
         let r = seed.blinding(self.iss, &vct(self.credential_type, self.kind), &attribute.pointer);
-        let entry = json!({
-            "c": b64u(commit(v, &r).0),
-            "enc": enc.as_str(),
-            "b": b,
-            "u": unit,
-            "lo": lo.to_string(),
-            "hi": hi.to_string(),
-        });
-        Ok((entry, v))
-    }
-
-    /// The value that opens a commitment. A code travels as its index in the list, which is what was committed to.
-    fn opened(&self, attribute: &Attribute, v: u64) -> Result<Value, IssueError> {
-        match attribute.kind {
-            ValueKind::Code => Ok(json!(v)),
-            _ => self.facts.get(&attribute.pointer).cloned().ok_or(IssueError::Facts),
-        }
+        Ok(commit(v, &r))
     }
 }

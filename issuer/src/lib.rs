@@ -27,3 +27,7 @@ pub use config::Config;
 pub use http::router;
 pub use kind::Kind;
 pub use secrets::Secrets;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests;

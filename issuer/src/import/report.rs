@@ -75,7 +75,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "is empty; the type needs it",
-            Self::Form => "does not have the form of its kind, such as 1958-03-14 for a date",
+            Self::Form => "does not have the form of its kind, such as 2001-12-31 for a date",
             Self::Range => "lies outside the range that the type declares",
             Self::Code => "is not in the list of codes",
             Self::Pattern => "does not fit the pattern of its attribute",

@@ -1,0 +1,7 @@
+//! The issuer as its users meet it: a council with its register, and wallets that collect.
+
+mod council;
+mod imports;
+mod refusals;
+mod story;
+mod wallet;
