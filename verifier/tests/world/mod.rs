@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
 use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_protocol::jose::jws::NewHeader;
+use vouchsafe_protocol::jose::x5c::Anchor;
 use vouchsafe_protocol::jose::{PublicJwk, Signer as _};
 use vouchsafe_protocol::openid4vp::request::{Expected, Unverified, Verified};
 use vouchsafe_protocol::openid4vp::response::{Response as Answer, VpToken, error_form};
@@ -33,23 +34,23 @@ use vouchsafe_verifier::http::router;
 use vouchsafe_verifier::trust::{Sources, sign};
 
 /// 2026-11-21T12:00:00Z.
-pub const NOON: UnixTime = UnixTime(1_795_262_400);
-pub const ORIGIN: &str = "https://ask.larkfield.example";
-pub const BUSES: &str = "https://buses.larkfield.example";
-pub const POOL: &str = "https://pool.larkfield.example";
-pub const ISS: &str = "https://issuer.larkfield.example";
-pub const VCT: &str = "https://larkfield.example/types/residency/1";
-pub const BUS_KEY: &str = "test_buses";
-pub const POOL_KEY: &str = "test_pool";
+pub(crate) const NOON: UnixTime = UnixTime(1_795_262_400);
+pub(crate) const ORIGIN: &str = "https://ask.larkfield.example";
+pub(crate) const BUSES: &str = "https://buses.larkfield.example";
+pub(crate) const POOL: &str = "https://pool.larkfield.example";
+pub(crate) const ISS: &str = "https://issuer.larkfield.example";
+pub(crate) const VCT: &str = "https://larkfield.example/types/residency/1";
+pub(crate) const BUS_KEY: &str = "test_buses";
+pub(crate) const POOL_KEY: &str = "test_pool";
 
-pub struct World {
-    pub app: Arc<App>,
-    pub clock: Arc<ManualClock>,
-    pub trust: TrustFile,
-    pub issuer: Leaf,
-    pub router: Router,
-    pub folder: tempfile::TempDir,
-    pub registrar: SigningKey,
+pub(crate) struct World {
+    pub(crate) app: Arc<App>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) trust: TrustFile,
+    pub(crate) issuer: Leaf,
+    pub(crate) router: Router,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) registrar: SigningKey,
     config: Config,
 }
 
@@ -113,7 +114,7 @@ values = { "/birth_date" = "1990-01-01", "/ward" = "North" }
 expect = "not_met"
 "#;
 
-pub fn sources(client_id: &str, anchor: &[u8]) -> String {
+pub(crate) fn sources(client_id: &str, anchor: &[u8]) -> String {
     let anchor = b64u(sha256(anchor));
     format!(
         r#"
@@ -154,7 +155,7 @@ other_route = {{ en = "Visit the kiosk.", cy = "Ewch i'r ciosg." }}
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         install();
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(NOON));
@@ -172,18 +173,18 @@ impl World {
             iss: parts.iss.clone(),
             keys: vec![(b64u(registrar.public().thumbprint()), registrar.public().clone())],
         };
-        let trust = TrustFile::write(&pinned, &[ca.certificate().to_vec()]).to_string();
-        std::fs::write(path.join("trust.json"), &trust).unwrap();
+        let anchor = Anchor::from_der(ca.certificate().to_vec()).unwrap();
+        let trust = TrustFile { registrar: pinned, anchors: vec![anchor] };
+        std::fs::write(path.join("trust.json"), trust.to_value().to_string()).unwrap();
         write_rules(path);
         let config = config(path);
         let app = App::open(config.clone(), clock.clone(), Arc::new(OsEntropy::new()), Schema::Migrate).await.unwrap();
         let router = router(app.clone());
-        let trust = TrustFile::parse(trust.as_bytes()).unwrap();
         Self { app, clock, trust, issuer, router, folder, registrar, config }
     }
 
     /// The same installation in a new process.
-    pub async fn restart(self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
         self.app.close().await;
         let entropy = Arc::new(OsEntropy::new());
         let app = App::open(self.config.clone(), self.clock.clone(), entropy, Schema::Expect).await.unwrap();
@@ -191,32 +192,32 @@ impl World {
         Self { app, router, ..self }
     }
 
-    pub async fn send(&self, request: Request<Body>) -> Response<Body> {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response<Body> {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    pub async fn get(&self, path: &str) -> Response<Body> {
+    pub(crate) async fn get(&self, path: &str) -> Response<Body> {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    pub async fn get_with(&self, path: &str, name: header::HeaderName, value: &str) -> Response<Body> {
+    pub(crate) async fn get_with(&self, path: &str, name: header::HeaderName, value: &str) -> Response<Body> {
         self.send(Request::get(path).header(name, value).body(Body::empty()).unwrap()).await
     }
 
-    pub async fn post_json(&self, path: &str, key: &str, body: &Value) -> Response<Body> {
+    pub(crate) async fn post_json(&self, path: &str, key: &str, body: &Value) -> Response<Body> {
         let request = Request::post(path)
             .header(header::AUTHORIZATION, format!("Bearer {key}"))
             .header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
-    pub async fn post_form(&self, path: &str, body: String) -> Response<Body> {
+    pub(crate) async fn post_form(&self, path: &str, body: String) -> Response<Body> {
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(request.body(Body::from(body)).unwrap()).await
     }
 
     /// Opens a request and gives what the API said.
-    pub async fn ask(&self, policy: &str, flow: &str) -> Value {
+    pub(crate) async fn ask(&self, policy: &str, flow: &str) -> Value {
         let body = json!({"policy": policy, "flow": flow, "reference": "file 17"});
         let response = self.post_json("/v1/requests", BUS_KEY, &body).await;
         assert_eq!(response.status(), StatusCode::CREATED);
@@ -224,7 +225,7 @@ impl World {
     }
 
     /// Fetches the object that a link leads to and verifies it as a wallet does.
-    pub async fn fetch(&self, qr_text: &str) -> Verified {
+    pub(crate) async fn fetch(&self, qr_text: &str) -> Verified {
         let link = vouchsafe_protocol::openid4vp::link::Link::parse(qr_text).unwrap();
         let nonce = "0123456789abcdefghijklmn";
         let form = vouchsafe_protocol::openid4vp::link::fetch_form(nonce);
@@ -244,7 +245,7 @@ impl World {
     }
 
     /// A fresh copy for a resident born on that day.
-    pub async fn copy(&self, birth_date: &str, facts_as_of: &str) -> Copy {
+    pub(crate) async fn copy(&self, birth_date: &str, facts_as_of: &str) -> Copy {
         let holder = SigningKey::generate().unwrap();
         let now = self.clock.now().day_start();
         let claims = json!({
@@ -264,11 +265,11 @@ impl World {
     }
 
     /// The encrypted form that answers `request` by showing everything of `copy`.
-    pub fn answer(&self, request: &Verified, copy: &Copy) -> String {
+    pub(crate) fn answer(&self, request: &Verified, copy: &Copy) -> String {
         self.answer_with(request, copy, &request.asked().party().nonce.clone())
     }
 
-    pub fn answer_with(&self, request: &Verified, copy: &Copy, nonce: &str) -> String {
+    pub(crate) fn answer_with(&self, request: &Verified, copy: &Copy, nonce: &str) -> String {
         let presentation = copy.present(&request.asked().party().client_id, nonce, self.clock.now());
         let vp_token = VpToken::new([("q0".to_owned(), presentation)].into());
         let answer = Answer { vp_token, state: Some(request.state().to_owned()) };
@@ -278,11 +279,11 @@ impl World {
         answer.encrypted_form(to, ephemeral, &RingAead, &mut EntropyRng(&entropy)).unwrap()
     }
 
-    pub fn decline(request: &Verified) -> String {
+    pub(crate) fn decline(request: &Verified) -> String {
         error_form("access_denied", request.state())
     }
 
-    pub async fn decision(&self, id: &str) -> Value {
+    pub(crate) async fn decision(&self, id: &str) -> Value {
         let path = format!("/v1/requests/{id}/decision");
         let response = self.get_with(&path, header::AUTHORIZATION, &format!("Bearer {BUS_KEY}")).await;
         let status = response.status();
@@ -291,7 +292,7 @@ impl World {
         body
     }
 
-    pub fn database(&self) -> Vec<u8> {
+    pub(crate) fn database(&self) -> Vec<u8> {
         let mut all = Vec::new();
         for file in ["v.sqlite", "v.sqlite-wal"] {
             all.extend(std::fs::read(self.folder.path().join(file)).unwrap_or_default());
@@ -301,7 +302,7 @@ impl World {
 }
 
 /// One copy in a wallet.
-pub struct Copy {
+pub(crate) struct Copy {
     held: Held,
     holder: SigningKey,
 }
@@ -373,26 +374,26 @@ test_key_hash = "{}"
     vouchsafe_service::config::parse(&text, []).unwrap()
 }
 
-pub fn path_of(url: &str) -> &str {
+pub(crate) fn path_of(url: &str) -> &str {
     url.strip_prefix(ORIGIN).unwrap()
 }
 
-pub async fn text_of(response: Response<Body>) -> String {
+pub(crate) async fn text_of(response: Response<Body>) -> String {
     let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-pub async fn json_of(response: Response<Body>) -> Value {
+pub(crate) async fn json_of(response: Response<Body>) -> Value {
     serde_json::from_str(&text_of(response).await).unwrap()
 }
 
 /// `name=value` of the cookie that a response sets.
-pub fn cookie_of(response: &Response<Body>) -> Option<String> {
+pub(crate) fn cookie_of(response: &Response<Body>) -> Option<String> {
     let set = response.headers().get(header::SET_COOKIE)?.to_str().unwrap();
     assert!(set.contains("Secure") && set.contains("HttpOnly") && set.contains("SameSite=Lax"));
     Some(set.split(';').next().unwrap().to_owned())
 }
 
-pub fn public_key(jwks: &Value) -> PublicJwk {
+pub(crate) fn public_key(jwks: &Value) -> PublicJwk {
     vouchsafe_protocol::jose::NamedJwk::from_value(&jwks["keys"][0]).unwrap().key
 }
