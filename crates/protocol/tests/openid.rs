@@ -1,0 +1,17 @@
+//! One story through the public API, and what is refused on its way: register, batch, request, answer.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+#[path = "openid/answers.rs"]
+mod answers;
+#[path = "openid/batches.rs"]
+mod batches;
+#[path = "openid/credentials.rs"]
+mod credentials;
+#[path = "openid/district.rs"]
+mod district;
+#[path = "openid/documents.rs"]
+mod documents;
+#[path = "vectors/provider.rs"]
+mod provider;
+#[path = "openid/requests.rs"]
+mod requests;
