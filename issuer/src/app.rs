@@ -16,9 +16,10 @@ use vouchsafe_service::entropy::Entropy;
 use vouchsafe_service::keys::{AgreementKey, KeyError, SigningKey};
 use vouchsafe_service::secret::{SecretError, ServerKey};
 use vouchsafe_service::store::{OpenError as StoreOpenError, Schema, Sqlite};
+use webpki::EndEntityCert;
 
-use crate::config::{Config, Name, OfferSettings, RegistrarFiles, SettingsError};
-use crate::registrar;
+use crate::config::{Config, Name, OfferSettings, SettingsError};
+use crate::registrar::{self, RegistrarFiles};
 use crate::secrets::Secrets;
 use crate::store::{MIGRATOR, SqliteStore, Store};
 use crate::types::{LoadError, Types};
@@ -76,6 +77,12 @@ pub enum OpenError {
     /// The certificates cannot be read.
     #[error("{} holds no PEM certificates that can be read", .0.display())]
     Chain(PathBuf),
+    /// The leaf certificate is for another key.
+    #[error("the first certificate of keys.chain is not for keys.signing")]
+    OtherKey,
+    /// The leaf certificate does not name the issuer.
+    #[error("the first certificate of keys.chain does not name the issuer among its URIs")]
+    OtherIssuer,
     /// Types or lists do not load.
     #[error(transparent)]
     Types(#[from] LoadError),
@@ -96,19 +103,21 @@ impl App<SqliteStore> {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
         config.check()?;
+        let registrar = RegistrarFiles::from(config);
         let parts = Parts {
             issuer: config.issuer.clone(),
             name: config.name.clone(),
             types: Types::load(&config.types)?,
-            lists: registrar::code_lists(&config.registrar)?,
+            lists: registrar::code_lists(&registrar)?,
             signer: Arc::new(SigningKey::from_pkcs8_pem(&config.keys.signing.read()?)?),
             chain: certificates(&config.keys.chain)?,
             secrets: Secrets::new(ServerKey::from_text(&config.keys.server.read()?)?),
-            registrar: config.registrar.clone(),
+            registrar,
             offers: config.offers,
             clock,
             entropy,
         };
+        check_leaf(&parts)?;
         let pools = Sqlite::open(&config.database, &MIGRATOR, schema).await?;
         Ok(Self::new(parts, SqliteStore::new(pools)))
     }
@@ -209,4 +218,19 @@ fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, OpenError> {
         .map(|certificate| certificate.map(|der| der.to_vec()).map_err(|_| unreadable()))
         .collect::<Result<_, _>>()?;
     if chain.is_empty() { Err(unreadable()) } else { Ok(chain) }
+}
+
+/// Wallets would refuse what is signed otherwise: better to learn it now than from them.
+fn check_leaf(parts: &Parts) -> Result<(), OpenError> {
+    let der = CertificateDer::from(parts.chain.first().map_or(&[][..], Vec::as_slice));
+    let leaf = EndEntityCert::try_from(&der).map_err(|_| OpenError::OtherKey)?;
+    // A P-256 key ends its SubjectPublicKeyInfo with the point.
+    let point = parts.signer.public().to_sec1();
+    if !point.is_some_and(|point| leaf.subject_public_key_info().ends_with(&point)) {
+        return Err(OpenError::OtherKey);
+    }
+    if leaf.valid_uri_names().all(|uri| uri != parts.issuer) {
+        return Err(OpenError::OtherIssuer);
+    }
+    Ok(())
 }

@@ -23,9 +23,14 @@ pub struct Config {
     pub database: PathBuf,
     /// The folder of credential types, one TOML file each.
     pub types: PathBuf,
-    /// What the registrar signed for this issuer.
+    /// The folder of lists of codes that types name: `*.toml`, or `*.jws` as the registrar signed them, which
+    /// wallets get too.
     #[serde(default)]
-    pub registrar: RegistrarFiles,
+    pub lists: Option<PathBuf>,
+    /// The registrar's entry about this issuer, a compact JWS. It lives for a week at most and is read again whenever
+    /// metadata is asked for: replace the file in place.
+    #[serde(default)]
+    pub registrar_extract: Option<PathBuf>,
     /// Keys and certificates.
     pub keys: Keys,
     /// How long offers live.
@@ -44,18 +49,6 @@ pub struct Name {
     pub en: String,
     /// Welsh.
     pub cy: String,
-}
-
-/// Documents of the registrar, each a compact JWS in a file of its own, passed on to wallets.
-///
-/// They live for a week at most and are read again whenever metadata is asked for: replace the files in place.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RegistrarFiles {
-    /// The entry about this issuer.
-    pub entry: Option<PathBuf>,
-    /// The folder of lists of codes that types name, `*.jwt`.
-    pub lists: Option<PathBuf>,
 }
 
 /// Keys, each in a file of its own, outside the database.
@@ -159,7 +152,8 @@ impl OfferSettings {
 }
 
 fn is_origin(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.origin().ascii_serialization() == text)
+    url::Url::parse(text)
+        .is_ok_and(|url| url.scheme() == "https" && url.origin().ascii_serialization() == text)
 }
 
 #[cfg(test)]
@@ -180,7 +174,8 @@ mod tests {
         for good in ["https://issuer.example", "https://localhost:8441"] {
             assert!(is_origin(good), "{good}");
         }
-        for bad in ["http://issuer.example", "https://issuer.example/", "https://issuer.example/a", "issuer"] {
+        for bad in ["http://issuer.example", "https://issuer.example/", "https://issuer.example/a", "issuer"]
+        {
             assert!(!is_origin(bad), "{bad}");
         }
     }

@@ -102,8 +102,7 @@ impl From<StoreError> for ImportError {
 pub fn preview<S: Store>(app: &App<S>, file: &Path, options: &Options) -> Result<Preview, ImportError> {
     let credential_type = checked_type(app, options)?;
     let mut rows = Rows::open(open(file)?, credential_type, app.lists(), &options.key_column)?;
-    let mut preview =
-        Preview { columns: rows.columns(), records: 0, rejected: 0, errors: Vec::new() };
+    let mut preview = Preview { columns: rows.columns(), records: 0, rejected: 0, errors: Vec::new() };
     let mut seen = std::collections::HashSet::new();
     while let Some(record) = rows.next().map_err(ImportError::Read)? {
         preview.records += 1;
@@ -182,8 +181,7 @@ fn next_batch<S: Store, R: Read>(
     from: u64,
     size: usize,
 ) -> Result<Batch, ImportError> {
-    let mut batch =
-        Batch { from, to: from, rows: Vec::new(), errors: Vec::new(), rejected: 0, last: false };
+    let mut batch = Batch { from, to: from, rows: Vec::new(), errors: Vec::new(), rejected: 0, last: false };
     for _ in 0..size {
         let Some(record) = rows.next().map_err(ImportError::Read)? else {
             batch.last = true;
@@ -231,7 +229,8 @@ fn digest(file: &mut File) -> io::Result<[u8; 32]> {
 
 /// Two imports are one if the file, the type as described, the key column and the day are the same.
 fn import(credential_type: &CredentialType, options: &Options, digest: &[u8; 32]) -> Import {
-    let description = serde_json::to_vec(credential_type).expect("a type that was read from a file can be written");
+    let description =
+        serde_json::to_vec(credential_type).expect("a type that was read from a file can be written");
     let day = options.facts_as_of.to_string();
     let mut hash = Sha256::new();
     hash.update(b"vouchsafe/v1/import");

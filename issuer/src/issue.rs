@@ -16,7 +16,7 @@ use vouchsafe_protocol::openid4vci::credential::{Copy, Openings};
 use vouchsafe_protocol::sd_jwt::issue::Issuable;
 use vouchsafe_protocol::sd_jwt::{Builder, vc};
 use vouchsafe_protocol::time::{DAY, UnixTime};
-use vouchsafe_protocol::types::{Answer, Attribute, CodeLists, CredentialType};
+use vouchsafe_protocol::types::{Answer, Attribute, CodeLists, CredentialType, Kind as ValueKind};
 use vouchsafe_protocol::zkc;
 use vouchsafe_service::entropy::{Entropy, EntropyRng};
 use zeroize::Zeroizing;
@@ -131,7 +131,11 @@ impl Batch<'_> {
     }
 
     /// Commits to every provable attribute under a fresh seed.
-    fn commit(&self, claims: &mut Map<String, Value>, rng: &mut dyn CryptoRngCore) -> Result<Openings, IssueError> {
+    fn commit(
+        &self,
+        claims: &mut Map<String, Value>,
+        rng: &mut dyn CryptoRngCore,
+    ) -> Result<Openings, IssueError> {
         let mut bytes = Zeroizing::new([0; 32]);
         rng.fill_bytes(bytes.as_mut_slice());
         let seed = Seed::new(*bytes);
@@ -143,7 +147,7 @@ impl Batch<'_> {
             let form = attribute.form().ok_or(IssueError::Build)?;
             members.push((attribute.pointer.as_str(), form, self.commitment(attribute, value, &seed)?));
             if !attribute.may(Answer::Show) {
-                values.insert(attribute.pointer.clone(), value.clone());
+                values.insert(attribute.pointer.clone(), self.opened(attribute, value)?);
             }
         }
         let members = members.iter().map(|(pointer, form, c)| (*pointer, form, *c));
@@ -151,7 +155,22 @@ impl Batch<'_> {
         Ok(Openings::new(seed, values))
     }
 
-    fn commitment(&self, attribute: &Attribute, value: &Value, seed: &Seed) -> Result<Commitment, IssueError> {
+    /// The value beside the credential. A code goes as its index, so that a wallet needs no list to open it.
+    fn opened(&self, attribute: &Attribute, value: &Value) -> Result<Value, IssueError> {
+        match attribute.kind {
+            ValueKind::Code => {
+                attribute.encode(value, self.lists).map(Value::from).map_err(|_| IssueError::Facts)
+            }
+            _ => Ok(value.clone()),
+        }
+    }
+
+    fn commitment(
+        &self,
+        attribute: &Attribute,
+        value: &Value,
+        seed: &Seed,
+    ) -> Result<Commitment, IssueError> {
         let v = attribute.encode(value, self.lists).map_err(|_| IssueError::Facts)?;
         let r = seed.blinding(self.iss, &vct(self.credential_type, self.kind), &attribute.pointer);
         Ok(commit(v, &r))

@@ -26,6 +26,7 @@ pub use app::{App, OpenError, Parts};
 pub use config::Config;
 pub use http::router;
 pub use kind::Kind;
+pub use registrar::RegistrarFiles;
 pub use secrets::Secrets;
 
 #[cfg(test)]

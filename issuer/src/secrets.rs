@@ -5,7 +5,7 @@ use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::types::CredentialType;
 use vouchsafe_service::entropy::Entropy;
 use vouchsafe_service::keys::AgreementKey;
-use vouchsafe_service::secret::{SecretError, Sealer, ServerKey};
+use vouchsafe_service::secret::{Sealer, SecretError, ServerKey};
 use zeroize::Zeroizing;
 
 use crate::store::Mac;

@@ -215,10 +215,7 @@ pub trait Offers: Send + Sync + 'static {
     fn add_offer(&self, offer: NewOffer) -> impl Future<Output = Result<(), AddOfferError>> + Send;
 
     /// The offer behind a handle.
-    fn offer(
-        &self,
-        handle: Mac,
-    ) -> impl Future<Output = Result<Option<OfferState>, StoreError>> + Send;
+    fn offer(&self, handle: Mac) -> impl Future<Output = Result<Option<OfferState>, StoreError>> + Send;
 
     /// Spends the code and writes the token, or counts the miss, in one transaction.
     ///

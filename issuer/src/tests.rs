@@ -2,6 +2,7 @@
 
 mod council;
 mod imports;
+mod opening;
 mod refusals;
 mod story;
 mod wallet;

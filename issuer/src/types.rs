@@ -36,8 +36,8 @@ pub enum LoadError {
         /// What is wrong with it.
         error: TypeError,
     },
-    /// A file is no signed list of codes.
-    #[error("{path} is no list of codes signed by the registrar", path = path.display())]
+    /// A file is no list of codes.
+    #[error("{path} is no list of codes: id, version and rows of code, index and name", path = path.display())]
     List {
         /// Which file.
         path: PathBuf,

@@ -72,7 +72,8 @@ async fn answer<S: Store>(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let now = app.now();
-    let grant = app.store().grant(token).await?.filter(|grant| grant.is_good(now)).ok_or(Refusal::AccessToken)?;
+    let grant =
+        app.store().grant(token).await?.filter(|grant| grant.is_good(now)).ok_or(Refusal::AccessToken)?;
     let received = received(&app, carriage, &body)?;
     let (credential_type, kind) = granted(&app, &grant, &received)?;
     if kind == Kind::Proof {
@@ -99,8 +100,7 @@ fn received<S: Store>(app: &App<S>, carriage: Carriage, body: &[u8]) -> Result<R
     match carriage {
         Carriage::Plain => Received::plain(body),
         Carriage::Encrypted => {
-            let text =
-                std::str::from_utf8(body).map_err(|_| CredentialError::InvalidEncryptionParameters)?;
+            let text = std::str::from_utf8(body).map_err(|_| CredentialError::InvalidEncryptionParameters)?;
             Received::encrypted(text, app.request_kid(), app.request_key(), &RingAead)
         }
     }

@@ -48,13 +48,16 @@ impl IntoResponse for Refusal {
             Self::TokenInQuery => {
                 oauth("invalid_request", "Send the access token in the Authorization header.").into_response()
             }
-            Self::Media => {
-                Problem::unsupported("media-type", "The body is of a type that is not read here.").into_response()
-            }
-            Self::TooLarge => Problem::too_large("body-too-large", "The body is over the limit.").into_response(),
-            Self::NothingHere => Problem::not_found("not-found", "There is nothing here.").into_response(),
-            Self::OfferOver => Problem::gone("offer-over", "The offer is over. Ask the issuer for a new one.")
+            Self::Media => Problem::unsupported("media-type", "The body is of a type that is not read here.")
                 .into_response(),
+            Self::TooLarge => {
+                Problem::too_large("body-too-large", "The body is over the limit.").into_response()
+            }
+            Self::NothingHere => Problem::not_found("not-found", "There is nothing here.").into_response(),
+            Self::OfferOver => {
+                Problem::gone("offer-over", "The offer is over. Ask the issuer for a new one.")
+                    .into_response()
+            }
             Self::Busy => Problem::unavailable().into_response(),
             Self::Ours => Problem::internal().into_response(),
         }

@@ -135,7 +135,8 @@ impl<'a, R: Read> Rows<'a, R> {
         let mut note = |column: &str, reason| {
             errors.push(RowError { line, column: column.to_owned(), reason });
         };
-        let key = text(record.get(self.key.0)).and_then(|key| if key.is_empty() { Err(Reason::Missing) } else { Ok(key) });
+        let key = text(record.get(self.key.0))
+            .and_then(|key| if key.is_empty() { Err(Reason::Missing) } else { Ok(key) });
         if let Err(reason) = key {
             note(&self.key.1, reason);
         }

@@ -99,8 +99,18 @@ const ENGLISH: Words = Words {
     code_use: "Your wallet app asks for it after you scan the picture in our other letter.",
     code_limit: "If it is typed wrong too often, the invitation stops working. Ask us for a new one.",
     months: [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-        "November", "December",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
     ],
 };
 
@@ -120,8 +130,18 @@ const WELSH: Words = Words {
     code_use: "Bydd eich ap waled yn gofyn amdano ar ôl i chi sganio'r llun yn ein llythyr arall.",
     code_limit: "Os caiff ei deipio'n anghywir yn rhy aml, bydd y gwahoddiad yn peidio â gweithio. Gofynnwch i ni am un newydd.",
     months: [
-        "Ionawr", "Chwefror", "Mawrth", "Ebrill", "Mai", "Mehefin", "Gorffennaf", "Awst", "Medi", "Hydref",
-        "Tachwedd", "Rhagfyr",
+        "Ionawr",
+        "Chwefror",
+        "Mawrth",
+        "Ebrill",
+        "Mai",
+        "Mehefin",
+        "Gorffennaf",
+        "Awst",
+        "Medi",
+        "Hydref",
+        "Tachwedd",
+        "Rhagfyr",
     ],
 };
 
@@ -153,6 +173,10 @@ impl Offer {
 }
 
 fn long_date(words: &Words, date: Date) -> String {
-    let month = usize::try_from(date.month() - 1).ok().and_then(|at| words.months.get(at)).copied().unwrap_or_default();
+    let month = usize::try_from(date.month() - 1)
+        .ok()
+        .and_then(|at| words.months.get(at))
+        .copied()
+        .unwrap_or_default();
     format!("{} {month} {}", date.day(), date.year())
 }

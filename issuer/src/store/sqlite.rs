@@ -34,6 +34,11 @@ impl SqliteStore {
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.pools.write().await?)
     }
+
+    /// Whether the database answers: for readiness.
+    pub async fn is_ready(&self) -> bool {
+        self.pools.is_ready().await
+    }
 }
 
 impl From<sqlx::Error> for StoreError {

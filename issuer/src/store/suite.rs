@@ -124,7 +124,10 @@ async fn a_code_is_good_once<S: Store>(store: S) {
     assert_eq!(store.redeem(&redeem(1, 51, 8)).await.unwrap(), Err(RedeemRefusal::Spent));
     assert_eq!(store.grant(mac(8)).await.unwrap(), None);
     let grant = store.grant(mac(9)).await.unwrap().unwrap();
-    assert_eq!((grant.person, grant.kind, grant.expires_at, grant.spent), (mac(1), Kind::Proof, LATER, false));
+    assert_eq!(
+        (grant.person, grant.kind, grant.expires_at, grant.spent),
+        (mac(1), Kind::Proof, LATER, false)
+    );
 }
 
 async fn wrong_transaction_codes_close_an_offer_and_do_not_spend_it<S: Store>(store: S) {

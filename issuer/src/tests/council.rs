@@ -22,7 +22,8 @@ use vouchsafe_service::keys::{SigningKey, install};
 use vouchsafe_service::secret::ServerKey;
 use vouchsafe_service::store::{Schema, Sqlite};
 
-use crate::config::{Name, OfferSettings, RegistrarFiles};
+use crate::RegistrarFiles;
+use crate::config::{Name, OfferSettings};
 use crate::import::{self, Options};
 use crate::offer::{self, Delivery, Offer, OfferRequest};
 use crate::store::{MIGRATOR, SqliteStore};
@@ -34,7 +35,7 @@ pub(super) const NOW: UnixTime = UnixTime(1_795_255_200);
 pub(super) const ISSUER: &str = "https://issuer.larkfield.example";
 pub(super) const WARDS: &str = "https://larkfield.example/lists/county-wards/1";
 
-const TYPE: &str = r#"
+pub(super) const TYPE: &str = r#"
 id = "residency"
 vct = "https://larkfield.example/types/residency/1"
 name = { en = "Larkfield residency", cy = "Preswyliaeth Larkfield" }
@@ -138,7 +139,10 @@ pub(super) fn parts(clock: Arc<ManualClock>, ca: &DevCa, registrar: RegistrarFil
     lists.insert(WARDS, (0..200).map(|index| (format!("W{index}"), index)));
     Parts {
         issuer: ISSUER.to_owned(),
-        name: Name { en: "Larkfield District Council".to_owned(), cy: "Cyngor Dosbarth Larkfield".to_owned() },
+        name: Name {
+            en: "Larkfield District Council".to_owned(),
+            cy: "Cyngor Dosbarth Larkfield".to_owned(),
+        },
         types: Types::new(vec![credential_type()]).unwrap(),
         lists,
         registrar,
@@ -162,7 +166,8 @@ impl Council {
         let clock = Arc::new(ManualClock::at(NOW));
         let ca = DevCa::generate("Larkfield", NOW).unwrap();
         let parts = parts(Arc::clone(&clock), &ca, registrar);
-        let pools = Sqlite::open(&folder.path().join("issuer.sqlite"), &MIGRATOR, Schema::Migrate).await.unwrap();
+        let pools =
+            Sqlite::open(&folder.path().join("issuer.sqlite"), &MIGRATOR, Schema::Migrate).await.unwrap();
         Self { app: Arc::new(App::new(parts, SqliteStore::new(pools))), clock, ca, folder }
     }
 

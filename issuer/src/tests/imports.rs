@@ -6,7 +6,7 @@ use jiff::civil::date;
 use vouchsafe_service::store::{Schema, Sqlite};
 
 use super::council::{Council, PLANTED, REGISTER, options, parts};
-use crate::config::RegistrarFiles;
+use crate::RegistrarFiles;
 use crate::import::{self, Fills, HeaderError, ImportError, Reason, RowError, run_from};
 use crate::store::{MIGRATOR, Memory, SqliteStore, Store};
 use crate::{App, Parts};
@@ -37,7 +37,9 @@ fn parts_of(council: &Council) -> Parts {
 
 /// Seven records: five good, one in error, one that names a person twice.
 fn register() -> String {
-    format!("{REGISTER}LD-0046,Resident 0046,,1800-01-01,W999,maybe,1\nLD-0041,Resident 0041,,1984-02-29,W101,no,1\n")
+    format!(
+        "{REGISTER}LD-0046,Resident 0046,,1800-01-01,W999,maybe,1\nLD-0041,Resident 0041,,1984-02-29,W101,no,1\n"
+    )
 }
 
 async fn dies_and_goes_on<S: Store>(app: &App<S>, at: usize, batch: usize) {
@@ -130,7 +132,8 @@ async fn every_cell_is_held_against_its_kind() {
         (&long, &[("name", Reason::TooLong)]),
     ];
     for (row, expected) in cases {
-        let expected: Vec<_> = expected.iter().map(|(column, reason)| ((*column).to_owned(), *reason)).collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(column, reason)| ((*column).to_owned(), *reason)).collect();
         assert_eq!(said_of(row).await, expected, "{row}");
     }
 }
@@ -139,7 +142,8 @@ async fn every_cell_is_held_against_its_kind() {
 async fn a_cell_that_is_no_text_is_refused() {
     let council = Council::new().await;
     let file = council.file("");
-    std::fs::write(&file, b"person,name,address,date_of_birth,ward,tenant\nLD-1,\xff,,1958-03-14,W142,yes\n").unwrap();
+    std::fs::write(&file, b"person,name,address,date_of_birth,ward,tenant\nLD-1,\xff,,1958-03-14,W142,yes\n")
+        .unwrap();
     let report = import::run(&council.app, &file, &options(), |_| {}).await.unwrap();
     assert_eq!(report.errors, [RowError { line: 2, column: "name".to_owned(), reason: Reason::NotText }]);
 }

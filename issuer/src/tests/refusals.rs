@@ -55,9 +55,21 @@ async fn token_requests_that_are_refused() {
         (FORM, String::new(), code(400, "invalid_request")),
         (FORM, format!("{grant}&tx_code=1"), code(400, "invalid_request")),
         (FORM, format!("{grant}&pre-authorized_code={good}"), code(400, "invalid_request")),
-        (FORM, format!("{grant}&pre-authorized_code={good}&pre-authorized_code=x&tx_code=1"), code(400, "invalid_request")),
-        (FORM, format!("grant_type=password&pre-authorized_code={good}&tx_code=1"), code(400, "unsupported_grant_type")),
-        (FORM, format!("{grant}&pre-authorized_code=unknown&tx_code={}", offer.tx_code()), code(400, "invalid_grant")),
+        (
+            FORM,
+            format!("{grant}&pre-authorized_code={good}&pre-authorized_code=x&tx_code=1"),
+            code(400, "invalid_request"),
+        ),
+        (
+            FORM,
+            format!("grant_type=password&pre-authorized_code={good}&tx_code=1"),
+            code(400, "unsupported_grant_type"),
+        ),
+        (
+            FORM,
+            format!("{grant}&pre-authorized_code=unknown&tx_code={}", offer.tx_code()),
+            code(400, "invalid_grant"),
+        ),
         (JSON, "{}".to_owned(), code(415, "media-type")),
     ];
     for (media, body, expected) in cases {
@@ -201,9 +213,18 @@ async fn plain_credential_requests_that_are_refused() {
         (with(|r| r["proofs"]["jwt"] = json!([])), "invalid_proof"),
         (with(|r| r["proofs"]["jwt"][0] = json!("a.b.c")), "invalid_proof"),
         (with(|r| r["proofs"]["jwt"][1] = r["proofs"]["jwt"][0].clone()), "invalid_proof"),
-        (with(|r| r["proofs"]["jwt"] = vec![r["proofs"]["jwt"][0].clone(); 31].into()), "invalid_credential_request"),
-        (json!({"credential_identifier": "x", "proofs": {"jwt": proofs}}).to_string(), "unknown_credential_identifier"),
-        (String::from_utf8(wallet.wish("residency", proofs.clone())).unwrap(), "invalid_encryption_parameters"),
+        (
+            with(|r| r["proofs"]["jwt"] = vec![r["proofs"]["jwt"][0].clone(); 31].into()),
+            "invalid_credential_request",
+        ),
+        (
+            json!({"credential_identifier": "x", "proofs": {"jwt": proofs}}).to_string(),
+            "unknown_credential_identifier",
+        ),
+        (
+            String::from_utf8(wallet.wish("residency", proofs.clone())).unwrap(),
+            "invalid_encryption_parameters",
+        ),
         ("{".to_owned(), "invalid_credential_request"),
         (r#"{"proofs":{},"proofs":{}}"#.to_owned(), "invalid_credential_request"),
     ];
@@ -211,7 +232,10 @@ async fn plain_credential_requests_that_are_refused() {
         assert_eq!(wallet.ask(&token, JSON, body.clone()).await.refused(), code(400, expected), "{body}");
     }
     assert_eq!(wallet.ask(&token, FORM, "a=b").await.refused(), code(415, "media-type"));
-    assert_eq!(wallet.ask(&token, JWT, "a.b.c.d.e").await.refused(), code(400, "invalid_encryption_parameters"));
+    assert_eq!(
+        wallet.ask(&token, JWT, "a.b.c.d.e").await.refused(),
+        code(400, "invalid_encryption_parameters")
+    );
     let reply = wallet.ask(&token, JSON, with(|_| {})).await;
     assert_eq!(wallet.open(&reply).len(), 2, "refusals spent neither token nor nonce");
 }
@@ -226,10 +250,15 @@ async fn proof_copies_travel_encrypted_or_not_at_all() {
     let bare = Ask::new("residency-zk", proofs.clone(), None).to_bytes();
     let refused = code(400, "invalid_encryption_parameters");
     assert_eq!(wallet.ask(&token, JSON, bare.clone()).await.refused(), refused);
-    assert_eq!(wallet.ask(&token, JSON, wallet.wish("residency-zk", proofs.clone())).await.refused(), refused);
+    assert_eq!(
+        wallet.ask(&token, JSON, wallet.wish("residency-zk", proofs.clone())).await.refused(),
+        refused
+    );
     assert_eq!(wallet.ask(&token, JWT, wallet.sealed(&bare).await).await.refused(), refused);
     let mut wish: Value = serde_json::from_slice(&wallet.wish("residency-zk", proofs)).unwrap();
-    for (member, value) in [("enc", json!("A128CBC-HS256")), ("zip", json!("DEF")), ("jwk", json!({"kty": "EC"}))] {
+    for (member, value) in
+        [("enc", json!("A128CBC-HS256")), ("zip", json!("DEF")), ("jwk", json!({"kty": "EC"}))]
+    {
         let kept = wish["credential_response_encryption"][member].take();
         wish["credential_response_encryption"][member] = value;
         let sealed = wallet.sealed(wish.to_string().as_bytes()).await;

@@ -15,7 +15,7 @@ use vouchsafe_service::keys::{Jws, SigningKey};
 
 use super::council::{Council, ISSUER, NOW, PLANTED, REGISTER, WARDS, credential_type, options};
 use super::wallet::Wallet;
-use crate::config::RegistrarFiles;
+use crate::RegistrarFiles;
 use crate::import;
 use crate::offer::{Delivery, Language, Letter};
 use crate::store::{Issuing as _, Register as _};
@@ -29,7 +29,10 @@ async fn a_council_enrols_its_register_and_resident_0042_gets_a_letter() {
     let file = council.file(&REGISTER.replace("1951-08-02", "2 August 1951"));
     let preview = import::preview(&council.app, &file, &options()).unwrap();
     assert_eq!((preview.records, preview.rejected), (5, 1));
-    assert_eq!(preview.errors[0].to_string(), "line 6: date_of_birth does not have the form of its kind, such as 2001-12-31 for a date");
+    assert_eq!(
+        preview.errors[0].to_string(),
+        "line 6: date_of_birth does not have the form of its kind, such as 2001-12-31 for a date"
+    );
     let person = council.app.secrets().person(&credential_type(), "LD-0042");
     assert_eq!(council.app.store().person("residency", person).await.unwrap(), None);
 
@@ -51,14 +54,19 @@ async fn a_council_enrols_its_register_and_resident_0042_gets_a_letter() {
 
     // The wallet follows the link.
     let wallet = Wallet::new(&council, 30);
-    let OfferLink::Reference(address) = OfferLink::parse(&offer.link()).unwrap() else { panic!("by reference") };
+    let OfferLink::Reference(address) = OfferLink::parse(&offer.link()).unwrap() else {
+        panic!("by reference")
+    };
     assert_eq!(address, offer.address());
     let fetched = wallet.offer(&offer).await;
     assert_eq!(fetched.credential_configuration_ids, ["residency-zk"]);
     let metadata = wallet.metadata().await;
     assert_eq!(metadata.offered(&fetched.credential_configuration_ids).unwrap().len(), 1);
     let server = council.get("/.well-known/oauth-authorization-server").await;
-    assert_eq!(ServerMetadata::parse(&server.body, ISSUER).unwrap().token_endpoint, format!("{ISSUER}/token"));
+    assert_eq!(
+        ServerMetadata::parse(&server.body, ISSUER).unwrap().token_endpoint,
+        format!("{ISSUER}/token")
+    );
 
     // It collects thirty copies and finds every one in order.
     let token = wallet.token(&offer).await;
@@ -73,12 +81,18 @@ async fn a_council_enrols_its_register_and_resident_0042_gets_a_letter() {
         assert_eq!(values["/birth_date"], 130_829);
         assert_eq!((values["/ward"], values["/tenant"]), (142, 1));
         assert_eq!(copy.held.claims()["name"], "Resident 0042");
-        assert_eq!((copy.facts_as_of, copy.expires_at.0), (Some(date(2026, 11, 20)), (NOW.0 / DAY + 90) * DAY));
+        assert_eq!(
+            (copy.facts_as_of, copy.expires_at.0),
+            (Some(date(2026, 11, 20)), (NOW.0 / DAY + 90) * DAY)
+        );
         assert!(!visible.contains("1958-03-14") && !visible.contains("W142"), "only proved, never shown");
     }
 
     // The offer is used up, and whoever finds the letter gets nothing.
-    assert_eq!(council.get(address.strip_prefix(ISSUER).unwrap()).await.refused(), (410, "offer-over".to_owned()));
+    assert_eq!(
+        council.get(address.strip_prefix(ISSUER).unwrap()).await.refused(),
+        (410, "offer-over".to_owned())
+    );
     let again = wallet.ask_token(&fetched.grants.pre_authorized.code, Some(offer.tx_code())).await;
     assert_eq!(again.refused(), (400, "invalid_grant".to_owned()));
     let spent = council.app.store().grant(council.app.secrets().token(&token)).await.unwrap().unwrap();
@@ -116,7 +130,10 @@ async fn a_wallet_that_knows_no_proofs_collects_plain_copies_in_clear() {
     let received = wallet.keep(wallet.open(&reply), &credential_type().vct);
     for copy in &received {
         assert!(!copy.held.claims().contains_key("zkc") && !copy.held.claims().contains_key("birth_date"));
-        assert_eq!((&copy.held.claims()["address"], &copy.held.claims()["tenant"]), (&"42 Canary Street, Larkfield".into(), &true.into()));
+        assert_eq!(
+            (&copy.held.claims()["address"], &copy.held.claims()["tenant"]),
+            (&"42 Canary Street, Larkfield".into(), &true.into())
+        );
     }
 }
 
@@ -169,12 +186,16 @@ async fn the_letter_speaks_welsh_and_the_terminal_shows_a_picture() {
     let offer = council.offer_to("LD-0042", Kind::Plain, Delivery::Letter).await;
     let letter = Letter { recipient: Vec::new(), language: Language::Welsh };
     let page = offer.letter(&council.app, &letter).unwrap();
-    for words in ["<html lang=\"cy\">", "Preswyliaeth Larkfield", "Cyngor Dosbarth Larkfield", "18 Rhagfyr 2026"] {
+    for words in
+        ["<html lang=\"cy\">", "Preswyliaeth Larkfield", "Cyngor Dosbarth Larkfield", "18 Rhagfyr 2026"]
+    {
         assert!(page.contains(words), "{words}");
     }
     assert!(!page.contains("Larkfield residency"));
     assert!(offer.qr_text().unwrap().lines().count() > 20);
-    let OfferLink::Value(inside) = OfferLink::parse(&offer.link_by_value()).unwrap() else { panic!("by value") };
+    let OfferLink::Value(inside) = OfferLink::parse(&offer.link_by_value()).unwrap() else {
+        panic!("by value")
+    };
     assert_eq!(inside.credential_configuration_ids, ["residency"]);
 }
 
@@ -182,7 +203,10 @@ async fn the_letter_speaks_welsh_and_the_terminal_shows_a_picture() {
 #[test]
 fn the_letter_is_legible() {
     let page = include_str!("../../templates/letter.html");
-    let sizes = page.split("font-size: ").skip(1).map(|rest| rest.split("pt").next().unwrap().parse::<u32>().unwrap());
+    let sizes = page
+        .split("font-size: ")
+        .skip(1)
+        .map(|rest| rest.split("pt").next().unwrap().parse::<u32>().unwrap());
     assert!(sizes.into_iter().all(|size| size >= 12));
     for banned in ["GDS Transport", "@font-face", "govuk-crest", "http://", "src="] {
         assert!(!page.contains(banned), "{banned}");
@@ -197,7 +221,8 @@ async fn what_the_registrar_signed_is_passed_on_as_it_stands_now() {
     let key = SigningKey::generate().unwrap();
     let (id, version) = WARDS.rsplit_once('/').unwrap();
     let name = Bilingual { en: "Ward".to_owned(), cy: "Ward".to_owned() };
-    let rows = (100..103).map(|index| Row::Code(CodeRow { code: format!("W{index}"), index, name: name.clone() }));
+    let rows =
+        (100..103).map(|index| Row::Code(CodeRow { code: format!("W{index}"), index, name: name.clone() }));
     let table = Table {
         iss: "https://registrar.example".to_owned(),
         iat: NOW,
@@ -208,14 +233,14 @@ async fn what_the_registrar_signed_is_passed_on_as_it_stands_now() {
         rows: rows.collect(),
     };
     let table = sign(unsigned(&table, Alg::Es256, "r1"), &key).await.unwrap();
-    std::fs::write(lists.join("wards.jwt"), format!("{table}\n")).unwrap();
-    let files = RegistrarFiles { entry: Some(folder.path().join("issuer.jwt")), lists: Some(lists.clone()) };
+    std::fs::write(lists.join("wards.jws"), format!("{table}\n")).unwrap();
+    let files = RegistrarFiles { entry: Some(folder.path().join("issuer.jws")), lists: Some(lists.clone()) };
     assert_eq!(registrar::code_lists(&files).unwrap().index(WARDS, "W102"), Some(102));
 
-    std::fs::write(folder.path().join("issuer.jwt"), "of yesterday").unwrap();
+    std::fs::write(folder.path().join("issuer.jws"), "of yesterday").unwrap();
     let council = Council::with(files).await;
     let entry = sign(unsigned(&council.entry(), Alg::Es256, "r1"), &key).await.unwrap();
-    std::fs::write(folder.path().join("issuer.jwt"), format!("{entry}\n")).unwrap();
+    std::fs::write(folder.path().join("issuer.jws"), format!("{entry}\n")).unwrap();
 
     let metadata: IssuerMetadata = Wallet::new(&council, 0).metadata().await;
     let trust = serde_json::json!({"iss": "https://registrar.example", "jwks": {"keys": [pinned(&key)]}, "anchors": []});
@@ -225,8 +250,15 @@ async fn what_the_registrar_signed_is_passed_on_as_it_stands_now() {
     assert_eq!(metadata.entry(&judge, Env::Test, &[&vct]).unwrap().document().sub, ISSUER);
     assert_eq!(metadata.tables(&judge).unwrap().code_lists().index(WARDS, "W100"), Some(100));
 
-    std::fs::write(lists.join("other.jwt"), "not signed").unwrap();
-    assert!(registrar::code_lists(&RegistrarFiles { entry: None, lists: Some(lists) }).is_err());
+    // A list that is not signed yet is known and not passed on.
+    let unsigned = "id = \"urn:list\"\nversion = 2\n[[rows]]\ncode = \"A\"\nindex = 7\nname = { en = \"A\", cy = \"A\" }\n";
+    std::fs::write(lists.join("other.toml"), unsigned).unwrap();
+    let files = RegistrarFiles { entry: None, lists: Some(lists.clone()) };
+    assert_eq!(registrar::code_lists(&files).unwrap().index("urn:list/2", "A"), Some(7));
+    assert_eq!(registrar::read(&files).unwrap().lists.len(), 1);
+
+    std::fs::write(lists.join("other.jws"), "not signed").unwrap();
+    assert!(registrar::code_lists(&files).is_err());
 }
 
 fn pinned(key: &SigningKey) -> serde_json::Value {

@@ -47,7 +47,10 @@ impl<'a> Wallet<'a> {
     /// Fetches the offer as a wallet does that scanned the link.
     pub(super) async fn offer(&self, offer: &Offer) -> WireOffer {
         let reply = self.council.get(offer.address().strip_prefix(ISSUER).unwrap()).await;
-        assert_eq!((reply.status.as_u16(), &reply.headers["cache-control"]), (200, &"no-store".parse().unwrap()));
+        assert_eq!(
+            (reply.status.as_u16(), &reply.headers["cache-control"]),
+            (200, &"no-store".parse().unwrap())
+        );
         WireOffer::parse(&reply.body).unwrap()
     }
 
@@ -66,7 +69,10 @@ impl<'a> Wallet<'a> {
 
     pub(super) async fn nonce(&self) -> String {
         let reply = self.post("/nonce", JSON, Body::empty()).await;
-        assert_eq!((reply.status.as_u16(), &reply.headers["cache-control"]), (200, &"no-store".parse().unwrap()));
+        assert_eq!(
+            (reply.status.as_u16(), &reply.headers["cache-control"]),
+            (200, &"no-store".parse().unwrap())
+        );
         reply.json()["c_nonce"].as_str().unwrap().to_owned()
     }
 

@@ -5,7 +5,8 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::super::{
-    Batch, EnrolError, Enrolled, Import, ImportId, Mac, Progress, Register, SealedRow, StoreError, enrol_clash,
+    Batch, EnrolError, Enrolled, Import, ImportId, Mac, Progress, Register, SealedRow, StoreError,
+    enrol_clash,
 };
 use super::{SqliteStore, column, count, date, octets};
 use crate::import::{Reason, RowError};
@@ -63,12 +64,13 @@ impl Register for SqliteStore {
     }
 
     async fn person(&self, type_id: &str, person: Mac) -> Result<Option<Enrolled>, StoreError> {
-        let row: Option<(Vec<u8>, String, i64)> =
-            sqlx::query_as("SELECT sealed, facts_as_of, revision FROM person WHERE type_id = ? AND person = ?")
-                .bind(type_id)
-                .bind(&person.0[..])
-                .fetch_optional(self.pools.reader())
-                .await?;
+        let row: Option<(Vec<u8>, String, i64)> = sqlx::query_as(
+            "SELECT sealed, facts_as_of, revision FROM person WHERE type_id = ? AND person = ?",
+        )
+        .bind(type_id)
+        .bind(&person.0[..])
+        .fetch_optional(self.pools.reader())
+        .await?;
         row.map(|(sealed, facts_as_of, revision)| {
             Ok(Enrolled { sealed, facts_as_of: date(&facts_as_of)?, revision: count(revision)? })
         })
@@ -110,7 +112,11 @@ async fn save(
     Ok(())
 }
 
-async fn note(tx: &mut Transaction<'static, Sqlite>, id: ImportId, error: &RowError) -> Result<(), StoreError> {
+async fn note(
+    tx: &mut Transaction<'static, Sqlite>,
+    id: ImportId,
+    error: &RowError,
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO import_error (import_id, line, column_name, reason) VALUES (?, ?, ?, ?) \
          ON CONFLICT (import_id, line, column_name) DO UPDATE SET reason = excluded.reason",

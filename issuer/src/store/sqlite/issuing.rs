@@ -66,10 +66,7 @@ async fn spend_token(
 
 /// Writes the nonces down; `false` when one of them was there.
 async fn spend_nonces(tx: &mut Transaction<'static, Sqlite>, issue: &Issue) -> Result<bool, StoreError> {
-    sqlx::query("DELETE FROM spent_nonce WHERE expires_at < ?")
-        .bind(issue.now.0)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query("DELETE FROM spent_nonce WHERE expires_at < ?").bind(issue.now.0).execute(&mut **tx).await?;
     for (nonce, expires_at) in &issue.nonces {
         let written = sqlx::query(
             "INSERT INTO spent_nonce (nonce, expires_at) VALUES (?, ?) ON CONFLICT (nonce) DO NOTHING",
@@ -85,7 +82,11 @@ async fn spend_nonces(tx: &mut Transaction<'static, Sqlite>, issue: &Issue) -> R
     Ok(true)
 }
 
-async fn record(tx: &mut Transaction<'static, Sqlite>, offer: &[u8], issue: &Issue) -> Result<(), StoreError> {
+async fn record(
+    tx: &mut Transaction<'static, Sqlite>,
+    offer: &[u8],
+    issue: &Issue,
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO issuance (offer, copies, issued_at) VALUES (?, ?, ?) \
          ON CONFLICT (offer) DO UPDATE SET copies = copies + excluded.copies, issued_at = excluded.issued_at",

@@ -95,7 +95,11 @@ fn state(row: &SqliteRow) -> Result<OfferState, StoreError> {
 }
 
 /// Written on every refusal too, changed or not: all refusals cost the same.
-async fn save(tx: &mut Transaction<'static, Sqlite>, code: Mac, offer: &OfferState) -> Result<(), StoreError> {
+async fn save(
+    tx: &mut Transaction<'static, Sqlite>,
+    code: Mac,
+    offer: &OfferState,
+) -> Result<(), StoreError> {
     sqlx::query("UPDATE offer SET stage = ?, misses = ? WHERE code = ?")
         .bind(offer.stage.as_str())
         .bind(i64::from(offer.misses))
