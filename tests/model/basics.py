@@ -8,10 +8,12 @@ import answer
 import bulletproof
 import dates
 import encoding
+import es256
 import make
 import planner
 import ristretto
 import strobe
+from fixed import scalars
 from ristretto import Invalid
 
 PENSION = [
@@ -28,6 +30,7 @@ LO, HI = date(1880, 1, 1), date(2050, 12, 31)
 
 def check(count):
     primitives(count)
+    signatures(count)
     civil_dates(count)
     leap_days(count)
     tables(count)
@@ -51,6 +54,18 @@ def primitives(count):
     for scalar, point in pairs:
         slow = ristretto.add(slow, ristretto.multiply(scalar, point))
     count.equal("sums of many terms", ristretto.encode(ristretto.multi_sum(pairs)), ristretto.encode(slow))
+
+
+def signatures(count):
+    """RFC 6979 A.2.5, and one refusal."""
+    key = es256.Key(b"")
+    key.d = 0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721
+    key.public = es256.multiply(key.d, es256.G)
+    expected = 0xEFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716
+    count.equal("the deterministic nonce", key.sign(b"sample")[0], expected)
+    jws = key.jws({"alg": "ES256"}, {"a": 1})
+    count.true("a signature", es256.verify(jws, key.public))
+    count.true("a signature over something else", not es256.verify("e30" + jws, key.public))
 
 
 def sha3_512(data):
@@ -129,7 +144,7 @@ def plans(count):
 
 
 def range_proofs(count):
-    draw = make.scalars("basics").__next__
+    draw = scalars("basics").__next__
     for n, values in ((8, [255]), (16, [0, 65535])):
         blindings = [draw() for _ in values]
         points = [ristretto.encode(ristretto.commit(v, r)) for v, r in zip(values, blindings)]
@@ -149,7 +164,7 @@ def own_answers(count):
     _, within, asked, copies = make.too_young()
     statements = [answer.flat(one) for one in asked]
     openings = {key: opening for held in copies for key, opening in held.openings.items()}
-    data = answer.prove(within, statements, openings, make.scalars("own").__next__)
+    data = answer.prove(within, statements, openings, scalars("own").__next__)
     answer.verify(within, statements, data)
     for at in (0, 1, 2, 5, 6, 100, 200, 300, len(data) - 1):
         spoilt = bytearray(data)
@@ -162,7 +177,7 @@ def own_answers(count):
         spoil(changed)
         count.refused(f"{name} changed", lambda: answer.verify(changed, statements, data), Invalid)
     low = {("n0", "/birth_date"): (dates.day(date(1960, 7, 31)), 5)}
-    count.refused("not met", lambda: answer.prove(within, statements, low, make.scalars("x").__next__), Invalid)
+    count.refused("not met", lambda: answer.prove(within, statements, low, scalars("x").__next__), Invalid)
 
 
 def assign(*path):

@@ -3,6 +3,8 @@
 
 #[path = "vectors/jwe.rs"]
 mod jwe;
+#[path = "vectors/model.rs"]
+mod model;
 #[path = "vectors/presentation.rs"]
 mod presentation;
 #[path = "vectors/provider.rs"]
