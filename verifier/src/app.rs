@@ -7,10 +7,12 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use vouchsafe_mutants as mutants;
-use vouchsafe_protocol::encoding::{b64u, b64u_array, sha256};
+use vouchsafe_protocol::encoding::{b64u_array, sha256};
 use vouchsafe_protocol::jose::pki_types::CertificateDer;
 use vouchsafe_protocol::jose::pki_types::pem::PemObject as _;
+use vouchsafe_protocol::jose::x5c::{X5cError, validate};
 use vouchsafe_protocol::jose::{SignError, Signer as _};
+use vouchsafe_protocol::openid4vp::client_id;
 use vouchsafe_protocol::policy::Policy;
 use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::UnixTime;
@@ -49,6 +51,14 @@ pub struct Rules {
     pub types: Vec<CredentialType>,
 }
 
+impl Rules {
+    /// Whether the register is not out of date at `now`.
+    #[must_use]
+    pub fn is_current(&self, now: UnixTime) -> bool {
+        self.register.expires_at().is_some_and(|expires_at| now < expires_at)
+    }
+}
+
 /// Who signs requests.
 pub(crate) struct RequestSigner {
     pub(crate) key: SigningKey,
@@ -58,7 +68,6 @@ pub(crate) struct RequestSigner {
 
 struct Access {
     id: ServiceId,
-    env: Env,
     key_sha256: [u8; 32],
 }
 
@@ -93,9 +102,12 @@ pub enum OpenError {
     /// The server key cannot be used.
     #[error(transparent)]
     ServerKey(#[from] SecretError),
-    /// The request key and its certificate do not belong together, or the chain is not PEM.
+    /// The chain is not PEM, or its first certificate is not that of the request key.
     #[error("request.certificates must hold the certificate of request.key first, in PEM")]
     Certificates,
+    /// Wallets would not accept the request certificate.
+    #[error("the request certificate is not acceptable: {0}")]
+    Path(#[from] X5cError),
     /// The origin is not one.
     #[error("origin must be https:// with a host and no path")]
     Origin,
@@ -142,6 +154,9 @@ pub enum Unavailable {
     /// A stored question cannot be read back.
     #[error("a stored question cannot be used: {0}")]
     Question(#[from] QuestionError),
+    /// The register has run out: nobody may be trusted by it.
+    #[error("the register has run out; load the registrar's newest")]
+    Register,
     /// A signing key is away.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -192,7 +207,8 @@ impl App {
     ) -> Result<Self, OpenError> {
         check_numbers(&config)?;
         let vault = Vault::new(ServerKey::from_text(&config.server_key.read()?)?);
-        let signer = request_signer(&config)?;
+        let trust = TrustFile::parse(&read(&config.trust_file)?)?;
+        let signer = request_signer(&config, &trust, clock.now())?;
         let decision_key = SigningKey::from_pkcs8_pem(&config.decision.key.read()?)?;
         let desk = Desk::new(Arc::new(decision_key), &config.origin, config.decision.ttl_seconds);
         let access = config.services.iter().map(access).collect::<Result<Vec<_>, _>>()?;
@@ -232,6 +248,18 @@ impl App {
         self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The rules, as long as the registrar still stands by them.
+    ///
+    /// # Errors
+    /// [`Unavailable::Register`] once the register has run out.
+    pub(crate) fn current_rules(&self, now: UnixTime) -> Result<Arc<Rules>, Unavailable> {
+        let rules = self.rules();
+        if !(mutants::skips("trust-register-current") || rules.is_current(now)) {
+            return Err(Unavailable::Register);
+        }
+        Ok(rules)
+    }
+
     /// The configuration.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -250,8 +278,11 @@ impl App {
         &*self.store
     }
 
-    /// Whether the database answers: for readiness.
+    /// Whether the database answers and the register is not out of date: for readiness.
     pub async fn is_ready(&self) -> bool {
+        if !self.rules().is_current(self.now()) {
+            return false;
+        }
         match &self.database {
             Some(database) => database.is_ready().await,
             None => true,
@@ -280,8 +311,7 @@ impl App {
     /// The service whose test key this is.
     pub(crate) fn service_of(&self, bearer: &str) -> Option<&ServiceId> {
         let digest = sha256(bearer);
-        let found = self.access.iter().find(|access| same(&access.key_sha256, &digest));
-        found.filter(|access| mutants::skips("vp-test-key-env") || access.env == Env::Test).map(|access| &access.id)
+        self.access.iter().find(|access| same(&access.key_sha256, &digest)).map(|access| &access.id)
     }
 
     pub(crate) fn entropy(&self) -> &dyn Entropy {
@@ -355,24 +385,19 @@ fn check_numbers(config: &Config) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn request_signer(config: &Config) -> Result<RequestSigner, OpenError> {
+/// The request key with its certificate path, which must lead to an anchor that wallets have.
+fn request_signer(config: &Config, trust: &TrustFile, now: UnixTime) -> Result<RequestSigner, OpenError> {
     let key = SigningKey::from_pkcs8_pem(&config.request.key.read()?)?;
     let pem = SecretFile::new(&config.request.certificates).read()?;
     let chain = CertificateDer::pem_slice_iter(pem.as_bytes())
         .map(|certificate| certificate.map(|der| der.to_vec()))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| OpenError::Certificates)?;
-    let leaf = chain.first().ok_or(OpenError::Certificates)?;
-    if !holds_key(leaf, &key) {
+    let leaf = validate(&chain, &trust.anchors, now, &Jws)?;
+    if leaf.key() != key.public() {
         return Err(OpenError::Certificates);
     }
-    let client_id = format!("x509_hash:{}", b64u(sha256(leaf)));
-    Ok(RequestSigner { key, chain, client_id })
-}
-
-/// Whether a certificate is that of `key`: its uncompressed point stands in the DER as it is.
-fn holds_key(certificate: &[u8], key: &SigningKey) -> bool {
-    key.public().to_sec1().is_some_and(|point| certificate.windows(point.len()).any(|window| window == point))
+    Ok(RequestSigner { key, client_id: client_id(&leaf.sha256()), chain })
 }
 
 fn access(service: &Service) -> Result<Access, OpenError> {
@@ -385,7 +410,7 @@ fn access(service: &Service) -> Result<Access, OpenError> {
     if !(mutants::skips("vp-test-key-live") || service.env == Env::Test) {
         return Err(OpenError::TestKeyOnLive(service.id.clone()));
     }
-    Ok(Access { id: ServiceId(service.id.clone()), env: service.env, key_sha256 })
+    Ok(Access { id: ServiceId(service.id.clone()), key_sha256 })
 }
 
 async fn load_rules(config: &Config, store: &dyn Store, client_id: &str, now: UnixTime) -> Result<Rules, OpenError> {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use vouchsafe_protocol::decision::{self, Claims, Evidence, Outcome, PolicyRef, Reason};
+use vouchsafe_protocol::decision::{self, Claims, DecisionError, Evidence, Expected, Outcome, PolicyRef, Reason};
 use vouchsafe_protocol::encoding::b64u;
-use vouchsafe_protocol::jose::{NamedJwk, SignError, Signer};
+use vouchsafe_protocol::jose::jws::Compact;
+use vouchsafe_protocol::jose::{NamedJwk, SignError, SignatureVerifier, Signer};
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::entropy::{self, Entropy};
 
@@ -136,6 +137,23 @@ impl Desk {
         let signature = self.signer.sign(stored.signing_input.as_bytes()).await?;
         Ok(format!("{}.{}", stored.signing_input, b64u(signature)))
     }
+}
+
+/// Checks a decision with the verifier's published key set, as its service does.
+///
+/// # Errors
+/// [`DecisionError`]; a key that the set does not have is [`DecisionError::Signature`].
+pub fn verify(
+    token: &str,
+    jwks: &Value,
+    expected: &Expected<'_>,
+    verifier: &dyn SignatureVerifier,
+) -> Result<Claims, DecisionError> {
+    let compact = Compact::parse(token, decision::MAX_LENGTH).map_err(|_| DecisionError::Malformed)?;
+    let kid = compact.header().kid().ok_or(DecisionError::Malformed)?;
+    let keys = jwks["keys"].as_array().into_iter().flatten().filter_map(|key| NamedJwk::from_value(key).ok());
+    let key = keys.into_iter().find(|key| key.kid.as_deref() == Some(kid)).ok_or(DecisionError::Signature)?;
+    Claims::verify(token, &key.key, expected, verifier)
 }
 
 /// What the service is told to fetch.

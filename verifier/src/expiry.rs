@@ -3,10 +3,13 @@
 //! The sweep skips live leases: an answer that is being verified may still commit. It is asked with the time, and
 //! closes through the same transaction as an answer does, so that every request ends in one signed decision.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use vouchsafe_protocol::decision::{Outcome, Reason};
 use vouchsafe_protocol::time::UnixTime;
 
-use crate::app::App;
+use crate::app::{App, Unavailable};
 use crate::decision::Finding;
 use crate::store::{ATTEMPTS, Ground, Request, Status};
 
@@ -26,7 +29,7 @@ pub struct Swept {
 ///
 /// # Errors
 /// When the store does not answer; what was closed stays closed.
-pub async fn sweep(app: &App, now: UnixTime) -> Result<Swept, crate::app::Unavailable> {
+pub async fn sweep(app: &App, now: UnixTime) -> Result<Swept, Unavailable> {
     let mut swept = Swept::default();
     loop {
         let due = app.store().due(now, ROUND).await?;
@@ -39,7 +42,7 @@ pub async fn sweep(app: &App, now: UnixTime) -> Result<Swept, crate::app::Unavai
     }
 }
 
-async fn close(app: &App, due: &[Request], now: UnixTime, swept: &mut Swept) -> Result<(), crate::app::Unavailable> {
+async fn close(app: &App, due: &[Request], now: UnixTime, swept: &mut Swept) -> Result<(), Unavailable> {
     let mut members = Vec::with_capacity(due.len());
     for request in due {
         let question = app.question(request).await?;
@@ -57,11 +60,24 @@ async fn close(app: &App, due: &[Request], now: UnixTime, swept: &mut Swept) -> 
     Ok(())
 }
 
+/// Sweeps for as long as it is polled, every `period` of the runtime's time; for `serve`.
+///
+/// A store that does not answer is tried again with the next round.
+pub async fn sweep_every(app: &App, period: Duration) -> Infallible {
+    let mut rounds = tokio::time::interval(period);
+    loop {
+        rounds.tick().await;
+        if let Err(fault) = sweep(app, app.now()).await {
+            tracing::warn!("requests that are over were not closed: {fault}");
+        }
+    }
+}
+
 /// Closes this one request if it is over at `now`, so that nobody who asks has to wait for the sweep.
 ///
 /// # Errors
 /// When the store does not answer.
-pub async fn settle(app: &App, request: Request, now: UnixTime) -> Result<Request, crate::app::Unavailable> {
+pub async fn settle(app: &App, request: Request, now: UnixTime) -> Result<Request, Unavailable> {
     if request.status == Status::Decided || request.lease_until > now || !is_over(&request, now) {
         return Ok(request);
     }

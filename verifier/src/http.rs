@@ -32,8 +32,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/r/{handle}", get(wallet::object_by_get).post(wallet::object_by_post))
         .route("/c", post(wallet::code));
     let pages = Router::new()
-        .route("/p/{page}", get(pages::open))
-        .route("/p/{page}/return", get(pages::come_back))
+        // HEAD, as link previews send it, must neither bind a page to a browser nor decide anything.
+        .route("/p/{page}", get(pages::open).head(pages::no_head))
+        .route("/p/{page}/return", get(pages::come_back).head(pages::no_head))
         .route("/style.css", get(pages::style));
     let small = api.merge(wallet).merge(pages).layer(DefaultBodyLimit::max(API_BODY));
     Router::new()

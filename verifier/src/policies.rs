@@ -12,10 +12,14 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::Value;
 use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::jose::SignatureVerifier;
 use vouchsafe_protocol::policy::{self, Case, CaseError, CheckError, Cost, Policy, PolicyError};
-use vouchsafe_protocol::trust::Register;
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_protocol::trust::{Judge, Register, TrustError, TrustFile};
 use vouchsafe_protocol::types::{CredentialType, TypeError};
 use vouchsafe_service::config::{ConfigError, json_of_toml};
+
+use crate::config::Config;
 
 /// The most bytes of a policy as it is sent, so that a request stays small.
 const MAX_POLICY: usize = 16 * 1024;
@@ -204,6 +208,32 @@ pub fn check(policies: &Path, types: &Path, register: &Register, as_of: Date) ->
     let files = read_policies(policies)?;
     let crowded = crowded(&files);
     Ok(files.iter().map(|file| report(file, &types, register, as_of, &crowded)).collect())
+}
+
+/// [`check`] as an installation is configured, on the day of `now`: for the command line.
+///
+/// # Errors
+/// [`CheckFault`] when a file cannot be read or the register does not verify.
+pub fn check_installed(config: &Config, now: UnixTime, verifier: &dyn SignatureVerifier) -> Result<Vec<Report>, CheckFault> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|e| FileFault { file: path.to_owned(), fault: Fault::Unreadable(e.kind()) })
+    };
+    let trust = TrustFile::parse(&read(&config.trust_file)?)?;
+    let jws = String::from_utf8(read(&config.register_file)?).map_err(|_| TrustError::Malformed)?;
+    let judge = Judge { registrar: &trust.registrar, last_seen: 0, now, verifier };
+    let register = Register::load(&jws, &judge)?;
+    Ok(check(&config.policies, &config.types, &register, now.london_date())?)
+}
+
+/// Why the policies of an installation could not be checked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckFault {
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileFault),
+    /// The trust file or the register does not verify.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
 }
 
 fn report(

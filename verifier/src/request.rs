@@ -116,12 +116,12 @@ pub async fn create(app: &App, service: &ServiceId, ask: Ask) -> Result<Opened, 
 }
 
 fn question(app: &App, service: &ServiceId, ask: &Ask, now: UnixTime) -> Result<Question, CreateError> {
-    let rules = app.rules();
+    let rules = app.current_rules(now)?;
     let policy = rules.policies.get(&ask.policy).ok_or(CreateError::UnknownPolicy)?;
     let as_of = now.london_date();
     let entry = rules.register.service(&service.0).map(|entry| entry.document());
     let may = entry.is_some_and(|entry| entry.purposes.contains(&policy.purpose));
-    if !(mutants::skips("vp-service-purpose") || may) {
+    if !(mutants::skips("vp-ask-purpose") || may) {
         return Err(CreateError::Purpose);
     }
     policies::costs(policy, &rules.types, &rules.register, as_of)?;

@@ -78,10 +78,10 @@ pub async fn come_back(
     language: Language,
 ) -> Result<Seen, Unavailable> {
     let Some(request) = find(app, page).await? else { return Ok(Seen::Missing) };
+    let session = app.vault().tag(Kind::Session, cookie.unwrap_or_default());
     if !is_own(app, &request, cookie) {
         return Ok(Seen::Elsewhere);
     }
-    let Some(session) = request.session else { return Ok(Seen::Elsewhere) };
     let response = app.vault().tag(Kind::Response, response_code);
     if let Some((finding, ground)) = ending(&request, response, session) {
         let question = app.question(&request).await?;

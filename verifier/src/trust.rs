@@ -122,6 +122,8 @@ pub struct Signed {
     pub expires_at: UnixTime,
     /// Each issuer's own entry by `iss`: what an issuer publishes about itself.
     pub issuers: Vec<(String, String)>,
+    /// Each table and list by id and version: what an issuer passes on for the lists that its types name.
+    pub tables: Vec<(String, u32, String)>,
 }
 
 /// Signs a register and every entry of it; `stored` is the version signed before, if any.
@@ -162,11 +164,12 @@ struct Press<'a> {
 
 impl Press<'_> {
     async fn register(&self) -> Result<Signed, SignFault> {
-        let (mut entries, mut issuers, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut entries, mut issuers, mut tables, mut hashes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for source in &self.sources.tables {
             let (table, jws) = self.entry::<Table>(source).await?;
-            hashes.push((table.sub, table.version, payload_hash(&jws)));
-            entries.push(jws);
+            hashes.push((table.sub.clone(), table.version, payload_hash(&jws)));
+            entries.push(jws.clone());
+            tables.push((table.sub, table.version, jws));
         }
         for source in &self.sources.services {
             entries.push(self.entry::<ServiceEntry>(source).await?.1);
@@ -182,7 +185,7 @@ impl Press<'_> {
         let mut whole = Map::new();
         whole.insert("entries".into(), json!(entries));
         let (document, jws) = self.entry::<RegisterDocument>(&whole).await?;
-        Ok(Signed { jws, reg_version: document.reg_version, expires_at: document.exp, issuers })
+        Ok(Signed { jws, reg_version: document.reg_version, expires_at: document.exp, issuers, tables })
     }
 
     /// Adds the common members to a source, checks the whole and signs it.

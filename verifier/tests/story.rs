@@ -11,7 +11,7 @@ use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::clock::Clock as _;
 use vouchsafe_service::keys::Jws;
 use vouchsafe_verifier::expiry::{Swept, sweep};
-use world::{BUS_KEY, BUSES, ORIGIN, POOL_KEY, World, cookie_of, json_of, path_of, public_key, text_of};
+use world::{BUS_KEY, BUSES, ORIGIN, POOL_KEY, World, cookie_of, json_of, path_of, text_of};
 
 fn text(value: &serde_json::Value, member: &str) -> String {
     value[member].as_str().unwrap().to_owned()
@@ -21,7 +21,7 @@ fn text(value: &serde_json::Value, member: &str) -> String {
 async fn checked(world: &World, token: &str) -> Claims {
     let jwks = json_of(world.get("/.well-known/jwks.json").await).await;
     let expected = Expected { iss: ORIGIN, aud: BUSES, now: world.clock.now() };
-    Claims::verify(token, &public_key(&jwks), &expected, &Jws).unwrap()
+    vouchsafe_verifier::decision::verify(token, &jwks, &expected, &Jws).unwrap()
 }
 
 async fn outcome(world: &World, id: &str) -> (Outcome, Vec<Reason>, Evidence) {

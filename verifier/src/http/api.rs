@@ -126,7 +126,9 @@ fn no_request() -> Problem {
 
 fn unavailable(fault: &Unavailable) -> Problem {
     match fault {
-        Unavailable::Store(_) | Unavailable::Sign(_) | Unavailable::Full(_) => Problem::unavailable(),
+        Unavailable::Store(_) | Unavailable::Sign(_) | Unavailable::Full(_) | Unavailable::Register => {
+            Problem::unavailable()
+        }
         Unavailable::Question(_) | Unavailable::Page => Problem::internal(),
     }
 }

@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_protocol::jose::jws::NewHeader;
 use vouchsafe_protocol::jose::x5c::Anchor;
-use vouchsafe_protocol::jose::{PublicJwk, Signer as _};
+use vouchsafe_protocol::jose::Signer as _;
 use vouchsafe_protocol::openid4vp::request::{Expected, Unverified, Verified};
 use vouchsafe_protocol::openid4vp::response::{Response as Answer, VpToken, error_form};
 use vouchsafe_protocol::sd_jwt::disclose::Disclosed;
@@ -392,8 +392,4 @@ pub(crate) fn cookie_of(response: &Response<Body>) -> Option<String> {
     let set = response.headers().get(header::SET_COOKIE)?.to_str().unwrap();
     assert!(set.contains("Secure") && set.contains("HttpOnly") && set.contains("SameSite=Lax"));
     Some(set.split(';').next().unwrap().to_owned())
-}
-
-pub(crate) fn public_key(jwks: &Value) -> PublicJwk {
-    vouchsafe_protocol::jose::NamedJwk::from_value(&jwks["keys"][0]).unwrap().key
 }
