@@ -256,8 +256,10 @@ impl CredentialQuery {
     #[must_use]
     pub fn disclosures(&self, held: &Held) -> Option<Vec<Path>> {
         let claims = Value::Object(held.claims().clone());
-        let selected: Vec<Path> = self.select(held.vct()?, &claims)?.iter().map(|place| path(place)).collect();
-        let wanted = |shown: &&Path| selected.iter().any(|place| place.starts_with(shown) || shown.starts_with(place));
+        let selected: Vec<Path> =
+            self.select(held.vct()?, &claims)?.iter().map(|place| path(place)).collect();
+        let wanted =
+            |shown: &&Path| selected.iter().any(|place| place.starts_with(shown) || shown.starts_with(place));
         Some(held.disclosed().paths().iter().filter(wanted).cloned().collect())
     }
 

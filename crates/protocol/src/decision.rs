@@ -229,7 +229,7 @@ pub fn reference_hash(salt: &[u8; 16], reference: &str) -> String {
     let mut input = b"vouchsafe/v1/ref".to_vec();
     input.extend_from_slice(salt);
     length_prefixed(&mut input, reference.as_bytes());
-    b64u(&sha256(&input))
+    b64u(sha256(&input))
 }
 
 /// The log leaf of a signed document: over its type and signing input, never over the signature.

@@ -41,8 +41,8 @@ impl Form {
             if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
                 return Err(FormError::NotText);
             }
-            let repeated = members.insert(name.into_owned(), value.into_owned()).is_some();
-            if !(mutants::skips("vp-form-repeated") || !repeated) {
+            let first = members.insert(name.into_owned(), value.into_owned()).is_none();
+            if !(mutants::skips("vp-form-repeated") || first) {
                 return Err(FormError::Repeated);
             }
         }

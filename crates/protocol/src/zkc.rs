@@ -95,7 +95,9 @@ pub fn is_of(attribute: &Attribute, form: &Form) -> bool {
 pub fn encode(attribute: &Attribute, value: &Value, lists: &CodeLists) -> Option<u64> {
     let b = attribute.range?.b;
     let plain = match value {
-        Value::String(code) if attribute.enc == Encoding::Code => Plain::Integer(lists.index(&attribute.unit, code)?.into()),
+        Value::String(code) if attribute.enc == Encoding::Code => {
+            Plain::Integer(lists.index(&attribute.unit, code)?.into())
+        }
         Value::String(text) => Plain::Text(text),
         Value::Number(n) => Plain::Integer(n.as_i64()?),
         Value::Bool(flag) => Plain::Flag(*flag),
@@ -129,7 +131,13 @@ mod tests {
     #[test]
     fn another_form_is_seen() {
         let claim = write([("/birth_date", &form(), Commitment([7; 32]))]);
-        for (member, value) in [("enc", json!("int")), ("u", json!("year")), ("b", json!(64)), ("lo", json!("0")), ("hi", json!("1"))] {
+        for (member, value) in [
+            ("enc", json!("int")),
+            ("u", json!("year")),
+            ("b", json!(64)),
+            ("lo", json!("0")),
+            ("hi", json!("1")),
+        ] {
             let mut other = claim.clone();
             other["/birth_date"][member] = value;
             assert!(!is_of(&read(&other).unwrap()[0], &form()), "{member}");

@@ -11,7 +11,11 @@ mod credentials;
 mod district;
 #[path = "openid/documents.rs"]
 mod documents;
+#[path = "openid/policies.rs"]
+mod policies;
 #[path = "vectors/provider.rs"]
 mod provider;
+#[path = "openid/queries.rs"]
+mod queries;
 #[path = "openid/requests.rs"]
 mod requests;

@@ -52,7 +52,9 @@ impl Proven {
         let mut result = (Outcome::Met, Reason::ConditionsMet);
         let judged = |condition: &&Condition| !self.proved || condition.op == Test::Show;
         for condition in asked.policy().conditions.iter().filter(judged) {
-            let held = self.claim(&condition.pointer).map(|value| holds(condition, asked.tables(), asked.as_of(), value));
+            let held = self
+                .claim(&condition.pointer)
+                .map(|value| holds(condition, asked.tables(), asked.as_of(), value));
             match held {
                 Some(Ok(Holds::Yes)) => {}
                 Some(Ok(Holds::No)) => return (Outcome::NotMet, Reason::ConditionNotMet),
@@ -79,7 +81,8 @@ impl Proven {
 }
 
 fn pointer_in<'a>(credential: &'a Verified, pointer: &str) -> Option<&'a Value> {
-    let (first, rest) = pointer.strip_prefix('/')?.split_once('/').map_or((&pointer[1..], None), |(f, r)| (f, Some(r)));
+    let (first, rest) =
+        pointer.strip_prefix('/')?.split_once('/').map_or((&pointer[1..], None), |(f, r)| (f, Some(r)));
     let value = credential.claims().get(&first.replace("~1", "/").replace("~0", "~"))?;
     rest.map_or(Some(value), |rest| value.pointer(&format!("/{rest}")))
 }

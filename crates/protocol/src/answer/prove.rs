@@ -67,12 +67,19 @@ pub fn prove(
     let credentials = ordered.iter().map(held_credential).collect::<Result<_, _>>()?;
     let context = asked.context(chosen, credentials);
     let bytes = answer::prove(&context, &statements, &openings(&ordered), rng)?;
-    let named = chosen.queries().iter().filter(|query| statements.iter().any(|s| s.terms.iter().any(|t| t.query == **query)));
+    let named = chosen
+        .queries()
+        .iter()
+        .filter(|query| statements.iter().any(|s| s.terms.iter().any(|t| t.query == **query)));
     Ok(named.enumerate().map(|(i, query)| (query.clone(), carrying(&bytes, i == 0))).collect())
 }
 
-fn in_order<'h, 'a>(chosen: &Chosen, holdings: &'h [Holding<'a>]) -> Result<Vec<&'h Holding<'a>>, ProveError> {
-    let find = |query: &String| holdings.iter().find(|holding| holding.query == query).ok_or(ProveError::Option);
+fn in_order<'h, 'a>(
+    chosen: &Chosen,
+    holdings: &'h [Holding<'a>],
+) -> Result<Vec<&'h Holding<'a>>, ProveError> {
+    let find =
+        |query: &String| holdings.iter().find(|holding| holding.query == query).ok_or(ProveError::Option);
     let ordered: Vec<_> = chosen.queries().iter().map(find).collect::<Result<_, _>>()?;
     if ordered.len() == holdings.len() { Ok(ordered) } else { Err(ProveError::Option) }
 }
@@ -95,7 +102,12 @@ pub struct Facts {
 
 /// One credential as a proof is bound to it; both sides make it here.
 #[must_use]
-pub fn credential(query: &str, facts: Facts, holder_key: [u8; 32], attributes: Vec<Attribute>) -> context::Credential {
+pub fn credential(
+    query: &str,
+    facts: Facts,
+    holder_key: [u8; 32],
+    attributes: Vec<Attribute>,
+) -> context::Credential {
     context::Credential {
         query: query.to_owned(),
         iss: facts.iss,
@@ -111,7 +123,10 @@ pub fn credential(query: &str, facts: Facts, holder_key: [u8; 32], attributes: V
 fn openings(holdings: &[&Holding<'_>]) -> Openings {
     let mut openings = Openings::new();
     for holding in holdings {
-        let (Some(seed), Some(iss), Some(vct)) = (holding.seed, holding.held.iss(), holding.held.vct()) else { continue };
+        let (Some(seed), Some(iss), Some(vct)) = (holding.seed, holding.held.iss(), holding.held.vct())
+        else {
+            continue;
+        };
         for (pointer, v) in holding.values {
             openings.add(holding.query, pointer, *v, seed.blinding(iss, vct, pointer));
         }
@@ -120,6 +135,7 @@ fn openings(holdings: &[&Holding<'_>]) -> Openings {
 }
 
 fn carrying(bytes: &[u8], first: bool) -> Map<String, Value> {
-    let (name, value) = if first { (PROOF_CLAIM, b64u(bytes)) } else { (PROOF_HASH_CLAIM, b64u(sha256(bytes))) };
+    let (name, value) =
+        if first { (PROOF_CLAIM, b64u(bytes)) } else { (PROOF_HASH_CLAIM, b64u(sha256(bytes))) };
     Map::from_iter([(name.to_owned(), Value::from(value))])
 }

@@ -78,7 +78,8 @@ impl Presented {
     pub fn check_trust(self, asked: &Asked, register: &Register, env: Env) -> Result<Trusted, AnswerError> {
         for (_, credential) in &self.credentials {
             let accept = accept(asked, credential)?;
-            if !(mutants::skips("vp-issuer-accepted") || accept.iss.iter().any(|iss| iss == credential.iss())) {
+            if !(mutants::skips("vp-issuer-accepted") || accept.iss.iter().any(|iss| iss == credential.iss()))
+            {
                 return Err(AnswerError::Issuer);
             }
             let entry = register.issuer(credential.iss()).ok_or(AnswerError::Issuer)?;
@@ -127,8 +128,8 @@ impl Trusted {
             if !query.is_satisfied_by(credential.vct(), &claims) {
                 return Err(AnswerError::Incomplete);
             }
-            let unasked = credential.binding_claim("transaction_data_hashes").is_some();
-            if !(mutants::skips("vp-transaction-data-unasked") || !unasked) {
+            let none = credential.binding_claim("transaction_data_hashes").is_none();
+            if !(mutants::skips("vp-transaction-data-unasked") || none) {
                 return Err(AnswerError::TransactionData);
             }
         }
@@ -148,7 +149,11 @@ impl Complete {
     ///
     /// # Errors
     /// [`AnswerError::UnknownType`], [`AnswerError::Commitments`], [`AnswerError::Carriage`].
-    pub fn check_commitments(self, asked: &Asked, types: &[CredentialType]) -> Result<Committed, AnswerError> {
+    pub fn check_commitments(
+        self,
+        asked: &Asked,
+        types: &[CredentialType],
+    ) -> Result<Committed, AnswerError> {
         let statements = asked.statements(&self.chosen);
         let bytes = carried(self.credentials.iter().map(Carrier::of), &statements)?;
         let contexts = self.credentials.iter().map(|(query, verified)| {
@@ -162,7 +167,8 @@ impl Complete {
             Ok(credential(query, facts, verified.holder().thumbprint(), attributes))
         });
         let contexts = contexts.collect::<Result<_, AnswerError>>()?;
-        let proof = bytes.map(|bytes| Proof { context: asked.context(&self.chosen, contexts), statements, bytes });
+        let proof =
+            bytes.map(|bytes| Proof { context: asked.context(&self.chosen, contexts), statements, bytes });
         Ok(Committed { chosen: self.chosen, credentials: self.credentials, proof })
     }
 }
@@ -175,8 +181,11 @@ fn commitments(verified: &Verified, types: &[CredentialType]) -> Result<Vec<Attr
     }
     let claim = verified.always_visible(zkc::CLAIM).ok_or(AnswerError::Commitments)?;
     let attributes = zkc::read(claim).map_err(|_| AnswerError::Commitments)?;
-    let declared = |attribute: &Attribute| described.attribute(&attribute.pointer).and_then(crate::types::Attribute::form);
-    let as_declared = |attribute: &Attribute| declared(attribute).is_some_and(|form| zkc::is_of(attribute, &form));
+    let declared = |attribute: &Attribute| {
+        described.attribute(&attribute.pointer).and_then(crate::types::Attribute::form)
+    };
+    let as_declared =
+        |attribute: &Attribute| declared(attribute).is_some_and(|form| zkc::is_of(attribute, &form));
     // Encoding, unit and width come from us; a credential that says otherwise is another claim under this name.
     if !(mutants::skips("zk-form") || attributes.iter().all(as_declared)) {
         return Err(AnswerError::Commitments);
@@ -197,7 +206,11 @@ struct Carrier<'a> {
 
 impl<'a> Carrier<'a> {
     fn of((query, verified): &'a (String, Verified)) -> Self {
-        Self { query, proof: verified.binding_claim(PROOF_CLAIM), hash: verified.binding_claim(PROOF_HASH_CLAIM) }
+        Self {
+            query,
+            proof: verified.binding_claim(PROOF_CLAIM),
+            hash: verified.binding_claim(PROOF_HASH_CLAIM),
+        }
     }
 }
 
@@ -303,7 +316,11 @@ mod tests {
     #[test]
     fn the_proof_is_on_the_first_and_its_hash_on_the_others() {
         let (proof, hash) = (json!(b64u([1, 2, 3])), json!(b64u(sha256([1, 2, 3]))));
-        let good = [("a", json!(null), json!(null)), ("b", proof.clone(), json!(null)), ("c", json!(null), hash.clone())];
+        let good = [
+            ("a", json!(null), json!(null)),
+            ("b", proof.clone(), json!(null)),
+            ("c", json!(null), hash.clone()),
+        ];
         assert_eq!(carry(&good, &["b", "c"]).unwrap(), Some(vec![1, 2, 3]));
         assert_eq!(carry(&good[..1], &[]).unwrap(), None);
         let refused = |claims: &[(&str, Value, Value)], named: &[&str]| {

@@ -170,7 +170,9 @@ fn receive_one(
     let key = expected.keys.iter().position(|key| key == held.holder()).ok_or(BatchError::Key)?;
     let expires_at = times(held.claims())?;
     let facts = held.disclosed().always_visible(zkc::FACTS_AS_OF);
-    let facts_as_of = facts.map(|date| date.as_str().and_then(|text| date_from(text).ok()).ok_or(BatchError::Visible)).transpose()?;
+    let facts_as_of = facts
+        .map(|date| date.as_str().and_then(|text| date_from(text).ok()).ok_or(BatchError::Visible))
+        .transpose()?;
     let opened = open(&held, copy.openings, expected)?;
     Ok(Received { held, key, opened, facts_as_of, expires_at })
 }
@@ -209,7 +211,11 @@ fn times(claims: &Map<String, Value>) -> Result<UnixTime, BatchError> {
 }
 
 /// The openings of a proof copy, recomputed; none for a plain one.
-fn open(held: &Held, openings: Option<Openings>, expected: &Expected<'_>) -> Result<Option<Opened>, BatchError> {
+fn open(
+    held: &Held,
+    openings: Option<Openings>,
+    expected: &Expected<'_>,
+) -> Result<Option<Opened>, BatchError> {
     let claim = held.disclosed().always_visible(zkc::CLAIM);
     match (is_proof(expected.vct), claim, openings) {
         (false, None, None) => Ok(None),
@@ -263,14 +269,20 @@ fn open_one(
 /// Copies differ in key, salts and commitments, and in nothing else.
 fn check_alike(received: &[Received]) -> Result<(), BatchError> {
     let Some(first) = received.first() else { return Ok(()) };
-    let same = |name: &'static str| received.iter().all(|copy| copy.held.claims().get(name) == first.held.claims().get(name));
+    let same = |name: &'static str| {
+        received.iter().all(|copy| copy.held.claims().get(name) == first.held.claims().get(name))
+    };
     if !(mutants::skips("vci-batch-times") || (same("iat") && same("exp"))) {
         return Err(BatchError::Times);
     }
-    if !(mutants::skips("vci-batch-dataset") || received.iter().all(|copy| facts(&copy.held) == facts(&first.held))) {
+    if !(mutants::skips("vci-batch-dataset")
+        || received.iter().all(|copy| facts(&copy.held) == facts(&first.held)))
+    {
         return Err(BatchError::Differ);
     }
-    let forms = |copy: &Received| copy.opened.as_ref().map(|opened| opened.attributes.iter().map(form).collect::<Vec<_>>());
+    let forms = |copy: &Received| {
+        copy.opened.as_ref().map(|opened| opened.attributes.iter().map(form).collect::<Vec<_>>())
+    };
     if !(mutants::skips("vci-batch-forms") || received.iter().all(|copy| forms(copy) == forms(first))) {
         return Err(BatchError::Commitments);
     }
@@ -284,7 +296,11 @@ fn check_alike(received: &[Received]) -> Result<(), BatchError> {
 /// Everything that a copy says but for what must differ and what is compared apart.
 fn facts(held: &Held) -> Map<String, Value> {
     let apart = ["cnf", "iat", "exp", zkc::CLAIM];
-    held.claims().iter().filter(|(name, _)| !apart.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect()
+    held.claims()
+        .iter()
+        .filter(|(name, _)| !apart.contains(&name.as_str()))
+        .map(|(n, v)| (n.clone(), v.clone()))
+        .collect()
 }
 
 fn form(attribute: &Attribute) -> (String, &'static str, String, Option<(u8, u64, u64)>) {
@@ -322,12 +338,16 @@ fn check_unshared(received: &[Received]) -> Result<(), BatchError> {
         return Err(BatchError::Key);
     }
     let opened: Vec<_> = received.iter().filter_map(|copy| copy.opened.as_ref()).collect();
-    let shares = |(i, copy): (usize, &&Opened)| opened[..i].iter().any(|other| bool::from(other.seed.ct_eq(&copy.seed)));
-    if !(mutants::skips("vci-batch-seed") || !opened.iter().enumerate().any(shares)) {
+    let shares = |(i, copy): (usize, &&Opened)| {
+        opened[..i].iter().any(|other| bool::from(other.seed.ct_eq(&copy.seed)))
+    };
+    let unshared = !opened.iter().enumerate().any(shares);
+    if !(mutants::skips("vci-batch-seed") || unshared) {
         return Err(BatchError::Shared);
     }
     let mut points = HashSet::new();
-    let distinct = opened.iter().flat_map(|copy| &copy.attributes).all(|attribute| points.insert(attribute.c));
+    let distinct =
+        opened.iter().flat_map(|copy| &copy.attributes).all(|attribute| points.insert(attribute.c));
     if !(mutants::skips("vci-batch-c") || distinct) {
         return Err(BatchError::Shared);
     }

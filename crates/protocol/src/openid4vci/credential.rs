@@ -115,10 +115,14 @@ impl Received {
     }
 
     fn read(body: &[u8], carriage: Carriage) -> Result<Self, CredentialError> {
-        let members = json::object(body, MAX_MESSAGE).map_err(|_| CredentialError::InvalidCredentialRequest)?;
+        let members =
+            json::object(body, MAX_MESSAGE).map_err(|_| CredentialError::InvalidCredentialRequest)?;
         let configuration = configuration(&members)?;
         let proofs = proofs(&members)?;
-        let wish = members.get("credential_response_encryption").map(|wish| json::of_value(wish.clone())).transpose();
+        let wish = members
+            .get("credential_response_encryption")
+            .map(|wish| json::of_value(wish.clone()))
+            .transpose();
         let wish = wish.map_err(|_| CredentialError::InvalidEncryptionParameters)?;
         let response = wish.map(|wish| response_key(&wish, carriage)).transpose()?;
         Ok(Self { configuration, proofs, response, carriage })
@@ -139,7 +143,9 @@ impl Received {
 /// Exactly one of configuration and identifier; identifiers are never given out here.
 fn configuration(members: &Map<String, Value>) -> Result<String, CredentialError> {
     match (members.get("credential_configuration_id"), members.get("credential_identifier")) {
-        (Some(Value::String(id)), other) if other.is_none() || mutants::skips("vci-request-one-id") => Ok(id.clone()),
+        (Some(Value::String(id)), other) if other.is_none() || mutants::skips("vci-request-one-id") => {
+            Ok(id.clone())
+        }
         (None, Some(Value::String(_))) => Err(CredentialError::UnknownCredentialIdentifier),
         _ => Err(CredentialError::InvalidCredentialRequest),
     }
@@ -284,7 +290,8 @@ pub fn write_response(copies: &[Copy]) -> Zeroizing<Vec<u8>> {
 /// [`ResponseError`].
 pub fn read_response(body: &[u8]) -> Result<Vec<Copy>, ResponseError> {
     let members = json::object(body, MAX_MESSAGE).map_err(|_| ResponseError::Malformed)?;
-    if !(mutants::skips("vci-deferred") || !members.contains_key("transaction_id")) {
+    let at_once = !members.contains_key("transaction_id");
+    if !(mutants::skips("vci-deferred") || at_once) {
         return Err(ResponseError::Deferred);
     }
     let all = members.get("credentials").and_then(Value::as_array).filter(|all| !all.is_empty());
@@ -293,7 +300,8 @@ pub fn read_response(body: &[u8]) -> Result<Vec<Copy>, ResponseError> {
 
 fn read_copy(element: &Value) -> Result<Copy, ResponseError> {
     let credential = element.get("credential").and_then(Value::as_str).ok_or(ResponseError::Malformed)?;
-    let openings = element.get(OPENINGS_MEMBER).map(|value| Openings::from_value(value).ok_or(ResponseError::Malformed));
+    let openings =
+        element.get(OPENINGS_MEMBER).map(|value| Openings::from_value(value).ok_or(ResponseError::Malformed));
     Ok(Copy { credential: credential.to_owned(), openings: openings.transpose()? })
 }
 

@@ -87,7 +87,10 @@ impl ErrorBody {
     #[must_use]
     pub fn with(code: &str, description: &str) -> Self {
         let allowed = |c: &char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
-        Self { error: code.to_owned(), error_description: Some(description.chars().filter(allowed).collect()) }
+        Self {
+            error: code.to_owned(),
+            error_description: Some(description.chars().filter(allowed).collect()),
+        }
     }
 }
 

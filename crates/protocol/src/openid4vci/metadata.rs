@@ -18,7 +18,7 @@ use crate::jose::{Alg, Enc, NamedJwk};
 use crate::json;
 use crate::text::{Bilingual, Env};
 use crate::trust::{Extract, IssuerEntry, Judge, Tables, TrustError};
-use crate::types::{CredentialType, is_proof};
+use crate::types::{Answer, CredentialType, is_proof};
 
 /// The most bytes of metadata.
 pub const MAX_METADATA: usize = 512 * 1024;
@@ -191,7 +191,9 @@ pub enum MetadataError {
     #[error("the offer mixes plain and proof copies")]
     Mixed,
     /// The configuration needs what this wallet lacks.
-    #[error("this wallet cannot hold what is offered: it needs dc+sd-jwt bound to a jwk with ES256, without attestation")]
+    #[error(
+        "this wallet cannot hold what is offered: it needs dc+sd-jwt bound to a jwk with ES256, without attestation"
+    )]
     Unsupported,
     /// Proof copies without encryption.
     #[error("the issuer offers proof copies without request and response encryption")]
@@ -220,7 +222,8 @@ impl Display {
     /// Both languages of a text.
     #[must_use]
     pub fn of(text: &Bilingual) -> Vec<Self> {
-        let in_language = |name: &str, locale: &str| Self { name: name.to_owned(), locale: Some(locale.to_owned()) };
+        let in_language =
+            |name: &str, locale: &str| Self { name: name.to_owned(), locale: Some(locale.to_owned()) };
         vec![in_language(&text.en, "en"), in_language(&text.cy, "cy")]
     }
 }
@@ -246,20 +249,30 @@ impl ResponseEncryption {
     #[must_use]
     pub fn offered() -> Self {
         let enc_values_supported = Enc::ALL.iter().map(|enc| enc.as_str().to_owned()).collect();
-        Self { alg_values_supported: vec![KEY_ALG.to_owned()], enc_values_supported, encryption_required: false }
+        Self {
+            alg_values_supported: vec![KEY_ALG.to_owned()],
+            enc_values_supported,
+            encryption_required: false,
+        }
     }
 
     /// The strongest content encryption that both sides know.
     #[must_use]
     pub fn choose(&self) -> Option<Enc> {
-        self.alg_values_supported.iter().any(|alg| alg == KEY_ALG).then(|| strongest(&self.enc_values_supported)).flatten()
+        self.alg_values_supported
+            .iter()
+            .any(|alg| alg == KEY_ALG)
+            .then(|| strongest(&self.enc_values_supported))
+            .flatten()
     }
 }
 
 /// A P-256 key for ECDH-ES with a `kid`, not meant for signatures.
 pub(crate) fn usable_key(jwk: &json::Value) -> Option<NamedJwk> {
     let key = NamedJwk::from_value(jwk).ok()?;
-    let usable = key.alg.as_deref() == Some(KEY_ALG) && key.kid.is_some() && key.usage.as_deref().is_none_or(|u| u == "enc");
+    let usable = key.alg.as_deref() == Some(KEY_ALG)
+        && key.kid.is_some()
+        && key.usage.as_deref().is_none_or(|u| u == "enc");
     (usable && key.key.alg() == Alg::Es256).then_some(key)
 }
 
@@ -282,8 +295,12 @@ impl Configuration {
 
     fn of(described: &CredentialType, vct: String) -> Self {
         let alg = || Alg::Es256.as_str().to_owned();
-        let jwt = ProofType { proof_signing_alg_values_supported: vec![alg()], key_attestations_required: None };
-        let claims = described.showable().map(|attribute| ClaimDescription {
+        let jwt =
+            ProofType { proof_signing_alg_values_supported: vec![alg()], key_attestations_required: None };
+        // Proof copies also say something about what they never show; the wallet needs its name for the review.
+        let proof = is_proof(&vct);
+        let told = described.attributes.iter().filter(|attribute| proof || attribute.may(Answer::Show));
+        let claims = told.map(|attribute| ClaimDescription {
             path: vec![attribute.claim().into()],
             mandatory: false,
             display: Display::of(&attribute.label),
@@ -295,7 +312,10 @@ impl Configuration {
             credential_signing_alg_values_supported: vec![alg().into()],
             cryptographic_binding_methods_supported: vec!["jwk".to_owned()],
             proof_types_supported: BTreeMap::from([("jwt".to_owned(), jwt)]),
-            credential_metadata: Some(CredentialMetadata { display: Display::of(&described.name), claims: claims.collect() }),
+            credential_metadata: Some(CredentialMetadata {
+                display: Display::of(&described.name),
+                claims: claims.collect(),
+            }),
         }
     }
 
@@ -308,7 +328,9 @@ impl Configuration {
     fn is_supported(&self) -> bool {
         let es256 = |alg: &String| alg == proof::ALGORITHMS[0].as_str();
         let jwt = self.proof_types_supported.get("jwt");
-        let proof = jwt.is_some_and(|t| t.key_attestations_required.is_none() && t.proof_signing_alg_values_supported.iter().any(es256));
+        let proof = jwt.is_some_and(|t| {
+            t.key_attestations_required.is_none() && t.proof_signing_alg_values_supported.iter().any(es256)
+        });
         let bound = self.cryptographic_binding_methods_supported.iter().any(|method| method == "jwk");
         self.format == FORMAT && self.vct.is_some() && bound && proof
     }
@@ -338,13 +360,17 @@ impl IssuerMetadata {
     /// # Errors
     /// [`MetadataError`].
     pub fn offered<'a>(&'a self, ids: &[String]) -> Result<Vec<&'a Configuration>, MetadataError> {
-        let find = |id: &String| self.credential_configurations_supported.get(id).ok_or(MetadataError::UnknownConfiguration);
+        let find = |id: &String| {
+            self.credential_configurations_supported.get(id).ok_or(MetadataError::UnknownConfiguration)
+        };
         let found: Vec<_> = ids.iter().map(find).collect::<Result<_, _>>()?;
         let proofs = found.iter().filter(|configuration| configuration.is_proof()).count();
         if !(mutants::skips("vci-offer-mixed") || proofs == 0 || proofs == found.len()) {
             return Err(MetadataError::Mixed);
         }
-        if !(mutants::skips("vci-configuration") || found.iter().all(|configuration| configuration.is_supported())) {
+        if !(mutants::skips("vci-configuration")
+            || found.iter().all(|configuration| configuration.is_supported()))
+        {
             return Err(MetadataError::Unsupported);
         }
         if !(mutants::skips("vci-offer-encryption") || proofs == 0 || self.encrypts()) {
@@ -363,7 +389,12 @@ impl IssuerMetadata {
     ///
     /// # Errors
     /// [`MetadataError`].
-    pub fn entry(&self, judge: &Judge<'_>, env: Env, vcts: &[&str]) -> Result<Extract<IssuerEntry>, MetadataError> {
+    pub fn entry(
+        &self,
+        judge: &Judge<'_>,
+        env: Env,
+        vcts: &[&str],
+    ) -> Result<Extract<IssuerEntry>, MetadataError> {
         let jws = self.issuer_entry.as_deref().ok_or(MetadataError::NoEntry)?;
         let entry = judge.verify::<IssuerEntry>(jws)?;
         let document = entry.document();

@@ -31,7 +31,10 @@ pub const OPENINGS_MEMBER: &str = "urn:vouchsafe:openings:1";
 #[must_use]
 pub fn is_identifier(text: &str) -> bool {
     let Ok(url) = url::Url::parse(text) else { return false };
-    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    let plain = url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
     url.scheme() == "https" && url.has_host() && plain
 }
 
@@ -57,8 +60,18 @@ mod tests {
         let plain = "https://issuer.example/.well-known/openid-credential-issuer";
         assert_eq!(at("https://issuer.example").as_deref(), Some(plain));
         assert_eq!(at("https://issuer.example/").as_deref(), Some(plain));
-        assert_eq!(at("https://issuer.example:8441/a/b").as_deref(), Some("https://issuer.example:8441/.well-known/openid-credential-issuer/a/b"));
-        for refused in ["http://issuer.example", "https://issuer.example/?a", "https://i.example#f", "https://u@i.example", "urn:x", ""] {
+        assert_eq!(
+            at("https://issuer.example:8441/a/b").as_deref(),
+            Some("https://issuer.example:8441/.well-known/openid-credential-issuer/a/b")
+        );
+        for refused in [
+            "http://issuer.example",
+            "https://issuer.example/?a",
+            "https://i.example#f",
+            "https://u@i.example",
+            "urn:x",
+            "",
+        ] {
             assert_eq!(at(refused), None, "{refused}");
         }
     }

@@ -144,7 +144,8 @@ impl Offer {
             return Err(OfferError::Configurations);
         }
         let description = self.grants.pre_authorized.tx_code.as_ref().and_then(|tx| tx.description.as_ref());
-        if !(mutants::skips("vci-offer-description") || description.is_none_or(|d| d.chars().count() <= 300)) {
+        if !(mutants::skips("vci-offer-description") || description.is_none_or(|d| d.chars().count() <= 300))
+        {
             return Err(OfferError::Malformed);
         }
         if self.grants.pre_authorized.code.is_empty() {
@@ -176,7 +177,8 @@ impl OfferLink {
         let (scheme, _) = link.split_once(':').ok_or(OfferError::Link)?;
         let known = [SCHEME, "haip-vci", "https"].contains(&scheme);
         let query = link.split_once('?').map(|(_, query)| query).filter(|_| known && link.len() <= MAX_OFFER);
-        let form = Form::parse(query.ok_or(OfferError::Link)?.as_bytes(), MAX_OFFER).map_err(|_| OfferError::Link)?;
+        let form = Form::parse(query.ok_or(OfferError::Link)?.as_bytes(), MAX_OFFER)
+            .map_err(|_| OfferError::Link)?;
         match (form.member("credential_offer"), form.member("credential_offer_uri")) {
             (Some(offer), second) if second.is_none() || mutants::skips("vci-offer-one") => {
                 Ok(Self::Value(Box::new(Offer::parse(offer.as_bytes())?)))
@@ -219,14 +221,27 @@ mod tests {
 
     #[test]
     fn offers_of_the_standard_are_read() {
-        let pre_authorized = include_str!("../../../../specs/vectors/openid4vci-1.0/examples/credential_offer_pre-authz_code.json");
+        let pre_authorized = include_str!(
+            "../../../../specs/vectors/openid4vci-1.0/examples/credential_offer_pre-authz_code.json"
+        );
         assert!(Offer::parse(pre_authorized.as_bytes()).unwrap().grants.pre_authorized.tx_code.is_some());
-        let multiple = include_str!("../../../../specs/vectors/openid4vci-1.0/examples/credential_offer_multiple_credentials.json");
+        let multiple = include_str!(
+            "../../../../specs/vectors/openid4vci-1.0/examples/credential_offer_multiple_credentials.json"
+        );
         let offer = Offer::parse(multiple.as_bytes()).unwrap();
         let tx = offer.grants.pre_authorized.tx_code.unwrap();
         assert_eq!((tx.length, tx.input_mode), (Some(4), Some(InputMode::Numeric)));
-        let reference = include_str!("../../../../specs/vectors/openid4vci-1.0/examples/credential_offer_by_reference.json");
-        assert_eq!(Offer::parse(reference.as_bytes()).unwrap().grants.pre_authorized.tx_code, Some(TxCode::default()));
+        let reference = include_str!(
+            "../../../../specs/vectors/openid4vci-1.0/examples/credential_offer_by_reference.json"
+        );
+        assert_eq!(
+            Offer::parse(reference.as_bytes()).unwrap().grants.pre_authorized.tx_code,
+            Some(TxCode::default())
+        );
+        let code =
+            include_str!("../../../../specs/vectors/openid4vci-1.0/examples/credential_offer_authz_code.txt");
+        let (_, body) = code.split_once("\n\n").unwrap();
+        assert_eq!(Offer::parse(body.as_bytes()), Err(OfferError::Grant));
     }
 
     #[test]
@@ -234,7 +249,10 @@ mod tests {
         let offer = read(&offer()).unwrap();
         assert_eq!(OfferLink::parse(&offer.link()), Ok(OfferLink::Value(Box::new(offer))));
         let link = Offer::link_to("https://issuer.example/offers/x?y=1&z");
-        assert_eq!(OfferLink::parse(&link), Ok(OfferLink::Reference("https://issuer.example/offers/x?y=1&z".into())));
+        assert_eq!(
+            OfferLink::parse(&link),
+            Ok(OfferLink::Reference("https://issuer.example/offers/x?y=1&z".into()))
+        );
     }
 
     #[test]
@@ -262,7 +280,10 @@ mod tests {
         let tx = json!({"pre-authorized_code": "c", "tx_code": {"description": "x".repeat(301)}});
         assert_eq!(with("/grants", json!({PRE_AUTHORIZED_GRANT: tx})), OfferError::Malformed);
         let pin = json!({"pre-authorized_code": "c", "user_pin_required": true});
-        assert_eq!(with("/grants", json!({PRE_AUTHORIZED_GRANT: pin})), OfferError::OlderDraft("user_pin_required"));
+        assert_eq!(
+            with("/grants", json!({PRE_AUTHORIZED_GRANT: pin})),
+            OfferError::OlderDraft("user_pin_required")
+        );
     }
 
     #[test]

@@ -72,7 +72,8 @@ impl Proofs {
         if !(mutants::skips("vci-proof-count") || proofs.len() <= expected.batch_size) {
             return Err(CredentialError::InvalidCredentialRequest);
         }
-        let read: Vec<_> = proofs.iter().map(|proof| verify(proof, expected, verifier)).collect::<Result<_, _>>()?;
+        let read: Vec<_> =
+            proofs.iter().map(|proof| verify(proof, expected, verifier)).collect::<Result<_, _>>()?;
         let nonce = read.first().map(|(_, nonce)| nonce.clone()).ok_or(CredentialError::InvalidProof)?;
         if !(mutants::skips("vci-proof-one-nonce") || read.iter().all(|(_, other)| *other == nonce)) {
             return Err(CredentialError::InvalidProof);
@@ -112,7 +113,8 @@ fn verify(
     let payload = compact.verify(TYP, &key, verifier).map_err(invalid)?;
     let members = payload.claims().map_err(|_| CredentialError::InvalidProof)?;
     // Anonymous use of a pre-authorised code has no client id to name.
-    if !(mutants::skips("vci-proof-iss") || !members.contains_key("iss")) {
+    let anonymous = !members.contains_key("iss");
+    if !(mutants::skips("vci-proof-iss") || anonymous) {
         return Err(CredentialError::InvalidProof);
     }
     let claims: Claims = payload.typed().map_err(|_| CredentialError::InvalidProof)?;
@@ -123,12 +125,12 @@ fn verify(
 /// Exactly one way to name the key, and it is `jwk`.
 fn key(compact: &Compact) -> Result<PublicJwk, CredentialError> {
     let header = compact.header();
-    let other = header.kid().is_some() || header.x5c().is_some();
-    if !(mutants::skips("vci-proof-key") || !other) {
+    let by_jwk_alone = header.kid().is_none() && header.x5c().is_none();
+    if !(mutants::skips("vci-proof-key") || by_jwk_alone) {
         return Err(CredentialError::InvalidProof);
     }
-    let unknown = ["key_attestation", "trust_chain"].iter().any(|name| header.member(name).is_some());
-    if !(mutants::skips("vci-proof-attestation") || !unknown) {
+    let unattested = ["key_attestation", "trust_chain"].iter().all(|name| header.member(name).is_none());
+    if !(mutants::skips("vci-proof-attestation") || unattested) {
         return Err(CredentialError::InvalidProof);
     }
     let key = header.dangerous_embedded_jwk().map_err(|_| CredentialError::InvalidProof)?;
@@ -148,7 +150,8 @@ fn check_claims(claims: &Claims, expected: &Expected<'_>) -> Result<(), Credenti
     if !(mutants::skips("vci-proof-old") || claims.iat >= expected.now.minus(MAX_AGE + SKEW)) {
         return Err(CredentialError::InvalidProof);
     }
-    if !(mutants::skips("vci-proof-nonce") || !claims.nonce.is_empty()) {
+    let present = !claims.nonce.is_empty();
+    if !(mutants::skips("vci-proof-nonce") || present) {
         return Err(CredentialError::InvalidProof);
     }
     Ok(())

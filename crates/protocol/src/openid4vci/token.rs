@@ -41,13 +41,17 @@ impl TokenRequest {
         }
         let code = form.member("pre-authorized_code").filter(|code| !code.is_empty());
         let secret = |text: &str| Zeroizing::new(text.to_owned());
-        Ok(Self { code: secret(code.ok_or(TokenError::InvalidRequest)?), tx_code: form.member("tx_code").map(secret) })
+        Ok(Self {
+            code: secret(code.ok_or(TokenError::InvalidRequest)?),
+            tx_code: form.member("tx_code").map(secret),
+        })
     }
 
     /// The form.
     #[must_use]
     pub fn write(&self) -> String {
-        let mut members = vec![("grant_type", PRE_AUTHORIZED_GRANT), ("pre-authorized_code", self.code.as_str())];
+        let mut members =
+            vec![("grant_type", PRE_AUTHORIZED_GRANT), ("pre-authorized_code", self.code.as_str())];
         if let Some(tx_code) = &self.tx_code {
             members.push(("tx_code", tx_code));
         }
@@ -131,7 +135,10 @@ mod tests {
     #[test]
     fn a_request_is_read_as_it_was_written() {
         let read = TokenRequest::parse(request(Some("493536")).write().as_bytes()).unwrap();
-        assert_eq!((read.code.as_str(), read.tx_code.as_deref().map(String::as_str)), ("c0de", Some("493536")));
+        assert_eq!(
+            (read.code.as_str(), read.tx_code.as_deref().map(String::as_str)),
+            ("c0de", Some("493536"))
+        );
     }
 
     #[test]
@@ -141,8 +148,14 @@ mod tests {
         assert_eq!(refused(""), TokenError::InvalidRequest);
         assert_eq!(refused(&grant), TokenError::InvalidRequest);
         assert_eq!(refused(&format!("{grant}&pre-authorized_code=")), TokenError::InvalidRequest);
-        assert_eq!(refused(&format!("{grant}&pre-authorized_code=a&pre-authorized_code=b")), TokenError::InvalidRequest);
-        assert_eq!(refused("grant_type=authorization_code&pre-authorized_code=a"), TokenError::UnsupportedGrantType);
+        assert_eq!(
+            refused(&format!("{grant}&pre-authorized_code=a&pre-authorized_code=b")),
+            TokenError::InvalidRequest
+        );
+        assert_eq!(
+            refused("grant_type=authorization_code&pre-authorized_code=a"),
+            TokenError::UnsupportedGrantType
+        );
     }
 
     #[test]
@@ -160,8 +173,12 @@ mod tests {
 
     #[test]
     fn only_bearer_tokens_are_taken() {
-        assert!(TokenResponse::parse(br#"{"access_token":"a","token_type":"bearer","expires_in":60}"#).is_some());
-        assert!(TokenResponse::parse(br#"{"access_token":"a","token_type":"DPoP","expires_in":60}"#).is_none());
+        assert!(
+            TokenResponse::parse(br#"{"access_token":"a","token_type":"bearer","expires_in":60}"#).is_some()
+        );
+        assert!(
+            TokenResponse::parse(br#"{"access_token":"a","token_type":"DPoP","expires_in":60}"#).is_none()
+        );
         assert_eq!(TokenResponse::bearer("a".into(), 3600).expires_in, 300);
         assert!(NonceResponse::parse(br#"{"c_nonce":""}"#).is_none());
     }

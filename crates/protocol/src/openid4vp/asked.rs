@@ -85,7 +85,8 @@ impl Asked {
     /// [`PlanError`] where the policy has no plan for the day.
     pub fn new(party: Party, policy: Policy, tables: Tables, as_of: Date) -> Result<Self, PlanError> {
         let plan = plan(&policy, &tables, as_of)?;
-        let statements = json::canonical(&plan.query.statements).expect("statements are strings and integers");
+        let statements =
+            json::canonical(&plan.query.statements).expect("statements are strings and integers");
         Ok(Self { party, policy, tables, as_of, plan, statements_sha256: sha256(statements) })
     }
 
@@ -156,7 +157,8 @@ impl Asked {
     /// What a proof for an option is bound to, with the presented credentials in DCQL order.
     #[must_use]
     pub fn context(&self, chosen: &Chosen, credentials: Vec<context::Credential>) -> context::Context {
-        let Party { service, client_id, nonce, state_sha256, response_uri, encryption_key } = self.party.clone();
+        let Party { service, client_id, nonce, state_sha256, response_uri, encryption_key } =
+            self.party.clone();
         let reply_to = context::ReplyTo::ResponseUri(response_uri);
         context::Context {
             request: context::Request { service, client_id, nonce, state_sha256, reply_to, encryption_key },
@@ -178,7 +180,9 @@ impl Asked {
     /// Every table and list that a rule of the policy names, once, by id and version.
     pub fn tables_to_send(&self) -> impl Iterator<Item = &TableExtract> {
         let named = self.policy.conditions.iter().filter_map(|condition| match &condition.rule {
-            Some(PolicyRule::Table { id, version } | PolicyRule::Codes { id, version }) => Some((id.as_str(), *version)),
+            Some(PolicyRule::Table { id, version } | PolicyRule::Codes { id, version }) => {
+                Some((id.as_str(), *version))
+            }
             _ => None,
         });
         named.collect::<BTreeSet<_>>().into_iter().filter_map(|(id, version)| self.tables.table(id, version))

@@ -40,7 +40,10 @@ impl ClientMetadata {
         let algs = json!(["ES256"]);
         Self {
             jwks: key.map(|key| Keys { keys: vec![key.to_value()] }),
-            encrypted_response_enc_values_supported: Enc::ALL.iter().map(|enc| enc.as_str().to_owned()).collect(),
+            encrypted_response_enc_values_supported: Enc::ALL
+                .iter()
+                .map(|enc| enc.as_str().to_owned())
+                .collect(),
             vp_formats_supported: json!({"dc+sd-jwt": {"sd-jwt_alg_values": algs, "kb-jwt_alg_values": algs}}),
         }
     }

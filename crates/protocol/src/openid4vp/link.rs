@@ -158,11 +158,22 @@ mod tests {
         assert_eq!(refused(&format!("{text}&client_id=x")), LinkError::Form);
         assert_eq!(refused(&text.replace("post", "POST")), LinkError::Method);
         assert_eq!(refused(&text.replace("https", "http")), LinkError::RequestUri);
-        assert_eq!(refused(&format!("{text}&client_id_scheme=x509_hash")), LinkError::OlderDraft("client_id_scheme"));
-        assert_eq!(refused("openid4vp://?client_id=a&presentation_definition=%7B%7D"), LinkError::OlderDraft("presentation_definition"));
-        assert_eq!(refused("openid4vp://?client_id=a&response_type=vp_token&dcql_query=%7B%7D"), LinkError::Unsigned);
+        assert_eq!(
+            refused(&format!("{text}&client_id_scheme=x509_hash")),
+            LinkError::OlderDraft("client_id_scheme")
+        );
+        assert_eq!(
+            refused("openid4vp://?client_id=a&presentation_definition=%7B%7D"),
+            LinkError::OlderDraft("presentation_definition")
+        );
+        assert_eq!(
+            refused("openid4vp://?client_id=a&response_type=vp_token&dcql_query=%7B%7D"),
+            LinkError::Unsigned
+        );
         assert_eq!(refused("openid4vp://?request_uri=https%3A%2F%2Fa"), LinkError::Form);
-        for text in ["", "openid4vp:", "ftp://a?client_id=b&request_uri=https%3A%2F%2Fa", "openid4vp://?client_id=a"] {
+        for text in
+            ["", "openid4vp:", "ftp://a?client_id=b&request_uri=https%3A%2F%2Fa", "openid4vp://?client_id=a"]
+        {
             assert_eq!(refused(text), LinkError::Form, "{text}");
         }
     }
@@ -173,6 +184,9 @@ mod tests {
         assert_eq!(wallet_nonce(fetch_form(nonce).as_bytes()).unwrap().as_deref(), Some(nonce));
         assert_eq!(wallet_nonce(b"").unwrap(), None);
         assert_eq!(wallet_nonce(b"wallet_nonce=short"), Err(LinkError::Form));
-        assert_eq!(wallet_nonce(format!("wallet_nonce={nonce}&wallet_nonce={nonce}").as_bytes()), Err(LinkError::Form));
+        assert_eq!(
+            wallet_nonce(format!("wallet_nonce={nonce}&wallet_nonce={nonce}").as_bytes()),
+            Err(LinkError::Form)
+        );
     }
 }

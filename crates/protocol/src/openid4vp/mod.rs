@@ -45,5 +45,6 @@ pub fn client_id(certificate_sha256: &[u8; 32]) -> String {
 
 /// Nonces and states: URL-safe ASCII of at least 128 bits (errata to section 5.2).
 pub(crate) fn is_random(text: &str) -> bool {
-    (22..=256).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._~".contains(&c))
+    (22..=256).contains(&text.len())
+        && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._~".contains(&c))
 }

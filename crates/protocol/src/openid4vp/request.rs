@@ -115,7 +115,8 @@ impl Draft<'_> {
             iat: self.iat,
             exp: self.exp,
             client_metadata: ClientMetadata::new(self.encryption_key),
-            dcql_query: serde_json::to_value(&self.asked.plan().query).expect("a query is strings and integers"),
+            dcql_query: serde_json::to_value(&self.asked.plan().query)
+                .expect("a query is strings and integers"),
             verifier_info: self.verifier_info(),
         }
     }
@@ -127,7 +128,8 @@ impl Draft<'_> {
             policy_digest: self.asked.policy().digest_text(),
             options: self.asked.options().to_vec(),
         };
-        let mut all = vec![info(SERVICE, self.service.jws().into()), info(PURPOSE, self.purpose.jws().into())];
+        let mut all =
+            vec![info(SERVICE, self.service.jws().into()), info(PURPOSE, self.purpose.jws().into())];
         all.extend(self.asked.tables_to_send().map(|table| info(TABLE, table.jws().into())));
         all.push(info(POLICY, self.asked.policy().value().clone()));
         all.push(info(CONTEXT, serde_json::to_value(context).expect("the context is strings")));
@@ -336,7 +338,11 @@ impl RequestError {
         match self {
             Self::TransactionData => "invalid_transaction_data",
             Self::Formats => "vp_formats_not_supported",
-            Self::ClientId | Self::Prefix | Self::Certificate(_) | Self::CertificateHash | Self::Signature => "invalid_client",
+            Self::ClientId
+            | Self::Prefix
+            | Self::Certificate(_)
+            | Self::CertificateHash
+            | Self::Signature => "invalid_client",
             Self::Service(_) | Self::OtherService | Self::Env | Self::PurposeNotAllowed => "invalid_client",
             _ => "invalid_request",
         }

@@ -76,7 +76,9 @@ pub enum ResponseError {
     #[error("the answer is malformed")]
     Malformed,
     /// `vp_token` in the form of a draft.
-    #[error("vp_token is of an older draft; it must be an object of query ids with one presentation each, in an array")]
+    #[error(
+        "vp_token is of an older draft; it must be an object of query ids with one presentation each, in an array"
+    )]
     OlderDraft,
     /// More than one presentation for a query, or too many.
     #[error("vp_token has more presentations than were asked for")]
@@ -118,7 +120,8 @@ impl VpToken {
     }
 
     fn to_value(&self) -> Value {
-        let array = |(id, presentation): (&String, &String)| (id.clone(), Value::from(vec![presentation.as_str()]));
+        let array =
+            |(id, presentation): (&String, &String)| (id.clone(), Value::from(vec![presentation.as_str()]));
         Value::Object(self.0.iter().map(array).collect())
     }
 }
@@ -189,7 +192,8 @@ impl Response {
         plaintext.extend(self.state.as_ref().map(|state| ("state".to_owned(), Value::from(state.as_str()))));
         let plaintext = zeroize::Zeroizing::new(Value::Object(plaintext).to_string());
         let recipient = Recipient::new(&to.key.key, to.key.kid.as_deref(), to.enc);
-        let jwe = encrypt(plaintext.as_bytes(), &recipient, ephemeral, aead, rng).map_err(|_| ResponseError::Decrypt)?;
+        let jwe = encrypt(plaintext.as_bytes(), &recipient, ephemeral, aead, rng)
+            .map_err(|_| ResponseError::Decrypt)?;
         Ok(form::write(&[("response", &jwe)]))
     }
 }
@@ -201,7 +205,8 @@ pub fn error_form(code: &str, state: &str) -> String {
 }
 
 fn older_members(has: impl Fn(&str) -> bool) -> Result<(), ResponseError> {
-    if !(mutants::skips("vp-older-response") || !has("presentation_submission")) {
+    let without_submission = !has("presentation_submission");
+    if !(mutants::skips("vp-older-response") || without_submission) {
         return Err(ResponseError::OlderDraft);
     }
     Ok(())
@@ -217,12 +222,17 @@ impl Posted {
         older_members(|name| form.member(name).is_some())?;
         let state = || form.member("state").map(str::to_owned);
         match (form.member("response"), form.member("vp_token"), form.member("error")) {
-            (Some(jwe), None, None) => Encrypted::parse(jwe).map(Self::Encrypted).map_err(|_| ResponseError::Malformed),
+            (Some(jwe), None, None) => {
+                Encrypted::parse(jwe).map(Self::Encrypted).map_err(|_| ResponseError::Malformed)
+            }
             (None, Some(vp_token), None) => {
-                let vp_token = json::parse(vp_token.as_bytes(), MAX_ANSWER).map_err(|_| ResponseError::OlderDraft)?;
+                let vp_token =
+                    json::parse(vp_token.as_bytes(), MAX_ANSWER).map_err(|_| ResponseError::OlderDraft)?;
                 Ok(Self::Plain(Response { vp_token: VpToken::from_value(&vp_token)?, state: state() }))
             }
-            (None, None, Some(code)) => Ok(Self::Error { code: code.chars().take(64).collect(), state: state() }),
+            (None, None, Some(code)) => {
+                Ok(Self::Error { code: code.chars().take(64).collect(), state: state() })
+            }
             _ => Err(ResponseError::Kind),
         }
     }
@@ -240,7 +250,9 @@ impl Posted {
                 }
                 Ok(response)
             }
-            (Self::Encrypted(jwe), ResponseMode::DirectPostJwt) => key.ok_or(ResponseError::Decrypt)?.open(jwe),
+            (Self::Encrypted(jwe), ResponseMode::DirectPostJwt) => {
+                key.ok_or(ResponseError::Decrypt)?.open(jwe)
+            }
             (Self::Encrypted(_), ResponseMode::DirectPost) => Err(ResponseError::Encrypted),
             (Self::Error { .. }, _) => Err(ResponseError::Kind),
         }

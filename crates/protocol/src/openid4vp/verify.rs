@@ -3,7 +3,10 @@
 use serde_json::{Map, Value};
 use vouchsafe_mutants as mutants;
 
-use super::request::{CONTEXT, Claims, ContextInfo, Info, MAX_REQUEST, POLICY, PURPOSE, RequestError, SERVICE, TABLE, TYP, Verified};
+use super::request::{
+    CONTEXT, Claims, ContextInfo, Info, MAX_REQUEST, POLICY, PURPOSE, RequestError, SERVICE, TABLE, TYP,
+    Verified,
+};
 use super::{AUDIENCE, Asked, Party, ResponseKey, ResponseMode, X509_HASH, is_random};
 use crate::dcql::Query;
 use crate::encoding::{b64u, sha256};
@@ -51,7 +54,8 @@ impl Unverified {
         })?;
         // 5.8: a wallet must not process anything else.
         compact.check_typ(TYP).map_err(|_| RequestError::Typ)?;
-        let members = json::object(compact.dangerous_payload(), MAX_REQUEST).map_err(|_| RequestError::Malformed)?;
+        let members =
+            json::object(compact.dangerous_payload(), MAX_REQUEST).map_err(|_| RequestError::Malformed)?;
         older_draft(&members)?;
         Ok(Self { compact, members })
     }
@@ -80,11 +84,13 @@ impl Unverified {
     /// Step 2: members that no request of this profile may have.
     fn check_refused_members(&self) -> Result<(), RequestError> {
         // 5.1: a wallet that knows no type of transaction data must refuse all.
-        if !(mutants::skips("vp-transaction-data") || !self.members.contains_key("transaction_data")) {
+        let without = !self.members.contains_key("transaction_data");
+        if !(mutants::skips("vp-transaction-data") || without) {
             return Err(RequestError::TransactionData);
         }
         // 8.2: redirect_uri must not be present beside response_uri.
-        if !(mutants::skips("vp-redirect-uri") || !self.members.contains_key("redirect_uri")) {
+        let without = !self.members.contains_key("redirect_uri");
+        if !(mutants::skips("vp-redirect-uri") || without) {
             return Err(RequestError::RedirectUri);
         }
         Ok(())
@@ -104,14 +110,16 @@ impl Unverified {
 
     /// Step 4: the client id is that of the link, and the hash of a certificate that leads to an anchor.
     fn authenticate(&self, expected: &Expected<'_>) -> Result<VerifiedLeaf, RequestError> {
-        let client_id = self.members.get("client_id").and_then(Value::as_str).ok_or(RequestError::ClientId)?;
+        let client_id =
+            self.members.get("client_id").and_then(Value::as_str).ok_or(RequestError::ClientId)?;
         if !(mutants::skips("vp-client-id") || client_id == expected.client_id) {
             return Err(RequestError::ClientId);
         }
         // 5.9: the whole text with its prefix is the identifier; other prefixes have other rules.
         let hash = client_id.strip_prefix(X509_HASH).ok_or(RequestError::Prefix)?;
         let x5c = self.compact.header().x5c().unwrap_or_default();
-        let leaf = validate(x5c, expected.anchors, expected.judge.now, expected.judge.verifier).map_err(RequestError::Certificate)?;
+        let leaf = validate(x5c, expected.anchors, expected.judge.now, expected.judge.verifier)
+            .map_err(RequestError::Certificate)?;
         if !(mutants::skips("vp-x509-hash") || hash == b64u(leaf.sha256())) {
             return Err(RequestError::CertificateHash);
         }
@@ -120,8 +128,12 @@ impl Unverified {
 
     /// Step 5: the signature, then audience, times and the wallet's nonce.
     fn claims(self, leaf: &VerifiedLeaf, expected: &Expected<'_>) -> Result<Claims, RequestError> {
-        let payload = self.compact.verify(TYP, leaf.key(), expected.judge.verifier).map_err(|_| RequestError::Signature)?;
-        let claims: Claims = json::typed(payload.bytes(), MAX_REQUEST).map_err(|_| RequestError::Malformed)?;
+        let payload = self
+            .compact
+            .verify(TYP, leaf.key(), expected.judge.verifier)
+            .map_err(|_| RequestError::Signature)?;
+        let claims: Claims =
+            json::typed(payload.bytes(), MAX_REQUEST).map_err(|_| RequestError::Malformed)?;
         if !(mutants::skips("vp-aud") || claims.aud == AUDIENCE) {
             return Err(RequestError::Audience);
         }
@@ -157,7 +169,8 @@ fn older_draft(members: &Map<String, Value>) -> Result<(), RequestError> {
     }
     let client_id = members.get("client_id").and_then(Value::as_str).unwrap_or_default();
     for prefix in ["did:", "https:", "web-origin:", "x509_san_uri:", "verifier_attestation_jwt:"] {
-        if !(mutants::skips("vp-older-client-id") || !client_id.starts_with(prefix)) {
+        let other = client_id.strip_prefix(prefix).is_none();
+        if !(mutants::skips("vp-older-client-id") || other) {
             return Err(RequestError::OlderDraft(prefix));
         }
     }
@@ -166,9 +179,11 @@ fn older_draft(members: &Map<String, Value>) -> Result<(), RequestError> {
 
 /// `vc+sd-jwt` was the format's name until 2024.
 fn check_query_format(members: &Map<String, Value>) -> Result<(), RequestError> {
-    let queries = members.get("dcql_query").and_then(|query| query.get("credentials")).and_then(Value::as_array);
-    let old = queries.into_iter().flatten().any(|query| query.get("format").is_some_and(|format| format == "vc+sd-jwt"));
-    if !(mutants::skips("vp-older-format") || !old) {
+    let queries =
+        members.get("dcql_query").and_then(|query| query.get("credentials")).and_then(Value::as_array);
+    let is_old = |query: &Value| query.get("format").is_some_and(|format| format == "vc+sd-jwt");
+    let current = queries.into_iter().flatten().all(|query| !is_old(query));
+    if !(mutants::skips("vp-older-format") || current) {
         return Err(RequestError::OlderDraft("vc+sd-jwt"));
     }
     Ok(())
@@ -178,7 +193,9 @@ fn check_times(claims: &Claims, now: UnixTime) -> Result<(), RequestError> {
     if !(mutants::skips("vp-iat-future") || claims.iat <= now.plus(SKEW)) {
         return Err(RequestError::Times);
     }
-    if !(mutants::skips("vp-lifetime") || (claims.exp > claims.iat && claims.exp.0 - claims.iat.0 <= MAX_LIFE)) {
+    if !(mutants::skips("vp-lifetime")
+        || (claims.exp > claims.iat && claims.exp.0 - claims.iat.0 <= MAX_LIFE))
+    {
         return Err(RequestError::Times);
     }
     if !(mutants::skips("vp-expired") || now < claims.exp.plus(SKEW)) {
@@ -197,7 +214,9 @@ fn check_response(claims: &Claims) -> Result<Option<ResponseKey>, RequestError> 
     }
     match claims.response_mode {
         ResponseMode::DirectPost => Ok(None),
-        ResponseMode::DirectPostJwt => claims.client_metadata.response_key().map(Some).ok_or(RequestError::EncryptionKey),
+        ResponseMode::DirectPostJwt => {
+            claims.client_metadata.response_key().map(Some).ok_or(RequestError::EncryptionKey)
+        }
     }
 }
 
@@ -216,20 +235,29 @@ impl<'a> Carried<'a> {
         const KNOWN: [&str; 5] = [SERVICE, PURPOSE, TABLE, POLICY, CONTEXT];
         let known: Vec<_> = all.iter().filter(|info| KNOWN.contains(&info.format.as_str())).collect();
         let place = |info: &Info| KNOWN.iter().position(|format| *format == info.format);
-        let rises = |pair: &[&Info]| place(pair[0]) < place(pair[1]) || (pair[0].format == TABLE && pair[1].format == TABLE);
+        let rises = |pair: &[&Info]| {
+            place(pair[0]) < place(pair[1]) || (pair[0].format == TABLE && pair[1].format == TABLE)
+        };
         if !(mutants::skips("vp-info-order") || known.windows(2).all(rises)) {
             return Err(RequestError::Info);
         }
-        let of = |format: &'static str| known.iter().filter(move |info| info.format == format).map(|info| &info.data);
+        let of = |format: &'static str| {
+            known.iter().filter(move |info| info.format == format).map(|info| &info.data)
+        };
         let one = |format: &'static str| of(format).next().ok_or(RequestError::Info);
         let text = |format: &'static str| one(format)?.as_str().ok_or(RequestError::Info);
-        let tables = of(TABLE).map(|data| data.as_str().ok_or(RequestError::Info)).collect::<Result<_, _>>()?;
+        let tables =
+            of(TABLE).map(|data| data.as_str().ok_or(RequestError::Info)).collect::<Result<_, _>>()?;
         let context = json::of_value(one(CONTEXT)?.clone()).map_err(|_| RequestError::Info)?;
         Ok(Self { service: text(SERVICE)?, purpose: text(PURPOSE)?, tables, policy: one(POLICY)?, context })
     }
 
     /// Step 8: the registrar knows this service under this client id and lets it ask for this purpose.
-    fn authorise(&self, claims: &Claims, expected: &Expected<'_>) -> Result<(Extract<ServiceEntry>, Extract<Purpose>), RequestError> {
+    fn authorise(
+        &self,
+        claims: &Claims,
+        expected: &Expected<'_>,
+    ) -> Result<(Extract<ServiceEntry>, Extract<Purpose>), RequestError> {
         let service = expected.judge.verify::<ServiceEntry>(self.service).map_err(RequestError::Service)?;
         let entry = service.document();
         if !(mutants::skips("vp-service-client-id") || entry.client_ids.contains(&claims.client_id)) {
@@ -297,11 +325,13 @@ fn check_query(sent: &Value, context: &ContextInfo, asked: &Asked) -> Result<(),
     let query = Query::from_value(sent).map_err(RequestError::Dcql)?;
     // As sent, member by member: the proof is bound to this array.
     let statements = sent.get("statements").cloned().unwrap_or_else(|| Value::Array(Vec::new()));
-    let expected = serde_json::to_value(&planned.query.statements).expect("statements are strings and integers");
+    let expected =
+        serde_json::to_value(&planned.query.statements).expect("statements are strings and integers");
     if !(mutants::skips("vp-plan-statements") || statements == expected) {
         return Err(RequestError::Statements);
     }
-    let same = query.credentials == planned.query.credentials && query.credential_sets == planned.query.credential_sets;
+    let same = query.credentials == planned.query.credentials
+        && query.credential_sets == planned.query.credential_sets;
     if !(mutants::skips("vp-plan-query") || same) {
         return Err(RequestError::Query);
     }

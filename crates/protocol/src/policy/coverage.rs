@@ -134,7 +134,13 @@ pub enum CheckError {
 ///
 /// # Errors
 /// [`CheckError`].
-pub fn check(policy: &Body, purpose: &Purpose, tables: &Tables, types: &[CredentialType], as_of: Date) -> Result<Vec<Cost>, CheckError> {
+pub fn check(
+    policy: &Body,
+    purpose: &Purpose,
+    tables: &Tables,
+    types: &[CredentialType],
+    as_of: Date,
+) -> Result<Vec<Cost>, CheckError> {
     if policy.purpose != purpose.sub {
         return Err(CheckError::Purpose);
     }
@@ -151,12 +157,21 @@ pub fn check(policy: &Body, purpose: &Purpose, tables: &Tables, types: &[Credent
 
 fn check_types(policy: &Body, types: &[CredentialType]) -> Result<(), CheckError> {
     for accept in &policy.accept {
-        let known = types.iter().find(|t| t.has_vct(&accept.vct)).ok_or_else(|| CheckError::UnknownType(accept.vct.clone()))?;
+        let known = types
+            .iter()
+            .find(|t| t.has_vct(&accept.vct))
+            .ok_or_else(|| CheckError::UnknownType(accept.vct.clone()))?;
         for condition in &policy.conditions {
-            let answer = if is_proof(&accept.vct) && condition.op != Test::Show { Answer::Prove } else { Answer::Show };
+            let answer = if is_proof(&accept.vct) && condition.op != Test::Show {
+                Answer::Prove
+            } else {
+                Answer::Show
+            };
             let why = match known.attribute(&condition.pointer) {
                 None => "the type has no such attribute",
-                Some(attribute) if !attribute.may(answer) && answer == Answer::Prove => "the attribute cannot be proved",
+                Some(attribute) if !attribute.may(answer) && answer == Answer::Prove => {
+                    "the attribute cannot be proved"
+                }
                 Some(attribute) if !attribute.may(answer) => "the attribute cannot be shown",
                 Some(_) => continue,
             };
@@ -169,7 +184,14 @@ fn check_types(policy: &Body, types: &[CredentialType]) -> Result<(), CheckError
 fn cost(plan: &Plan, option: &ContextOption, types: &[CredentialType]) -> Result<Cost, planner::PlanError> {
     let ids = option.queries.iter().cloned().collect();
     let statements: Vec<_> = plan.query.statements_of(&ids).filter_map(|s| s.to_proof().ok()).collect();
-    let mut cost = Cost { queries: option.queries.clone(), outcome: option.outcome, statements: statements.len(), n: 0, m: 0, bytes: 0 };
+    let mut cost = Cost {
+        queries: option.queries.clone(),
+        outcome: option.outcome,
+        statements: statements.len(),
+        n: 0,
+        m: 0,
+        bytes: 0,
+    };
     if !statements.is_empty() {
         let aggregate = planner::plan(&statements, |term| declared(&plan.query, types, term))?;
         (cost.n, cost.m, cost.bytes) = (aggregate.n, aggregate.m, answer::length(&aggregate));

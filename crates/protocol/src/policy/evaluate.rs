@@ -53,7 +53,10 @@ fn number(condition: &Condition, tables: &Tables, value: &Value) -> Number {
     match (value, &condition.rule) {
         (Value::String(code), Some(PolicyRule::Codes { id, version })) => {
             let codes = tables.table(id, *version).and_then(|table| table.codes()).unwrap_or_default();
-            codes.iter().find(|row| row.code == *code).map_or(Number::NotInList, |row| Number::Of(row.index.into()))
+            codes
+                .iter()
+                .find(|row| row.code == *code)
+                .map_or(Number::NotInList, |row| Number::Of(row.index.into()))
         }
         (Value::String(text), _) => of(date_from(text).ok().and_then(|date| day(date).ok())),
         (Value::Bool(flag), Some(PolicyRule::Fixed {})) => Number::Of(u64::from(*flag)),
@@ -67,7 +70,12 @@ fn number(condition: &Condition, tables: &Tables, value: &Value) -> Number {
 ///
 /// # Errors
 /// [`PlanError`] of a condition's rule.
-pub fn evaluate(policy: &Body, tables: &Tables, as_of: Date, values: &BTreeMap<String, Value>) -> Result<Outcome, PlanError> {
+pub fn evaluate(
+    policy: &Body,
+    tables: &Tables,
+    as_of: Date,
+    values: &BTreeMap<String, Value>,
+) -> Result<Outcome, PlanError> {
     let mut outcome = Outcome::Met;
     for condition in &policy.conditions {
         let held = match values.get(&condition.pointer) {

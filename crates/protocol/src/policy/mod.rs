@@ -207,10 +207,14 @@ pub enum PolicyRule {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum PolicyError {
     /// A number that is not an integer below 2^53, or a null.
-    #[error("a policy holds strings, integers from 0 to 2^53 - 1, booleans, arrays and tables; write dates as strings in quotes and leave out fractions")]
+    #[error(
+        "a policy holds strings, integers from 0 to 2^53 - 1, booleans, arrays and tables; write dates as strings in quotes and leave out fractions"
+    )]
     Value,
     /// `subject_binding` is missing.
-    #[error("the policy does not say subject_binding: choose same_device, in_person, disclosed:<claim>, pseudonym, or none, which shows only that somebody eligible answered")]
+    #[error(
+        "the policy does not say subject_binding: choose same_device, in_person, disclosed:<claim>, pseudonym, or none, which shows only that somebody eligible answered"
+    )]
     SilentOnSubjectBinding,
     /// `other_route` is missing or empty.
     #[error("the policy has no other_route: say in en and cy what people can do who say no")]
@@ -247,7 +251,8 @@ impl Policy {
         if value.get("other_route").is_none() {
             return Err(PolicyError::NoOtherRoute);
         }
-        let body: Body = serde_json::from_value(value.clone()).map_err(|e| PolicyError::Malformed(e.to_string()))?;
+        let body: Body =
+            serde_json::from_value(value.clone()).map_err(|e| PolicyError::Malformed(e.to_string()))?;
         body.check()?;
         let canonical = json::canonical(&value).map_err(|_| PolicyError::Value)?;
         Ok(Self { body, value, digest: sha256(canonical) })
@@ -311,8 +316,11 @@ impl Body {
         if self.id.is_empty() || self.purpose.is_empty() {
             return Err(PolicyError::Unusable("id and purpose must not be empty"));
         }
-        if !(1..=MAX_PARTS).contains(&self.accept.len()) || !(1..=MAX_PARTS).contains(&self.conditions.len()) {
-            return Err(PolicyError::Unusable("it needs one to eight accepted types and one to eight conditions"));
+        if !(1..=MAX_PARTS).contains(&self.accept.len()) || !(1..=MAX_PARTS).contains(&self.conditions.len())
+        {
+            return Err(PolicyError::Unusable(
+                "it needs one to eight accepted types and one to eight conditions",
+            ));
         }
         self.check_accept()?;
         self.conditions.iter().enumerate().try_for_each(|(i, c)| {
@@ -339,7 +347,9 @@ impl Body {
             SubjectBinding::Disclosed(claim) if !self.shows(&format!("/{claim}")) => {
                 Err(PolicyError::Unusable("subject_binding names a claim that no condition shows"))
             }
-            SubjectBinding::Pseudonym => Err(PolicyError::Unusable("subject_binding pseudonym is not offered yet")),
+            SubjectBinding::Pseudonym => {
+                Err(PolicyError::Unusable("subject_binding pseudonym is not offered yet"))
+            }
             _ => Ok(()),
         }
     }
@@ -363,17 +373,24 @@ impl Condition {
         let bounds = (self.k.is_some(), self.lo.is_some(), self.hi.is_some());
         match (self.op, &self.rule, bounds) {
             (_, None, _) => Err("it needs a rule"),
-            (Test::Le, Some(PolicyRule::AgeAtLeast { .. } | PolicyRule::Table { .. }), (false, false, false))
+            (
+                Test::Le,
+                Some(PolicyRule::AgeAtLeast { .. } | PolicyRule::Table { .. }),
+                (false, false, false),
+            )
             | (Test::Ge, Some(PolicyRule::AgeAtMost { .. }), (false, false, false))
             | (Test::In, Some(PolicyRule::Codes { .. }), (false, false, false)) => Ok(()),
             (Test::Le | Test::Ge, Some(PolicyRule::Fixed {}), (true, false, false))
             | (Test::In, Some(PolicyRule::Fixed {}), (false, true, true)) => self.check_fixed(),
-            _ => Err("its rule and op do not go together: le takes age_at_least, table or fixed with k; ge takes age_at_most or fixed with k; in takes codes or fixed with lo and hi"),
+            _ => Err(
+                "its rule and op do not go together: le takes age_at_least, table or fixed with k; ge takes age_at_most or fixed with k; in takes codes or fixed with lo and hi",
+            ),
         }
     }
 
     fn check_fixed(&self) -> Result<(), &'static str> {
-        let decimals = [&self.k, &self.lo, &self.hi].into_iter().flatten().all(|text| decimal(text).is_some());
+        let decimals =
+            [&self.k, &self.lo, &self.hi].into_iter().flatten().all(|text| decimal(text).is_some());
         decimals.then_some(()).ok_or("k, lo and hi are decimal strings without leading zeros")
     }
 
@@ -382,7 +399,9 @@ impl Condition {
             return Err("show takes neither rule nor bounds");
         }
         match &self.equals {
-            Some(Value::Array(_) | Value::Object(_)) => Err("equals must be a string, an integer or a boolean"),
+            Some(Value::Array(_) | Value::Object(_)) => {
+                Err("equals must be a string, an integer or a boolean")
+            }
             _ => Ok(()),
         }
     }

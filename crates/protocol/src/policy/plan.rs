@@ -88,7 +88,8 @@ type Bound = (Predicate, Rule);
 pub(super) fn bound(condition: &Condition, tables: &Tables, as_of: Date) -> Result<Option<Bound>, PlanError> {
     let Some(rule) = &condition.rule else { return Ok(None) };
     let no_bound = || PlanError::NoBound(condition.id.clone());
-    let table = |id: &str, version| tables.table(id, version).ok_or_else(|| PlanError::NoTable(condition.id.clone()));
+    let table =
+        |id: &str, version| tables.table(id, version).ok_or_else(|| PlanError::NoTable(condition.id.clone()));
     let wrong = || PlanError::WrongTable(condition.id.clone());
     let bound = match rule {
         PolicyRule::AgeAtLeast { unit, n } => {
@@ -109,7 +110,10 @@ pub(super) fn bound(condition: &Condition, tables: &Tables, as_of: Date) -> Resu
         PolicyRule::Codes { id, version } => {
             let table = table(id, *version)?;
             let (lo, hi) = span(table).ok_or_else(wrong)?;
-            (Predicate::In { lo, hi }, Rule::Codes { id: id.clone(), version: *version, hash: table.hash_text() })
+            (
+                Predicate::In { lo, hi },
+                Rule::Codes { id: id.clone(), version: *version, hash: table.hash_text() },
+            )
         }
         PolicyRule::Fixed {} => (fixed(condition).ok_or_else(no_bound)?, Rule::Fixed {}),
     };
@@ -147,7 +151,9 @@ fn contrary(predicate: Predicate) -> Vec<(&'static str, Predicate)> {
     match predicate {
         Predicate::Le(k) => above(k).map(|p| ("", p)).into_iter().collect(),
         Predicate::Ge(k) => below(k).map(|p| ("", p)).into_iter().collect(),
-        Predicate::In { lo, hi } => [("a", below(lo)), ("b", above(hi))].into_iter().filter_map(|(s, p)| Some((s, p?))).collect(),
+        Predicate::In { lo, hi } => {
+            [("a", below(lo)), ("b", above(hi))].into_iter().filter_map(|(s, p)| Some((s, p?))).collect()
+        }
     }
 }
 
@@ -167,13 +173,23 @@ impl Made {
             match bound {
                 Some((predicate, rule)) if proof => {
                     let id = format!("{}-{query}", condition.id);
-                    self.statements.push(WireStatement::of(id, query, &condition.pointer, *predicate, rule.clone()));
+                    self.statements.push(WireStatement::of(
+                        id,
+                        query,
+                        &condition.pointer,
+                        *predicate,
+                        rule.clone(),
+                    ));
                 }
                 _ => claims.push(ClaimQuery::at(&condition.pointer)),
             }
         }
         claims.dedup();
-        self.credentials.push(CredentialQuery::sd_jwt(query, &accept.vct, (!claims.is_empty()).then_some(claims)));
+        self.credentials.push(CredentialQuery::sd_jwt(
+            query,
+            &accept.vct,
+            (!claims.is_empty()).then_some(claims),
+        ));
         self.options.push(ContextOption { queries: vec![query.to_owned()], outcome: PlannedOutcome::Met });
     }
 
@@ -191,7 +207,11 @@ impl Made {
     fn finish(self) -> Plan {
         let options = self.options.iter().map(|option| option.queries.clone()).collect();
         let set = CredentialSet { options, required: true };
-        let query = Query { credentials: self.credentials, credential_sets: Some(vec![set]), statements: self.statements };
+        let query = Query {
+            credentials: self.credentials,
+            credential_sets: Some(vec![set]),
+            statements: self.statements,
+        };
         Plan { query, options: self.options }
     }
 }

@@ -215,16 +215,32 @@ fn complete<'a>(mut words: impl Iterator<Item = &'a Bilingual>) -> Result<(), Tr
     words.all(Bilingual::is_complete).then_some(()).ok_or(TrustError::Members)
 }
 
-document!(ServiceEntry, "vouchsafe-service+jwt", fn check(&self) -> Result<(), TrustError> {
-    complete([&self.name].into_iter())
-});
-document!(IssuerEntry, "vouchsafe-issuer+jwt", fn check(&self) -> Result<(), TrustError> {
-    complete([&self.name].into_iter())
-});
-document!(Purpose, "vouchsafe-purpose+jwt", fn check(&self) -> Result<(), TrustError> {
-    complete([&self.text, &self.other_route].into_iter().chain(&self.recipients))
-});
-document!(Table, "vouchsafe-table+jwt", fn check(&self) -> Result<(), TrustError> {
-    super::tables::check(&self.rows).map_err(|_| TrustError::Members)
-});
+document!(
+    ServiceEntry,
+    "vouchsafe-service+jwt",
+    fn check(&self) -> Result<(), TrustError> {
+        complete([&self.name].into_iter())
+    }
+);
+document!(
+    IssuerEntry,
+    "vouchsafe-issuer+jwt",
+    fn check(&self) -> Result<(), TrustError> {
+        complete([&self.name].into_iter())
+    }
+);
+document!(
+    Purpose,
+    "vouchsafe-purpose+jwt",
+    fn check(&self) -> Result<(), TrustError> {
+        complete([&self.text, &self.other_route].into_iter().chain(&self.recipients))
+    }
+);
+document!(
+    Table,
+    "vouchsafe-table+jwt",
+    fn check(&self) -> Result<(), TrustError> {
+        super::tables::check(&self.rows).map_err(|_| TrustError::Members)
+    }
+);
 document!(RegisterDocument, "vouchsafe-register+jwt", const MAX: usize = 16 * MAX_ENTRY;);

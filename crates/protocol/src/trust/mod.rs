@@ -11,9 +11,11 @@ mod documents;
 mod register;
 mod tables;
 
-pub use documents::{Basis, Document, How, IssuerEntry, MayAsk, Purpose, RegisterDocument, ServiceEntry, Table};
+pub use documents::{
+    Basis, Document, How, IssuerEntry, MayAsk, Purpose, RegisterDocument, ServiceEntry, Table,
+};
 pub use register::Register;
-pub use tables::{CodeRow, PensionRow, Row, TableExtract, TableError, Tables};
+pub use tables::{CodeRow, PensionRow, Row, TableError, TableExtract, Tables};
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -75,7 +77,9 @@ struct KeySet {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum TrustError {
     /// The trust file is not of its form.
-    #[error("the trust file cannot be read: it holds iss, jwks (each key with a kid) and anchors (base64 DER)")]
+    #[error(
+        "the trust file cannot be read: it holds iss, jwks (each key with a kid) and anchors (base64 DER)"
+    )]
     File,
     /// Not a JWS, or a header other than {alg, typ, kid}.
     #[error("the registrar's document is malformed")]
@@ -84,7 +88,9 @@ pub enum TrustError {
     #[error("the registrar's document is of another kind than this place requires")]
     Kind,
     /// Signed by a key that is not pinned.
-    #[error("the document is signed by a key that is not the registrar's; add the registrar's new trust file")]
+    #[error(
+        "the document is signed by a key that is not the registrar's; add the registrar's new trust file"
+    )]
     UnknownKey,
     /// The signature is wrong.
     #[error("the registrar's signature is wrong")]
@@ -120,7 +126,12 @@ impl TrustFile {
     pub fn parse(text: &[u8]) -> Result<Self, TrustError> {
         let file: TrustFileJson = json::typed(text, MAX_ENTRY).map_err(|_| TrustError::File)?;
         let keys = file.jwks.keys.iter().map(pinned).collect::<Option<Vec<_>>>().ok_or(TrustError::File)?;
-        let anchors = file.anchors.iter().map(|text| anchor(text)).collect::<Option<Vec<_>>>().ok_or(TrustError::File)?;
+        let anchors = file
+            .anchors
+            .iter()
+            .map(|text| anchor(text))
+            .collect::<Option<Vec<_>>>()
+            .ok_or(TrustError::File)?;
         if keys.is_empty() || file.iss.is_empty() {
             return Err(TrustError::File);
         }
@@ -210,7 +221,8 @@ impl Judge<'_> {
             return Err(TrustError::Malformed);
         }
         compact.check_typ(typ).map_err(|_| TrustError::Kind)?;
-        let key = compact.header().kid().and_then(|kid| self.registrar.key(kid)).ok_or(TrustError::UnknownKey)?;
+        let key =
+            compact.header().kid().and_then(|kid| self.registrar.key(kid)).ok_or(TrustError::UnknownKey)?;
         let payload = compact.clone().verify(typ, key, self.verifier).map_err(|_| TrustError::Signature)?;
         Ok(payload.bytes().to_vec())
     }
@@ -220,7 +232,9 @@ impl Judge<'_> {
         if !(mutants::skips("trust-iss") || head.iss == self.registrar.iss) {
             return Err(TrustError::Issuer);
         }
-        if !(mutants::skips("trust-validity") || (head.exp.0 > head.iat.0 && head.exp.0 - head.iat.0 <= MAX_VALIDITY)) {
+        if !(mutants::skips("trust-validity")
+            || (head.exp.0 > head.iat.0 && head.exp.0 - head.iat.0 <= MAX_VALIDITY))
+        {
             return Err(TrustError::Validity);
         }
         if !(mutants::skips("trust-not-yet") || head.iat.0 <= self.now.0 + SKEW) {

@@ -28,7 +28,8 @@ impl Register {
     pub fn load(jws: &str, judge: &Judge<'_>) -> Result<Self, TrustError> {
         let whole = judge.verify::<RegisterDocument>(jws.trim())?;
         let document = whole.document();
-        let mut register = Self { reg_version: document.reg_version, expires_at: Some(document.exp), ..Self::default() };
+        let mut register =
+            Self { reg_version: document.reg_version, expires_at: Some(document.exp), ..Self::default() };
         for entry in &document.entries {
             register.take(entry, judge)?;
         }
@@ -58,15 +59,16 @@ impl Register {
     /// An entry belongs to the version of the register that holds it.
     fn entry<D: Document>(&self, jws: &str, judge: &Judge<'_>) -> Result<Extract<D>, TrustError> {
         let entry = judge.verify::<D>(jws)?;
-        if !(mutants::skips("trust-entry-version") || entry.document().head().reg_version == self.reg_version) {
+        if !(mutants::skips("trust-entry-version") || entry.document().head().reg_version == self.reg_version)
+        {
             return Err(TrustError::Contradiction);
         }
         Ok(entry)
     }
 
     fn table_once(&mut self, entry: &Extract<Table>) -> Result<(), TrustError> {
-        let known = self.tables.table(&entry.document().sub, entry.document().version).is_some();
-        if !(mutants::skips("trust-table-once") || !known) {
+        let new = self.tables.table(&entry.document().sub, entry.document().version).is_none();
+        if !(mutants::skips("trust-table-once") || new) {
             return Err(TrustError::Contradiction);
         }
         self.tables.insert(entry);
@@ -125,7 +127,11 @@ impl Register {
     }
 }
 
-fn once<D>(known: &mut BTreeMap<String, Extract<D>>, id: String, entry: Extract<D>) -> Result<(), TrustError> {
+fn once<D>(
+    known: &mut BTreeMap<String, Extract<D>>,
+    id: String,
+    entry: Extract<D>,
+) -> Result<(), TrustError> {
     let new = known.insert(id, entry).is_none();
     if !(mutants::skips("trust-once") || new) {
         return Err(TrustError::Contradiction);

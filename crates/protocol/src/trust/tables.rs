@@ -93,8 +93,10 @@ impl std::fmt::Debug for Pension {
 
 impl Contents {
     fn load(rows: &[Row]) -> Result<Self, TableError> {
-        let codes: Option<Vec<_>> = rows.iter().map(|r| if let Row::Code(c) = r { Some(c.clone()) } else { None }).collect();
-        let pension: Option<Vec<_>> = rows.iter().map(|r| if let Row::Pension(p) = r { Some(p.clone()) } else { None }).collect();
+        let codes: Option<Vec<_>> =
+            rows.iter().map(|r| if let Row::Code(c) = r { Some(c.clone()) } else { None }).collect();
+        let pension: Option<Vec<_>> =
+            rows.iter().map(|r| if let Row::Pension(p) = r { Some(p.clone()) } else { None }).collect();
         match (codes, pension) {
             (Some(codes), None) => consecutive(codes).map(Self::Codes),
             (None, Some(rows)) => pension_table(rows).map(Self::Pension),
@@ -113,7 +115,8 @@ fn pension_table(rows: Vec<PensionRow>) -> Result<Pension, TableError> {
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Err(TableError::Rows) };
     let births = (first.from, last.to);
     let number = |date| day(date).map_err(|_| TableError::Order);
-    let table = PensionTable::load(rows, number(births.0)?, number(births.1)?).map_err(|_| TableError::Order)?;
+    let table =
+        PensionTable::load(rows, number(births.0)?, number(births.1)?).map_err(|_| TableError::Order)?;
     Ok(Pension { table, births })
 }
 

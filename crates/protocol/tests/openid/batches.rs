@@ -6,7 +6,7 @@ use vouchsafe_protocol::openid4vci::batch::BatchError;
 use vouchsafe_protocol::openid4vci::credential::{Copy, Openings};
 use vouchsafe_protocol::time::DAY;
 
-use crate::district::{District, ISSUER, NOW, OLD, PLAIN, PROOF, Resident, spoiled};
+use crate::district::{District, NOW, OLD, PLAIN, PROOF, Resident, spoiled};
 
 fn batch(district: &District) -> Vec<Copy> {
     (0..3).map(|i| district.copy(i, &OLD)).collect()
@@ -54,28 +54,38 @@ fn kind_key_and_number() {
     let mut twice = batch(&district);
     twice.truncate(1);
     let mut other = district.copy(1, &OLD);
-    let claims = vouchsafe_protocol::sd_jwt::Held::dangerous_from_store(&other.credential).unwrap().claims().clone();
+    let claims =
+        vouchsafe_protocol::sd_jwt::Held::dangerous_from_store(&other.credential).unwrap().claims().clone();
     other.credential = district.issue(0, Value::Object(claims), 9);
     twice.push(other);
     assert_eq!(refused(twice), BatchError::Key);
     let elsewhere = spoiled(&district.issuer_entry(), "/sub", json!("https://other.example"));
     assert_eq!(district.receive_from(batch(&district), PROOF, elsewhere).err(), Some(BatchError::Other));
     let no_anchor = spoiled(&district.issuer_entry(), "/anchors", json!([]));
-    assert!(matches!(district.receive_from(batch(&district), PROOF, no_anchor).err(), Some(BatchError::Certificate(_))));
+    assert!(matches!(
+        district.receive_from(batch(&district), PROOF, no_anchor).err(),
+        Some(BatchError::Certificate(_))
+    ));
 }
 
 #[test]
 fn what_could_tell_copies_apart() {
     let district = District::new();
     assert_eq!(reissued(&district, |claims| claims["iat"] = json!(NOW.0)), BatchError::Times);
-    assert_eq!(reissued(&district, |claims| claims["exp"] = json!(NOW.day_start().0 + 31 * DAY)), BatchError::Times);
+    assert_eq!(
+        reissued(&district, |claims| claims["exp"] = json!(NOW.day_start().0 + 31 * DAY)),
+        BatchError::Times
+    );
     assert_eq!(reissued(&district, |claims| claims["serial"] = json!(1)), BatchError::Visible);
     assert_eq!(reissued(&district, |claims| claims["facts_as_of"] = json!("2026-11-19")), BatchError::Differ);
     assert_eq!(reissued(&district, |claims| claims["facts_as_of"] = json!("yesterday")), BatchError::Visible);
     assert_eq!(reissued(&district, |claims| claims["name"] = json!("Resident 0043")), BatchError::Differ);
     // The same salts in two copies.
     let mut copies = batch(&district);
-    let claims = vouchsafe_protocol::sd_jwt::Held::dangerous_from_store(&copies[1].credential).unwrap().claims().clone();
+    let claims = vouchsafe_protocol::sd_jwt::Held::dangerous_from_store(&copies[1].credential)
+        .unwrap()
+        .claims()
+        .clone();
     copies[1].credential = district.issue(1, Value::Object(claims), 0);
     assert_eq!(district.receive(copies, PROOF).err(), Some(BatchError::Salt));
 }
@@ -90,13 +100,15 @@ fn commitments_that_do_not_open() {
         district.receive(copies, PROOF).err().unwrap()
     };
     assert_eq!(with(None), BatchError::Openings);
-    assert_eq!(with(openings(9, good.clone())), BatchError::Opening);
-    assert_eq!(with(openings(1, spoiled(&good, "/~1ward".trim_start_matches('/'), json!("W106")).clone())), BatchError::Values);
+    assert_eq!(with(openings(9, good)), BatchError::Opening);
     assert_eq!(with(openings(1, json!({"/birth_date": OLD.born}))), BatchError::Values);
     assert_eq!(with(openings(1, json!({"/birth_date": OLD.born, "/ward": "W106"}))), BatchError::Opening);
     assert_eq!(with(openings(1, json!({"/birth_date": OLD.born, "/ward": "W999"}))), BatchError::Value);
     assert_eq!(with(openings(1, json!({"/birth_date": "1879-12-31", "/ward": OLD.ward}))), BatchError::Range);
-    assert_eq!(with(openings(1, json!({"/birth_date": OLD.born, "/ward": OLD.ward, "/name": "x"}))), BatchError::Values);
+    assert_eq!(
+        with(openings(1, json!({"/birth_date": OLD.born, "/ward": OLD.ward, "/name": "x"}))),
+        BatchError::Values
+    );
     let plain = Resident { proof: false, ..OLD };
     let mut copy = district.copy(0, &plain);
     copy.openings = openings(1, json!({}));
@@ -108,10 +120,16 @@ fn commitments_that_are_shared_or_of_another_form() {
     let district = District::new();
     let other_form = reissued(&district, |claims| claims["zkc"]["/ward"]["hi"] = json!("1000"));
     assert_eq!(other_form, BatchError::Commitments);
-    assert_eq!(reissued(&district, |claims| claims["zkc"]["/ward"]["note"] = json!("1")), BatchError::Commitments);
+    assert_eq!(
+        reissued(&district, |claims| claims["zkc"]["/ward"]["note"] = json!("1")),
+        BatchError::Commitments
+    );
     // Two copies of one seed have the same commitments.
     let mut copies = batch(&district);
-    let first = vouchsafe_protocol::sd_jwt::Held::dangerous_from_store(&copies[0].credential).unwrap().claims().clone();
+    let first = vouchsafe_protocol::sd_jwt::Held::dangerous_from_store(&copies[0].credential)
+        .unwrap()
+        .claims()
+        .clone();
     copies[1].credential = district.issue(1, Value::Object(first), 77);
     copies[1].openings = openings(1, json!({"/birth_date": OLD.born, "/ward": OLD.ward}));
     assert_eq!(district.receive(copies, PROOF).err(), Some(BatchError::Shared));
@@ -119,5 +137,4 @@ fn commitments_that_are_shared_or_of_another_form() {
     let mut copies = batch(&district);
     copies[2] = district.copy(2, &Resident { ward: "W107", ..OLD });
     assert_eq!(district.receive(copies, PROOF).err(), Some(BatchError::Differ));
-    assert_eq!(ISSUER, district.issuer_entry()["sub"]);
 }

@@ -6,8 +6,8 @@ use jiff::civil::{Date, date};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SanType, date_time_ymd,
 };
 use serde_json::{Map, Value, json};
 use vouchsafe_proofs::commitment::{Seed, commit};
@@ -21,7 +21,6 @@ use vouchsafe_protocol::openid4vp::request::Draft;
 use vouchsafe_protocol::openid4vp::{Asked, Party, ResponseMode, client_id};
 use vouchsafe_protocol::policy::Policy;
 use vouchsafe_protocol::sd_jwt::{Builder, vc};
-use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::{DAY, UnixTime};
 use vouchsafe_protocol::trust::{Judge, Register, Registrar};
 use vouchsafe_protocol::types::{CodeLists, CredentialType};
@@ -139,12 +138,12 @@ impl District {
         let ward = json!([{"kind": "codes", "id": WARDS, "version": 1, "hash": hash(wards())}]);
         let may = |vct: &str, pointer: &str, how: &str, rules: &Value| json!({"vct": vct, "pointer": pointer, "how": how, "rules": rules});
         json!({"sub": PURPOSE, "version": 1, "text": words("To decide about your bus pass."), "basis": "public_task",
-            "retention_days": 365, "recipients": [words("Larkfield Buses")], "other_route": words("Ask in a library."),
-            "may_ask": [
-                may(PROOF, "/birth_date", "le", &age), may(PROOF, "/birth_date", "ge", &age),
-                may(PROOF, "/ward", "in", &ward), may(PROOF, "/ward", "le", &ward), may(PROOF, "/ward", "ge", &ward),
-                may(PLAIN, "/birth_date", "show", &json!([])), may(PLAIN, "/ward", "show", &json!([])),
-            ]})
+        "retention_days": 365, "recipients": [words("Larkfield Buses")], "other_route": words("Ask in a library."),
+        "may_ask": [
+            may(PROOF, "/birth_date", "le", &age), may(PROOF, "/birth_date", "ge", &age),
+            may(PROOF, "/ward", "in", &ward), may(PROOF, "/ward", "le", &ward), may(PROOF, "/ward", "ge", &ward),
+            may(PLAIN, "/birth_date", "show", &json!([])), may(PLAIN, "/ward", "show", &json!([])),
+        ]})
     }
 
     pub(crate) fn asked(&self, register: &Register, policy: Value) -> Asked {
@@ -196,8 +195,13 @@ impl District {
         let mut claims = json!({"iss": ISSUER, "vct": vct, "iat": NOW.day_start().0, "exp": NOW.day_start().0 + 30 * DAY,
             "facts_as_of": resident.facts_as_of, "name": "Resident 0042"});
         if resident.proof {
-            let forms: Vec<_> = residency.provable().map(|a| (a.pointer.clone(), a.form().unwrap(), self.integer(a, resident))).collect();
-            let members = forms.iter().map(|(p, form, v)| (p.as_str(), form, commit(*v, &seed.blinding(ISSUER, vct, p))));
+            let forms: Vec<_> = residency
+                .provable()
+                .map(|a| (a.pointer.clone(), a.form().unwrap(), self.integer(a, resident)))
+                .collect();
+            let members = forms
+                .iter()
+                .map(|(p, form, v)| (p.as_str(), form, commit(*v, &seed.blinding(ISSUER, vct, p))));
             claims["zkc"] = zkc::write(members);
         } else {
             claims["birth_date"] = json!(resident.born);
@@ -216,7 +220,8 @@ impl District {
     /// Signs any claims as an SD-JWT VC for the holder `i`, with what can be withheld withheld.
     pub(crate) fn issue(&self, i: usize, claims: Value, chance: u64) -> String {
         let claims = claims.as_object().cloned().unwrap();
-        let concealed: Vec<_> = ["name", "birth_date", "ward"].into_iter().filter(|name| claims.contains_key(*name)).collect();
+        let concealed: Vec<_> =
+            ["name", "birth_date", "ward"].into_iter().filter(|name| claims.contains_key(*name)).collect();
         let mut builder = Builder::new(claims).holder(self.holders[i].public());
         for name in concealed {
             builder = builder.conceal(&format!("/{name}"));
@@ -227,15 +232,25 @@ impl District {
         issuable.finish(&signature)
     }
 
-    pub(crate) fn receive(&self, copies: Vec<Copy>, vct: &str) -> Result<Vec<batch::Received>, batch::BatchError> {
+    pub(crate) fn receive(
+        &self,
+        copies: Vec<Copy>,
+        vct: &str,
+    ) -> Result<Vec<batch::Received>, batch::BatchError> {
         self.receive_from(copies, vct, self.issuer_entry())
     }
 
-    pub(crate) fn receive_from(&self, copies: Vec<Copy>, vct: &str, entry: Value) -> Result<Vec<batch::Received>, batch::BatchError> {
+    pub(crate) fn receive_from(
+        &self,
+        copies: Vec<Copy>,
+        vct: &str,
+        entry: Value,
+    ) -> Result<Vec<batch::Received>, batch::BatchError> {
         let entry: vouchsafe_protocol::trust::IssuerEntry = serde_json::from_value(with_head(entry)).unwrap();
         let (keys, lists) = (self.keys(), lists());
         let anchors = [self.anchor.clone()];
-        let expected = batch::Expected { issuer: &entry, anchors: &anchors, vct, keys: &keys, lists: &lists, now: NOW };
+        let expected =
+            batch::Expected { issuer: &entry, anchors: &anchors, vct, keys: &keys, lists: &lists, now: NOW };
         batch::receive(copies, &expected, &Ring)
     }
 }
@@ -249,7 +264,8 @@ pub(crate) struct Resident {
     pub(crate) proof: bool,
 }
 
-pub(crate) const OLD: Resident = Resident { born: "1950-05-01", ward: "W105", facts_as_of: "2026-11-20", proof: true };
+pub(crate) const OLD: Resident =
+    Resident { born: "1950-05-01", ward: "W105", facts_as_of: "2026-11-20", proof: true };
 
 fn leaf(authority: &Issuer<'static, KeyPair>, uri: &str) -> (Key, Vec<Vec<u8>>) {
     let key = KeyPair::generate().unwrap();
@@ -330,10 +346,6 @@ impl ResponseKey {
     fn public_thumbprint(&self) -> [u8; 32] {
         self.named().key.thumbprint()
     }
-}
-
-pub(crate) fn env() -> Env {
-    Env::Test
 }
 
 /// `value` with what `pointer` leads to replaced, added or (by null) removed.

@@ -26,8 +26,13 @@ impl Case {
     fn verify(&self, text: &str) -> Result<Verified, RequestError> {
         let client_id = self.district.client_id();
         let anchors = [self.district.anchor.clone()];
-        let expected =
-            Expected { client_id: &client_id, wallet_nonce: None, env: Env::Test, anchors: &anchors, judge: self.district.judge() };
+        let expected = Expected {
+            client_id: &client_id,
+            wallet_nonce: None,
+            env: Env::Test,
+            anchors: &anchors,
+            judge: self.district.judge(),
+        };
         Unverified::parse(text)?.verify(&expected)
     }
 
@@ -87,7 +92,10 @@ fn unsigned_foreign_and_wrongly_signed_requests() {
     let other = NewHeader::new(Alg::Es256, "oauth-authz-req+jwt").x5c(&x5c);
     assert_eq!(error(&sign(&key, &other, &case.claims)), RequestError::CertificateHash);
     let without = NewHeader::new(Alg::Es256, "oauth-authz-req+jwt");
-    assert!(matches!(error(&sign(&case.district.service, &without, &case.claims)), RequestError::Certificate(_)));
+    assert!(matches!(
+        error(&sign(&case.district.service, &without, &case.claims)),
+        RequestError::Certificate(_)
+    ));
 }
 
 #[test]
@@ -99,9 +107,17 @@ fn client_ids() {
         let client_id = case.district.client_id().replace("x509_hash:", prefix);
         let claims = spoiled(&case.claims, "/client_id", json!(client_id));
         let anchors = [case.district.anchor.clone()];
-        let expected =
-            Expected { client_id: &client_id, wallet_nonce: None, env: Env::Test, anchors: &anchors, judge: case.district.judge() };
-        Unverified::parse(&case.district.sign_request(&claims)).and_then(|r| r.verify(&expected)).err().unwrap()
+        let expected = Expected {
+            client_id: &client_id,
+            wallet_nonce: None,
+            env: Env::Test,
+            anchors: &anchors,
+            judge: case.district.judge(),
+        };
+        Unverified::parse(&case.district.sign_request(&claims))
+            .and_then(|r| r.verify(&expected))
+            .err()
+            .unwrap()
     };
     assert_eq!(with_prefix("x509_san_dns:"), RequestError::Prefix);
     assert_eq!(with_prefix(""), RequestError::Prefix);
@@ -123,11 +139,17 @@ fn parameters_that_are_refused() {
     assert_eq!(case.spoil("/redirect_uri", json!("https://verifier.example/cb")), RequestError::RedirectUri);
     assert_eq!(case.spoil("/response_uri", json!("http://verifier.example/a")), RequestError::ResponseUri);
     assert_eq!(case.spoil("/response_mode", json!("fragment")), RequestError::Malformed);
-    assert_eq!(case.spoil("/client_metadata/vp_formats_supported", json!({"mso_mdoc": {}})), RequestError::Formats);
+    assert_eq!(
+        case.spoil("/client_metadata/vp_formats_supported", json!({"mso_mdoc": {}})),
+        RequestError::Formats
+    );
     assert_eq!(case.spoil("/client_metadata/jwks", json!(null)), RequestError::EncryptionKey);
     assert_eq!(case.spoil("/client_metadata/jwks/keys/0/alg", json!(null)), RequestError::EncryptionKey);
     assert_eq!(case.spoil("/client_metadata/jwks/keys/0/use", json!("sig")), RequestError::EncryptionKey);
-    assert_eq!(case.spoil("/client_metadata/encrypted_response_enc_values_supported", json!(["A128CBC-HS256"])), RequestError::EncryptionKey);
+    assert_eq!(
+        case.spoil("/client_metadata/encrypted_response_enc_values_supported", json!(["A128CBC-HS256"])),
+        RequestError::EncryptionKey
+    );
     assert_eq!(case.spoil("/iat", json!(NOW.0 + 120)), RequestError::Times);
     assert_eq!(case.spoil("/exp", json!(NOW.0 + 7200)), RequestError::Times);
     let ended = spoiled(&spoiled(&case.claims, "/iat", json!(NOW.0 - 900)), "/exp", json!(NOW.0 - 600));
@@ -139,8 +161,15 @@ fn the_wallets_nonce_is_repeated() {
     let case = Case::new();
     let (client_id, anchors) = (case.district.client_id(), [case.district.anchor.clone()]);
     let nonce = Some("w-0S6_WzA2MjR3c9QkYtLw");
-    let expected = Expected { client_id: &client_id, wallet_nonce: nonce, env: Env::Test, anchors: &anchors, judge: case.district.judge() };
-    let verify = |claims: &Value| Unverified::parse(&case.district.sign_request(claims)).unwrap().verify(&expected);
+    let expected = Expected {
+        client_id: &client_id,
+        wallet_nonce: nonce,
+        env: Env::Test,
+        anchors: &anchors,
+        judge: case.district.judge(),
+    };
+    let verify =
+        |claims: &Value| Unverified::parse(&case.district.sign_request(claims)).unwrap().verify(&expected);
     assert_eq!(verify(&case.claims).err(), Some(RequestError::WalletNonce));
     assert!(verify(&spoiled(&case.claims, "/wallet_nonce", json!(nonce))).is_ok());
 }
@@ -148,12 +177,23 @@ fn the_wallets_nonce_is_repeated() {
 #[test]
 fn older_drafts_are_named() {
     let case = Case::new();
-    for name in ["client_id_scheme", "presentation_definition", "presentation_definition_uri", "verifier_attestations"] {
+    for name in [
+        "client_id_scheme",
+        "presentation_definition",
+        "presentation_definition_uri",
+        "verifier_attestations",
+    ] {
         assert_eq!(case.spoil(&format!("/{name}"), json!("x")), RequestError::OlderDraft(name));
     }
     let name = "authorization_encrypted_response_alg";
-    assert_eq!(case.spoil(&format!("/client_metadata/{name}"), json!("ECDH-ES")), RequestError::OlderDraft(name));
-    assert_eq!(case.spoil("/dcql_query/credentials/0/format", json!("vc+sd-jwt")), RequestError::OlderDraft("vc+sd-jwt"));
+    assert_eq!(
+        case.spoil(&format!("/client_metadata/{name}"), json!("ECDH-ES")),
+        RequestError::OlderDraft(name)
+    );
+    assert_eq!(
+        case.spoil("/dcql_query/credentials/0/format", json!("vc+sd-jwt")),
+        RequestError::OlderDraft("vc+sd-jwt")
+    );
 }
 
 #[test]
@@ -169,17 +209,32 @@ fn who_asks_and_what_for_is_the_registrars_word() {
     assert_eq!(service("/purposes", json!([])), RequestError::PurposeNotAllowed);
     // A service that describes its own purpose has only its own key to sign with.
     let mine = crate::district::with_head(spoiled(&district.purpose_entry(), "/retention_days", json!(1)));
-    let forged = sign(&district.service, &NewHeader::new(Alg::Es256, "vouchsafe-purpose+jwt").kid("r1"), &mine);
-    assert_eq!(case.inform("urn:vouchsafe:purpose:1", json!(forged)), RequestError::Purpose(TrustError::Signature));
-    let forged = sign(&district.service, &NewHeader::new(Alg::Es256, "vouchsafe-service+jwt").kid("mine"), &mine);
-    assert_eq!(case.inform("urn:vouchsafe:service:1", json!(forged)), RequestError::Service(TrustError::UnknownKey));
+    let forged =
+        sign(&district.service, &NewHeader::new(Alg::Es256, "vouchsafe-purpose+jwt").kid("r1"), &mine);
+    assert_eq!(
+        case.inform("urn:vouchsafe:purpose:1", json!(forged)),
+        RequestError::Purpose(TrustError::Signature)
+    );
+    let forged =
+        sign(&district.service, &NewHeader::new(Alg::Es256, "vouchsafe-service+jwt").kid("mine"), &mine);
+    assert_eq!(
+        case.inform("urn:vouchsafe:service:1", json!(forged)),
+        RequestError::Service(TrustError::UnknownKey)
+    );
     let table = spoiled(&wards(), "/rows/0/index", json!(99));
-    assert_eq!(case.inform("urn:vouchsafe:table:1", json!(district.document("table", table))), RequestError::Table(TrustError::Members));
+    assert_eq!(
+        case.inform("urn:vouchsafe:table:1", json!(district.document("table", table))),
+        RequestError::Table(TrustError::Members)
+    );
     assert_eq!(case.spoil("/verifier_info", json!([])), RequestError::Info);
     let mut swapped = case.claims.clone();
     swapped["verifier_info"].as_array_mut().unwrap().swap(0, 1);
     assert_eq!(case.refusal(&swapped), RequestError::Info);
-    let twice = spoiled(&case.claims, "/verifier_info/-", case.claims["verifier_info"].as_array().unwrap().last().unwrap().clone());
+    let twice = spoiled(
+        &case.claims,
+        "/verifier_info/-",
+        case.claims["verifier_info"].as_array().unwrap().last().unwrap().clone(),
+    );
     assert_eq!(case.refusal(&twice), RequestError::Info);
 }
 
@@ -187,21 +242,43 @@ fn who_asks_and_what_for_is_the_registrars_word() {
 fn what_is_asked_is_what_the_policy_says() {
     let case = Case::new();
     let policy = policy();
-    assert_eq!(case.inform("urn:vouchsafe:policy:1", spoiled(&policy, "/version", json!(2))), RequestError::PolicyDigest);
-    assert_eq!(case.inform("urn:vouchsafe:policy:1", spoiled(&policy, "/purpose", json!("x"))), RequestError::OtherPurpose);
-    assert_eq!(case.inform("urn:vouchsafe:policy:1", spoiled(&policy, "/subject_binding", json!(null))), RequestError::Policy);
+    assert_eq!(
+        case.inform("urn:vouchsafe:policy:1", spoiled(&policy, "/version", json!(2))),
+        RequestError::PolicyDigest
+    );
+    assert_eq!(
+        case.inform("urn:vouchsafe:policy:1", spoiled(&policy, "/purpose", json!("x"))),
+        RequestError::OtherPurpose
+    );
+    assert_eq!(
+        case.inform("urn:vouchsafe:policy:1", spoiled(&policy, "/subject_binding", json!(null))),
+        RequestError::Policy
+    );
     let context = case.claims["verifier_info"].as_array().unwrap().last().unwrap()["data"].clone();
-    let context = |member: &str, value: Value| case.inform("urn:vouchsafe:context:1", spoiled(&context, member, value));
+    let context =
+        |member: &str, value: Value| case.inform("urn:vouchsafe:context:1", spoiled(&context, member, value));
     assert_eq!(context("/as_of", json!("2026-11-20")), RequestError::AsOf);
     assert_eq!(context("/as_of", json!("20261121")), RequestError::Info);
     assert_eq!(context("/note", json!(1)), RequestError::Info);
     assert_eq!(context("/policy_digest", json!("AAAA")), RequestError::PolicyDigest);
     assert_eq!(context("/options/0/outcome", json!("not_met")), RequestError::Options);
     assert_eq!(case.spoil("/dcql_query/statements/0/k", json!("131700")), RequestError::Statements);
-    assert_eq!(case.spoil("/dcql_query/statements/0/note", json!(1)).to_string().split(':').next(), Some("the request's query cannot be used"));
-    assert_eq!(case.spoil("/dcql_query/credentials/0/claims", json!([{"path": ["name"]}])), RequestError::Query);
-    assert_eq!(case.spoil("/dcql_query/credential_sets/0/options/4", json!(["q0", "q1"])), RequestError::Query);
-    assert_eq!(case.spoil("/dcql_query/credential_sets/0/options/-", json!(["q9"])), RequestError::Dcql(vouchsafe_protocol::dcql::DcqlError::UnknownId));
+    assert_eq!(
+        case.spoil("/dcql_query/statements/0/note", json!(1)).to_string().split(':').next(),
+        Some("the request's query cannot be used")
+    );
+    assert_eq!(
+        case.spoil("/dcql_query/credentials/0/claims", json!([{"path": ["name"]}])),
+        RequestError::Query
+    );
+    assert_eq!(
+        case.spoil("/dcql_query/credential_sets/0/options/4", json!(["q0", "q1"])),
+        RequestError::Query
+    );
+    assert_eq!(
+        case.spoil("/dcql_query/credential_sets/0/options/-", json!(["q9"])),
+        RequestError::Dcql(vouchsafe_protocol::dcql::DcqlError::UnknownId)
+    );
 }
 
 #[test]
@@ -214,11 +291,18 @@ fn a_policy_that_asks_for_more_than_the_purpose_allows() {
         ("/may_ask/6/pointer", json!("/name"), "show"),
     ];
     for (pointer, member, how) in cases {
-        let register = district.register_with(spoiled(&district.purpose_entry(), pointer, member), district.issuer_entry());
+        let register = district
+            .register_with(spoiled(&district.purpose_entry(), pointer, member), district.issuer_entry());
         let asked = district.asked(&register, policy());
         let text = district.sign_request(&district.request(&register, &asked));
         let (client_id, anchors) = (district.client_id(), [district.anchor.clone()]);
-        let expected = Expected { client_id: &client_id, wallet_nonce: None, env: Env::Test, anchors: &anchors, judge: district.judge() };
+        let expected = Expected {
+            client_id: &client_id,
+            wallet_nonce: None,
+            env: Env::Test,
+            anchors: &anchors,
+            judge: district.judge(),
+        };
         match Unverified::parse(&text).unwrap().verify(&expected).err() {
             Some(RequestError::OverAsking(more)) => assert_eq!(more.how, how, "{pointer}"),
             other => panic!("{pointer}: {other:?}"),
