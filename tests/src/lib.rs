@@ -1,1 +1,1 @@
-//! To be written.
+//! What the project's tests share.

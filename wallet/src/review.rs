@@ -12,6 +12,7 @@ mod page;
 
 use jiff::civil::Date;
 use serde::Serialize;
+use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::encoding::Encoding;
 use vouchsafe_protocol::text::{Bilingual, Env};
 use vouchsafe_protocol::trust::Basis;
@@ -59,6 +60,8 @@ pub struct Way {
     pub contrary: bool,
     /// Whether this wallet can take it.
     pub ability: Ability,
+    /// Whether the facts are older than the service accepts, so that the outcome would be "could not tell".
+    pub stale: bool,
     /// What the service would learn.
     pub learn: Vec<Learn>,
     /// Names of what the credential holds and the service would not learn.
@@ -99,7 +102,7 @@ pub enum Ability {
     Can,
     /// No credential of an accepted type and issuer.
     NoneHeld,
-    /// The credential's facts are too old, or it has ended: collect a new one.
+    /// The credential has ended: collect a new one.
     TooOld,
     /// Every copy is used: collect new ones.
     NoneLeft,
@@ -155,7 +158,8 @@ impl Facts {
     /// The way that shows the rule is not met, where that is all this wallet can show.
     #[must_use]
     pub fn contrary(&self) -> Option<&Way> {
-        if self.offered().is_some_and(|way| way.ability == Ability::Can) {
+        let cannot = self.offered().is_none_or(|way| way.ability != Ability::Can);
+        if !(mutants::skips("wallet-contrary") || cannot) {
             return None;
         }
         self.ways.iter().find(|way| way.contrary && way.ability == Ability::Can)

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use url::Url;
+use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::encoding::{Encoding, date_from};
 use vouchsafe_proofs::statement::Predicate;
 use vouchsafe_protocol::dcql::{CredentialQuery, PathStep};
@@ -61,6 +62,7 @@ struct Candidate<'a> {
     id: &'a str,
     credential: &'a Credential,
     ability: Ability,
+    stale: bool,
     encodings: BTreeMap<String, Encoding>,
 }
 
@@ -87,6 +89,7 @@ impl<'a> Assessor<'a> {
             option: self.chosen.index(),
             contrary: self.chosen.outcome() == PlannedOutcome::NotMet,
             ability,
+            stale: best.as_ref().is_some_and(|candidate| candidate.stale),
             hidden: hidden(best.as_ref().map(|candidate| candidate.credential), &learn),
             learn,
             held: best.map(|candidate| held_name(candidate.id, candidate.credential)),
@@ -105,7 +108,7 @@ impl<'a> Assessor<'a> {
                 continue;
             }
             let candidate = self.judge(id, credential).await?;
-            if best.as_ref().is_none_or(|best| rank(candidate.ability) > rank(best.ability)) {
+            if best.as_ref().is_none_or(|best| candidate.rank() > best.rank()) {
                 best = Some(candidate);
             }
         }
@@ -113,9 +116,9 @@ impl<'a> Assessor<'a> {
     }
 
     async fn judge(&self, id: &'a str, credential: &'a Credential) -> Result<Candidate<'a>, VaultError> {
-        let mut candidate =
-            Candidate { id, credential, ability: Ability::TooOld, encodings: BTreeMap::new() };
-        if !self.is_fresh(credential) {
+        let stale = !self.is_fresh(credential);
+        let mut candidate = Candidate { id, credential, ability: Ability::TooOld, stale, encodings: BTreeMap::new() };
+        if credential.expires_at <= self.now.0 {
             return Ok(candidate);
         }
         let Some(held) = store::peek(self.vault, id).await? else {
@@ -155,16 +158,16 @@ impl<'a> Assessor<'a> {
         self.accept().is_some_and(|entry| entry.vct == credential.vct && entry.iss.contains(&credential.iss))
     }
 
+    /// Whether the facts are as fresh as the policy wants. Stale ones may be sent: the answer then is "could not tell".
     fn is_fresh(&self, credential: &Credential) -> bool {
         let as_of = self.request.asked().as_of();
         let max_age = self.accept().map_or(0, |entry| entry.max_age_days);
         let facts = credential.facts_as_of.as_deref().map(date_from);
-        let fresh = match facts {
+        match facts {
             Some(Ok(date)) => is_fresh(date, as_of, max_age),
             Some(Err(_)) => false,
             None => true,
-        };
-        fresh && credential.expires_at > self.now.0
+        }
     }
 
     /// Whether every statement of the way is true of this copy.
@@ -192,7 +195,8 @@ impl<'a> Assessor<'a> {
             .retain(|condition| shown.contains(&condition.pointer) && !self.proves(&condition.pointer));
         let value = |pointer: &String| Some((pointer.clone(), claims.pointer(pointer)?.clone()));
         let values: BTreeMap<String, Value> = shown.iter().filter_map(value).collect();
-        matches!(evaluate(&policy, asked.tables(), asked.as_of(), &values), Ok(Outcome::Met))
+        let met = matches!(evaluate(&policy, asked.tables(), asked.as_of(), &values), Ok(Outcome::Met));
+        mutants::skips("wallet-shown-values") || met
     }
 
     fn proves(&self, pointer: &str) -> bool {
@@ -237,6 +241,13 @@ impl<'a> Assessor<'a> {
         };
         let (op, rule) = (statement.op, statement.rule.clone());
         Some(Stated { op, rule, bounds, enc, as_of: asked.as_of(), names })
+    }
+}
+
+impl Candidate<'_> {
+    /// What a resident should rather be told or use: fresh facts before stale ones.
+    fn rank(&self) -> (u8, bool) {
+        (rank(self.ability), !self.stale)
     }
 }
 

@@ -166,7 +166,7 @@ impl Wallet {
         let request = Outgoing { url, accept: REQUEST_OBJECT, body, bearer: None, most: MAX_REQUEST };
         let reply: Incoming = http::send(&*self.machine.http, request).await?;
         // OpenID4VP 5.10.2: an HTTP error or a redirect ends the flow.
-        if reply.status != 200 {
+        if !(mutants::skips("wallet-request-status") || reply.status == 200) {
             return Err(ReviewError::Gone);
         }
         if !(mutants::skips("wallet-request-type") || reply.content_type == REQUEST_OBJECT) {

@@ -163,7 +163,9 @@ impl Writer<'_> {
             let values = [("n", probed.bounds.to_string()), ("label", self.text(&probed.label).to_owned())];
             self.say("warn_probing", &[("n", &values[0].1), ("label", &values[1].1)])
         };
-        self.facts.offered().map(|way| way.probed.iter().map(line).collect()).unwrap_or_default()
+        let Some(way) = self.facts.offered() else { return Vec::new() };
+        let stale = way.stale.then(|| self.say("warn_stale", &[]));
+        stale.into_iter().chain(way.probed.iter().map(line)).collect()
     }
 
     fn choices(&self) -> Vec<String> {

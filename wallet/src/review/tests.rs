@@ -62,6 +62,7 @@ fn facts() -> Facts {
                     name: both("Proof of residence", "Prawf preswylio"),
                     issuer: both("Larkfield District Council", "Cyngor Dosbarth Larkfield"),
                 }),
+                stale: false,
                 probed: Vec::new(),
             },
             Way {
@@ -71,6 +72,7 @@ fn facts() -> Facts {
                 learn: vec![birth(Op::Ge, table())],
                 hidden: Vec::new(),
                 held: None,
+                stale: false,
                 probed: Vec::new(),
             },
         ],

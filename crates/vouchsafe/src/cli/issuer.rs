@@ -1,0 +1,227 @@
+//! `vouchsafe issuer …`: for the body that signs facts.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::civil::Date;
+use serde_json::json;
+use vouchsafe_issuer::import::{self, Options, RowError};
+use vouchsafe_issuer::offer::{self, Delivery, OfferRequest};
+use vouchsafe_issuer::{App, Config, Kind};
+use vouchsafe_service::clock::SystemClock;
+use vouchsafe_service::config;
+use vouchsafe_service::entropy::OsEntropy;
+use vouchsafe_service::keys;
+use vouchsafe_service::store::Schema;
+
+use super::print;
+use crate::exit::Failure;
+
+/// What an issuer's officer can do.
+#[derive(Subcommand)]
+pub enum IssuerCommand {
+    /// List the credential types.
+    Types(TypesArgs),
+    /// Load a register from CSV; a run that was broken off goes on where it stopped.
+    Import(ImportArgs),
+    /// Offer one person their credential.
+    Offer(OfferArgs),
+}
+
+#[derive(Args)]
+pub struct Settings {
+    /// The issuer's settings.
+    #[arg(long, env = "VOUCHSAFE_CONFIG", default_value = "issuer.toml")]
+    config: PathBuf,
+    /// JSON in place of words.
+    #[arg(long, env = "VOUCHSAFE_JSON")]
+    json: bool,
+}
+
+#[derive(Args)]
+pub struct TypesArgs {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
+pub struct ImportArgs {
+    #[command(flatten)]
+    settings: Settings,
+    /// The register: CSV with a header.
+    file: PathBuf,
+    /// The credential type.
+    #[arg(long = "type")]
+    type_id: String,
+    /// The column that names a person.
+    #[arg(long)]
+    key_column: String,
+    /// The day on which all rows were true, YYYY-MM-DD.
+    #[arg(long)]
+    facts_as_of: Date,
+    /// Say what would happen, and change nothing.
+    #[arg(long)]
+    preview: bool,
+    /// Where to write the refused lines, as CSV.
+    #[arg(long)]
+    errors: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct OfferArgs {
+    #[command(flatten)]
+    settings: Settings,
+    /// The partner's key of the person.
+    person: String,
+    /// The credential type.
+    #[arg(long = "type")]
+    type_id: String,
+    /// Copies that are shown, or copies that prove.
+    #[arg(long, default_value = "proof")]
+    kind: KindArg,
+    /// Write the letter (two A4 pages, HTML) to this file and keep the link off the screen.
+    #[arg(long)]
+    letter: Option<PathBuf>,
+    /// A line of the letter's address window; repeat it.
+    #[arg(long)]
+    recipient: Vec<String>,
+    /// The letter's language.
+    #[arg(long, default_value = "en")]
+    language: String,
+    /// Write the QR code as SVG to this file.
+    #[arg(long)]
+    qr_svg: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum KindArg {
+    Plain,
+    Proof,
+}
+
+/// Runs an issuer's command.
+///
+/// # Errors
+/// A [`Failure`] that names what to mend.
+pub async fn run(command: IssuerCommand) -> Result<(), Failure> {
+    match command {
+        IssuerCommand::Types(args) => types(&args.settings).await,
+        IssuerCommand::Import(args) => import(&args).await,
+        IssuerCommand::Offer(args) => offer(&args).await,
+    }
+}
+
+async fn open(settings: &Settings) -> Result<App, Failure> {
+    keys::install();
+    let config: Config =
+        config::load(Some(&settings.config), config::environment()).map_err(Failure::usage)?;
+    let clock = Arc::new(SystemClock);
+    App::open(&config, Schema::Expect, clock, Arc::new(OsEntropy::new())).await.map_err(Failure::unavailable)
+}
+
+async fn types(settings: &Settings) -> Result<(), Failure> {
+    let app = open(settings).await?;
+    let rows = app.types().iter().map(|one| json!({"id": one.id, "vct": one.vct, "name": one.name.en}));
+    let rows: Vec<_> = rows.collect();
+    print::list(settings.json, &rows, |row| {
+        format!("{}  {}  {}", text(row, "id"), text(row, "vct"), text(row, "name"))
+    })
+}
+
+fn text<'a>(row: &'a serde_json::Value, member: &str) -> &'a str {
+    row[member].as_str().unwrap_or_default()
+}
+
+async fn import(args: &ImportArgs) -> Result<(), Failure> {
+    let app = open(&args.settings).await?;
+    let options = Options {
+        type_id: args.type_id.clone(),
+        key_column: args.key_column.clone(),
+        facts_as_of: args.facts_as_of,
+    };
+    if args.preview { preview(&app, args, &options) } else { load(&app, args, &options).await }
+}
+
+fn preview(app: &App, args: &ImportArgs, options: &Options) -> Result<(), Failure> {
+    let seen = import::preview(app, &args.file, options).map_err(Failure::usage)?;
+    write_errors(args.errors.as_deref(), &seen.errors)?;
+    let summary = json!({"records": seen.records, "rejected": seen.rejected});
+    print::one(args.settings.json, &summary, || {
+        format!("{} records, of which {} would be refused.", seen.records, seen.rejected)
+    })?;
+    print::lines(args.settings.json, &seen.errors)
+}
+
+async fn load(app: &App, args: &ImportArgs, options: &Options) -> Result<(), Failure> {
+    let bar = progress();
+    let told = |progress: &vouchsafe_issuer::store::Progress| bar.set_position(progress.records_read);
+    let report = import::run(app, &args.file, options, told).await.map_err(Failure::usage)?;
+    bar.finish_and_clear();
+    write_errors(args.errors.as_deref(), &report.errors)?;
+    let done = &report.progress;
+    let summary = json!({"added": done.added, "updated": done.updated, "rejected": done.rejected, "resumed_at": report.resumed_at});
+    print::one(args.settings.json, &summary, || {
+        format!("{} added, {} updated, {} refused.", done.added, done.updated, done.rejected)
+    })?;
+    print::lines(args.settings.json, &report.errors)
+}
+
+/// A count of records read, shown only to a person at a terminal.
+fn progress() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {pos} records read, {elapsed}");
+    ProgressBar::new_spinner().with_style(style.expect("the template is constant"))
+}
+
+fn write_errors(file: Option<&Path>, errors: &[RowError]) -> Result<(), Failure> {
+    file.map_or(Ok(()), |path| write(path, &import::errors_csv(errors)))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text)
+        .map_err(|e| Failure::unavailable(format!("{} could not be written: {}", path.display(), e.kind())))
+}
+
+async fn offer(args: &OfferArgs) -> Result<(), Failure> {
+    let app = open(&args.settings).await?;
+    let kind = match args.kind {
+        KindArg::Plain => Kind::Plain,
+        KindArg::Proof => Kind::Proof,
+    };
+    let delivery = if args.letter.is_some() { Delivery::Letter } else { Delivery::Link };
+    let request = OfferRequest { type_id: args.type_id.clone(), person: args.person.clone(), kind, delivery };
+    let made = offer::create(&app, &request).await.map_err(|e| Failure::refused("offer", e))?;
+    if let Some(path) = &args.qr_svg {
+        write(path, &made.qr_svg().map_err(Failure::usage)?)?;
+    }
+    match &args.letter {
+        Some(path) => letter(&app, args, &made, path),
+        None => show(args.settings.json, &made),
+    }
+}
+
+fn letter(app: &App, args: &OfferArgs, made: &offer::Offer, path: &Path) -> Result<(), Failure> {
+    let language =
+        offer::Language::parse(&args.language).ok_or_else(|| Failure::usage("--language is en or cy"))?;
+    let letter = offer::Letter { recipient: args.recipient.clone(), language };
+    write(path, &made.letter(app, &letter).map_err(Failure::unavailable)?)?;
+    let summary = json!({"letter": path, "expires_at": made.expires_at().0});
+    print::one(args.settings.json, &summary, || {
+        format!("The letter is in {}. Print it; the second page travels apart.", path.display())
+    })
+}
+
+fn show(json: bool, made: &offer::Offer) -> Result<(), Failure> {
+    let summary = json!({"uri": made.link(), "tx_code": made.tx_code(), "expires_at": made.expires_at().0});
+    print::one(json, &summary, || {
+        let picture =
+            if io::stdout().is_terminal() { made.qr_text().unwrap_or_default() } else { String::new() };
+        format!("{picture}\n{}\nCode, to be given apart from the link: {}", made.link(), made.tx_code())
+    })?;
+    io::stdout().flush().map_err(Failure::unavailable)
+}

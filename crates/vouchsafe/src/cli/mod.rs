@@ -1,0 +1,81 @@
+//! The command line: what can be typed, and which library function answers it.
+
+mod issuer;
+pub(crate) mod print;
+pub(crate) mod serve;
+mod verifier;
+mod wallet;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::Failure;
+use crate::{demo, dev};
+
+/// Answers "is this resident entitled?" without showing anybody the record.
+#[derive(Parser)]
+#[command(name = "vouchsafe", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Tell the whole story once, on this machine alone.
+    Demo(Json),
+    /// Bring issuer and verifier up, seeded, for development; on loopback only.
+    Dev(DevArgs),
+    /// Run a service in production.
+    Serve(serve::ServeArgs),
+    /// For the body that signs facts.
+    #[command(subcommand)]
+    Issuer(issuer::IssuerCommand),
+    /// For the service that asks.
+    #[command(subcommand)]
+    Verifier(verifier::VerifierCommand),
+    /// For the resident.
+    Wallet(wallet::WalletArgs),
+    /// Bring a service's database up to this version.
+    Migrate(serve::MigrateArgs),
+    /// Check or print a service's configuration.
+    #[command(subcommand)]
+    Config(serve::ConfigCommand),
+}
+
+#[derive(Args)]
+struct Json {
+    /// One JSON object a line, for scripts.
+    #[arg(long, env = "VOUCHSAFE_JSON")]
+    json: bool,
+}
+
+#[derive(Args)]
+struct DevArgs {
+    #[command(flatten)]
+    json: Json,
+    /// First of the nine ports; 0 chooses free ones.
+    #[arg(long, default_value_t = 8440, env = "VOUCHSAFE_PORT_BASE")]
+    port_base: u16,
+    /// Where keys, databases and the certificate authority are kept.
+    #[arg(long, default_value = ".vouchsafe/dev", env = "VOUCHSAFE_DATA_DIR")]
+    data_dir: PathBuf,
+}
+
+/// Runs the command that was typed.
+///
+/// # Errors
+/// A [`Failure`] with the exit code of the fault.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Demo(args) => demo::run(args.json).await,
+        Command::Dev(args) => dev::run(args.port_base, &args.data_dir, args.json.json).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Issuer(command) => issuer::run(command).await,
+        Command::Verifier(command) => verifier::run(command).await,
+        Command::Wallet(args) => wallet::run(args).await,
+        Command::Migrate(args) => serve::migrate(args).await,
+        Command::Config(command) => serve::config(command).await,
+    }
+}

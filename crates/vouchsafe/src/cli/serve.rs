@@ -1,0 +1,212 @@
+//! `vouchsafe serve …`, `migrate` and `config …`: the programs in production.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use clap::{Args, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use vouchsafe_issuer as issuer;
+use vouchsafe_service::clock::{Clock, SystemClock};
+use vouchsafe_service::config::{self, SecretFile};
+use vouchsafe_service::entropy::OsEntropy;
+use vouchsafe_service::keys;
+use vouchsafe_service::listen::{ClearText, Identity, Limits, Listener, stop_signal};
+use vouchsafe_service::store::Schema;
+use vouchsafe_service::telemetry::{self, Readiness};
+use vouchsafe_verifier as verifier;
+
+use crate::exit::Failure;
+
+/// How often over-due requests are closed.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Which program to run.
+#[derive(Args)]
+pub struct ServeArgs {
+    program: Program,
+    /// Its settings.
+    #[arg(long, env = "VOUCHSAFE_CONFIG")]
+    config: PathBuf,
+}
+
+/// Which database to bring up to date.
+#[derive(Args)]
+pub struct MigrateArgs {
+    program: Program,
+    /// The program's settings.
+    #[arg(long, env = "VOUCHSAFE_CONFIG")]
+    config: PathBuf,
+}
+
+/// What can be done with settings.
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    /// Say whether the settings can be used.
+    Check(MigrateArgs),
+    /// Print the settings in force, secrets by the names of their files.
+    Print(MigrateArgs),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Program {
+    Issuer,
+    Verifier,
+}
+
+/// Runs a program until it is asked to stop.
+///
+/// # Errors
+/// When a setting, key or database cannot be used.
+pub async fn run(args: ServeArgs) -> Result<(), Failure> {
+    keys::install();
+    telemetry::init_logs(telemetry::Config::default(), Arc::new(SystemClock));
+    match args.program {
+        Program::Issuer => serve_issuer(&issuer_config(&args.config)?).await,
+        Program::Verifier => serve_verifier(&verifier_config(&args.config)?).await,
+    }
+}
+
+fn issuer_config(path: &Path) -> Result<issuer::Config, Failure> {
+    config::load(Some(path), config::environment()).map_err(Failure::usage)
+}
+
+fn verifier_config(path: &Path) -> Result<verifier::config::Config, Failure> {
+    config::load(Some(path), config::environment()).map_err(Failure::usage)
+}
+
+async fn serve_issuer(config: &issuer::Config) -> Result<(), Failure> {
+    refuse_development(&config.keys.chain)?;
+    let listen = &config.listen;
+    let (Some(address), Some(chain), Some(key)) = (listen.address, &listen.chain, &listen.key) else {
+        return Err(Failure::usage(
+            "[listen] needs address, chain and key: production is served over TLS alone",
+        ));
+    };
+    let app =
+        issuer::App::open(config, Schema::Expect, Arc::new(SystemClock), Arc::new(OsEntropy::new())).await;
+    let app = Arc::new(app.map_err(Failure::unavailable)?);
+    let door = door(address, chain, key).await?;
+    let ready = Arc::clone(&app);
+    let readiness: Readiness = Arc::new(move || {
+        let app = Arc::clone(&ready);
+        Box::pin(async move { app.store().is_ready().await })
+    });
+    let ops = listen.ops.map(|address| operations(address, readiness));
+    serve(door, issuer::router(app), ops).await
+}
+
+async fn serve_verifier(config: &verifier::config::Config) -> Result<(), Failure> {
+    refuse_development(&config.request.certificates)?;
+    let app = verifier::app::App::open(
+        config.clone(),
+        Arc::new(SystemClock),
+        Arc::new(OsEntropy::new()),
+        Schema::Expect,
+    )
+    .await;
+    let app = app.map_err(Failure::unavailable)?;
+    let door = door(config.http.address, &config.http.certificate, &config.http.key).await?;
+    let ready = Arc::clone(&app);
+    let readiness: Readiness = Arc::new(move || {
+        let app = Arc::clone(&ready);
+        Box::pin(async move { app.is_ready().await })
+    });
+    let sweeper = tokio::spawn(sweep(Arc::clone(&app)));
+    let ops = Some(operations(config.ops.address, readiness));
+    let served = serve(door, verifier::http::router(Arc::clone(&app)), ops).await;
+    sweeper.abort();
+    app.close().await;
+    served
+}
+
+/// Closes over-due requests, for as long as the program runs.
+pub(crate) async fn sweep(app: Arc<verifier::app::App>) {
+    let mut every = tokio::time::interval(SWEEP);
+    loop {
+        every.tick().await;
+        if verifier::expiry::sweep(&app, app.now()).await.is_err() {
+            tracing::warn!("over-due requests could not be closed; the next sweep tries again");
+        }
+    }
+}
+
+async fn door(address: SocketAddr, chain: &Path, key: &SecretFile) -> Result<Listener, Failure> {
+    refuse_development(chain)?;
+    let identity = Identity::from_files(chain, key.clone()).map_err(Failure::usage)?;
+    Listener::tls(address, Arc::new(identity), Limits::default()).await.map_err(Failure::unavailable)
+}
+
+/// Keys of `dev` and `demo` are made without care: nothing that they vouch for is served.
+fn refuse_development(chain: &Path) -> Result<(), Failure> {
+    let pem = std::fs::read(chain)
+        .map_err(|e| Failure::usage(format!("{} cannot be read: {}", chain.display(), e.kind())))?;
+    if crate::district::is_development(&pem) {
+        let advice =
+            format!("{} is a development certificate; use one of your own authority", chain.display());
+        return Err(Failure::refused("development-keys", advice));
+    }
+    Ok(())
+}
+
+type Operations = (SocketAddr, Router);
+
+fn operations(address: SocketAddr, readiness: Readiness) -> Operations {
+    (address, telemetry::ops_router(telemetry::metrics(), readiness))
+}
+
+async fn serve(door: Listener, router: Router, ops: Option<Operations>) -> Result<(), Failure> {
+    let Some((address, operations)) = ops else {
+        door.serve(router, stop_signal()).await;
+        return Ok(());
+    };
+    let clear = Listener::clear(address, ClearText::Operations, Limits::default()).await;
+    let clear = clear.map_err(Failure::unavailable)?;
+    tracing::info!("serving");
+    tokio::join!(door.serve(router, stop_signal()), clear.serve(operations, stop_signal()));
+    Ok(())
+}
+
+/// Applies the migrations that a program's database lacks.
+///
+/// # Errors
+/// When the database cannot be opened.
+pub async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
+    open(&args, Schema::Migrate).await
+}
+
+/// Checks or prints settings.
+///
+/// # Errors
+/// When they cannot be used.
+pub async fn config(command: ConfigCommand) -> Result<(), Failure> {
+    match command {
+        ConfigCommand::Check(args) => open(&args, Schema::Expect).await,
+        ConfigCommand::Print(args) => print(&args),
+    }
+}
+
+async fn open(args: &MigrateArgs, schema: Schema) -> Result<(), Failure> {
+    keys::install();
+    let (clock, entropy) = (Arc::new(SystemClock) as Arc<dyn Clock>, Arc::new(OsEntropy::new()));
+    match args.program {
+        Program::Issuer => {
+            let opened = issuer::App::open(&issuer_config(&args.config)?, schema, clock, entropy).await;
+            opened.map(drop).map_err(Failure::unavailable)
+        }
+        Program::Verifier => {
+            let opened =
+                verifier::app::App::open(verifier_config(&args.config)?, clock, entropy, schema).await;
+            opened.map(drop).map_err(Failure::unavailable)
+        }
+    }
+}
+
+fn print(args: &MigrateArgs) -> Result<(), Failure> {
+    let text = match args.program {
+        Program::Issuer => format!("{:#?}", issuer_config(&args.config)?),
+        Program::Verifier => format!("{:#?}", verifier_config(&args.config)?),
+    };
+    super::print::one(false, &(), || text)
+}

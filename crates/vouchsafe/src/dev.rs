@@ -1,0 +1,115 @@
+//! `vouchsafe dev`: issuer and verifier up and seeded, for whoever builds against them. Loopback only.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use vouchsafe_issuer::Kind;
+use vouchsafe_issuer::import::{self, Options};
+use vouchsafe_issuer::offer::{self, Delivery, OfferRequest};
+use vouchsafe_service::clock::{Clock, SystemClock};
+use vouchsafe_service::listen::stop_signal;
+use vouchsafe_service::telemetry;
+
+use crate::cli::{print, serve};
+use crate::district::{BUS_PASS, BUSES, RESIDENCY, residents};
+use crate::exit::Failure;
+use crate::world::{Ports, World};
+
+/// Runs the development servers until they are asked to stop.
+///
+/// # Errors
+/// When a port is taken or the district cannot be set up.
+pub async fn run(port_base: u16, data_dir: &Path, json: bool) -> Result<(), Failure> {
+    let clock = Arc::new(SystemClock);
+    telemetry::init_logs(
+        telemetry::Config { format: telemetry::Format::Pretty, ..Default::default() },
+        clock.clone(),
+    );
+    let world = World::start(data_dir, Ports::from_base(port_base), clock.clone()).await?;
+    enrol(&world, clock.now().london_date()).await?;
+    let ready = ready(&world).await?;
+    print::one(json, &ready, || words(&ready))?;
+    let sweeper = tokio::spawn(serve::sweep(Arc::clone(&world.verifier)));
+    stop_signal().await;
+    sweeper.abort();
+    world.stop().await;
+    Ok(())
+}
+
+/// Loads the district's register, as of `today`.
+///
+/// # Errors
+/// When the register cannot be loaded.
+pub async fn enrol(world: &World, today: jiff::civil::Date) -> Result<import::Report, Failure> {
+    load(world, &world.district.register_csv(), today).await
+}
+
+/// Loads one file of the register.
+///
+/// # Errors
+/// When the file cannot be loaded, or holds a line that is refused.
+pub async fn load(
+    world: &World,
+    file: &Path,
+    facts_as_of: jiff::civil::Date,
+) -> Result<import::Report, Failure> {
+    let options =
+        Options { type_id: RESIDENCY.to_owned(), key_column: residents::KEY_COLUMN.to_owned(), facts_as_of };
+    let report = import::run(&world.issuer, file, &options, |_| {}).await.map_err(Failure::unavailable)?;
+    match report.errors.first() {
+        Some(error) => Err(Failure::usage(error)),
+        None => Ok(report),
+    }
+}
+
+/// An offer of proof copies for resident `number`.
+///
+/// # Errors
+/// When the issuer makes none.
+pub async fn offer(world: &World, number: u32) -> Result<offer::Offer, Failure> {
+    let request = OfferRequest {
+        type_id: RESIDENCY.to_owned(),
+        person: residents::person(number),
+        kind: Kind::Proof,
+        delivery: Delivery::Link,
+    };
+    offer::create(&world.issuer, &request).await.map_err(Failure::unavailable)
+}
+
+/// The one line that scripts wait for.
+async fn ready(world: &World) -> Result<Value, Failure> {
+    let offer = offer(world, residents::MET).await?;
+    let test_key = world.test_key()?;
+    Ok(json!({
+        "ready": true,
+        "issuer": world.at.issuer_origin(),
+        "verifier": world.at.verifier_origin(),
+        "wallet": null,
+        "ca": world.district.tls_ca(),
+        "trust": world.district.trust_file(),
+        "ops": format!("http://{}", world.at.ops),
+        "client": { "id": BUSES, "test_key": test_key, "private_key_file": null },
+        "offer": { "uri": offer.link(), "tx_code": offer.tx_code() },
+        "policies": [BUS_PASS],
+        "purposes": ["https://larkfield.example/purposes/older-persons-bus-pass"],
+    }))
+}
+
+fn words(ready: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (ca, verifier) = (text(&ready["ca"]), text(&ready["verifier"]));
+    format!(
+        "Issuer    {}\nVerifier  {verifier}\nMetrics   {}/metrics\n\n\
+         A resident's offer (give the code apart from it):\n  {}\n  code {}\n\n\
+         What a wallet trusts: {}\n\nAsk the first question:\n  \
+         curl --cacert {ca} -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\\n    \
+         -d '{{\"policy\":\"{BUS_PASS}\",\"flow\":\"same_device\"}}' {verifier}/v1/requests\n\nStop with Ctrl-C.",
+        text(&ready["issuer"]),
+        text(&ready["ops"]),
+        text(&ready["offer"]["uri"]),
+        text(&ready["offer"]["tx_code"]),
+        text(&ready["trust"]),
+        text(&ready["client"]["test_key"]),
+    )
+}

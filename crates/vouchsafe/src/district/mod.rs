@@ -1,0 +1,163 @@
+//! Larkfield District: the synthetic world of `demo`, `dev` and the tests.
+//!
+//! [`set_up`] writes a folder with everything that a council, a registrar and a bus operator would keep each for
+//! themselves: keys, certificates, the signed register, settings, policies and the residents' register. The
+//! programs then start from those files exactly as they do in production, so nothing is special about the demo
+//! but its clock and its residents. Keys are fresh on every machine.
+
+mod files;
+mod keys;
+pub mod residents;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_verifier::trust::{self, Sources};
+
+use crate::exit::Failure;
+use files::Folder;
+pub(crate) use keys::is_development;
+
+/// The policy of the story.
+pub const BUS_PASS: &str = "bus-pass";
+/// The credential type that residents hold.
+pub const RESIDENCY: &str = "residency";
+/// The service that asks.
+pub const BUSES: &str = "https://buses.larkfield.example";
+
+/// The list that ward codes are of.
+const COUNTY_WARDS: &str = "https://larkfield.example/lists/county-wards";
+
+/// Where the programs listen and by what name they are reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The issuer's public listener.
+    pub issuer: SocketAddr,
+    /// The verifier's public listener.
+    pub verifier: SocketAddr,
+    /// Health and metrics.
+    pub ops: SocketAddr,
+}
+
+impl Addresses {
+    /// The issuer's identifier: its origin.
+    #[must_use]
+    pub fn issuer_origin(&self) -> String {
+        format!("https://localhost:{}", self.issuer.port())
+    }
+
+    /// The verifier's origin.
+    #[must_use]
+    pub fn verifier_origin(&self) -> String {
+        format!("https://localhost:{}", self.verifier.port())
+    }
+}
+
+/// A district that has been set up.
+#[derive(Clone, Debug)]
+pub struct District {
+    dir: PathBuf,
+}
+
+impl District {
+    /// The folder it lives in.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The issuer's settings.
+    #[must_use]
+    pub fn issuer_config(&self) -> PathBuf {
+        self.dir.join("issuer/issuer.toml")
+    }
+
+    /// The verifier's settings.
+    #[must_use]
+    pub fn verifier_config(&self) -> PathBuf {
+        self.dir.join("verifier/verifier.toml")
+    }
+
+    /// What residents add to their wallets: the registrar's keys and the anchors.
+    #[must_use]
+    pub fn trust_file(&self) -> PathBuf {
+        self.dir.join("trust.json")
+    }
+
+    /// The certificate authority of the listeners, PEM.
+    #[must_use]
+    pub fn tls_ca(&self) -> PathBuf {
+        self.dir.join("tls-ca.pem")
+    }
+
+    /// The residents' register, CSV.
+    #[must_use]
+    pub fn register_csv(&self) -> PathBuf {
+        self.dir.join("issuer/residents.csv")
+    }
+
+    /// The register of an earlier quarter, CSV.
+    #[must_use]
+    pub fn earlier_register_csv(&self) -> PathBuf {
+        self.dir.join("issuer/residents-earlier.csv")
+    }
+
+    /// The key by which the bus operator calls the verifier.
+    #[must_use]
+    pub fn test_key_file(&self) -> PathBuf {
+        self.dir.join("client/test.key")
+    }
+}
+
+/// Makes the keys and certificates of the listeners in `dir`, so that they can be bound before the rest is written.
+///
+/// # Errors
+/// When a file cannot be written or a key cannot be made.
+pub fn prepare_listeners(dir: &Path, today: UnixTime) -> Result<(), Failure> {
+    keys::listeners(&Folder::open(dir)?, today)
+}
+
+/// Writes the district into `dir`, or completes one that is there: what exists is kept, but the register, which is
+/// valid for a week, is signed anew. `now` dates the signing certificates.
+/// [`prepare_listeners`] comes first.
+///
+/// # Errors
+/// When a file cannot be written or a key cannot be made.
+pub async fn set_up(dir: &Path, at: &Addresses, now: UnixTime) -> Result<District, Failure> {
+    let folder = Folder::open(dir)?;
+    let district = District { dir: folder.path().to_owned() };
+    let keys = keys::prepare(&folder, at, now)?;
+    let words = folder.words(at, &keys);
+    folder.write("issuer/issuer.toml", &words.fill(include_str!("../../district/issuer.toml")))?;
+    folder.write("verifier/verifier.toml", &words.fill(include_str!("../../district/verifier.toml")))?;
+    folder.write("issuer/types/residency.toml", include_str!("../../district/types/residency.toml"))?;
+    folder.write("issuer/residents.csv", &residents::register())?;
+    folder.write("issuer/residents-earlier.csv", &residents::earlier_register())?;
+    let policy = words.fill(include_str!("../../district/policies/bus-pass.toml"));
+    folder.write("verifier/policies/bus-pass.toml", &policy)?;
+    sign_register(&folder, &words, &keys, now).await?;
+    Ok(district)
+}
+
+async fn sign_register(
+    folder: &Folder,
+    words: &files::Words,
+    keys: &keys::Keys,
+    now: UnixTime,
+) -> Result<(), Failure> {
+    let parties = words.fill(include_str!("../../district/registrar/parties.toml"));
+    let sources = Sources::parse([
+        parties.as_str(),
+        include_str!("../../district/registrar/purposes.toml"),
+        include_str!("../../district/registrar/tables.toml"),
+    ]);
+    let sources = sources.map_err(Failure::usage)?;
+    let signed = trust::sign(&sources, &keys.registrar, None, now).await.map_err(Failure::usage)?;
+    folder.write("register.jws", &signed.jws)?;
+    let (_, entry) = signed.issuers.first().ok_or_else(|| Failure::usage("the register names no issuer"))?;
+    folder.write("issuer/entry.jws", entry)?;
+    let wards = signed.tables.iter().find(|(id, ..)| id == COUNTY_WARDS);
+    let (.., wards) = wards.ok_or_else(|| Failure::usage("the register has no list of wards"))?;
+    folder.write("issuer/lists/county-wards.jws", wards)
+}

@@ -1,0 +1,8 @@
+//! The program over the three libraries: command line, demo, development server, example district.
+
+pub mod cli;
+pub mod demo;
+pub mod dev;
+pub mod district;
+pub mod exit;
+pub mod world;

@@ -1,0 +1,205 @@
+//! Issuer and verifier of the example district, up on loopback over TLS.
+//!
+//! What `demo`, `dev` and the flow tests share. The listeners are bound first, so that free ports can be chosen
+//! without a gap in which another process takes them; then the district is set up for those ports and the
+//! programs start from its files.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use vouchsafe_issuer as issuer;
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_service::client::{Http, Reach};
+use vouchsafe_service::clock::{Clock, SystemClock};
+use vouchsafe_service::config::{self, SecretFile};
+use vouchsafe_service::entropy::{Entropy, OsEntropy};
+use vouchsafe_service::keys;
+use vouchsafe_service::listen::{ClearText, Identity, Limits, Listener};
+use vouchsafe_service::store::Schema;
+use vouchsafe_service::telemetry;
+use vouchsafe_verifier as verifier;
+
+use crate::district::{self, Addresses, District};
+use crate::exit::Failure;
+
+/// The ports to listen on; 0 is any free one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ports {
+    /// The issuer's.
+    pub issuer: u16,
+    /// The verifier's.
+    pub verifier: u16,
+    /// Health and metrics.
+    pub ops: u16,
+}
+
+impl Ports {
+    /// The ports of `dev`, counted from `base`; all free ones when it is 0.
+    #[must_use]
+    pub fn from_base(base: u16) -> Self {
+        if base == 0 {
+            return Self::default();
+        }
+        Self { issuer: base.saturating_add(1), verifier: base.saturating_add(2), ops: base.saturating_add(9) }
+    }
+}
+
+/// The running district.
+pub struct World {
+    /// Its files.
+    pub district: District,
+    /// Where it listens.
+    pub at: Addresses,
+    /// The issuer.
+    pub issuer: Arc<issuer::App>,
+    /// The verifier.
+    pub verifier: Arc<verifier::app::App>,
+    servers: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+struct Doors {
+    issuer: Listener,
+    verifier: Listener,
+    ops: Listener,
+}
+
+impl World {
+    /// Sets up the district in `dir` and starts its programs by `clock`.
+    ///
+    /// # Errors
+    /// When a port is taken, a file cannot be written or a program does not start.
+    pub async fn start(dir: &Path, ports: Ports, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        keys::install();
+        district::prepare_listeners(dir, SystemClock.now())?;
+        let doors = Doors::open(dir, ports).await?;
+        let at = doors.addresses();
+        let district = district::set_up(dir, &at, clock.now()).await?;
+        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy::new());
+        let issuer = open_issuer(&district, &clock, &entropy).await?;
+        let verifier = open_verifier(&district, &clock, &entropy).await?;
+        let (stop, stopped) = watch::channel(false);
+        let mut world = Self { district, at, issuer, verifier, servers: JoinSet::new(), stop };
+        world.serve(doors, &stopped);
+        Ok(world)
+    }
+
+    fn serve(&mut self, doors: Doors, stopped: &watch::Receiver<bool>) {
+        let issuer = issuer::router(Arc::clone(&self.issuer));
+        let verifier = verifier::http::router(Arc::clone(&self.verifier));
+        let ops = ops(Arc::clone(&self.verifier));
+        for (listener, router) in [(doors.issuer, issuer), (doors.verifier, verifier), (doors.ops, ops)] {
+            self.servers.spawn(listener.serve(router, until(stopped.clone())));
+        }
+    }
+
+    /// The key by which the bus operator calls the verifier.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn test_key(&self) -> Result<String, Failure> {
+        std::fs::read_to_string(self.district.test_key_file()).map_err(Failure::unavailable)
+    }
+
+    /// Stops the programs and waits for what is in progress.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        while self.servers.join_next().await.is_some() {}
+    }
+
+    /// A client that trusts the district's listeners, and may reach loopback.
+    ///
+    /// # Errors
+    /// When the authority's certificate cannot be read.
+    pub fn client(&self) -> Result<Http, Failure> {
+        client(&self.district.tls_ca())
+    }
+}
+
+/// A client for a certificate authority in a PEM file, that may reach loopback.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn client(authority: &Path) -> Result<Http, Failure> {
+    keys::install();
+    let pem = std::fs::read(authority)
+        .map_err(|e| Failure::usage(format!("{} cannot be read: {}", authority.display(), e.kind())))?;
+    let anchors: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let anchors = anchors.map_err(|_| Failure::usage(format!("{} is not PEM", authority.display())))?;
+    Http::new(&anchors, Reach::Loopback).map_err(Failure::unavailable)
+}
+
+impl Doors {
+    async fn open(dir: &Path, ports: Ports) -> Result<Self, Failure> {
+        let clear = Listener::clear(loopback(ports.ops), ClearText::Loopback, Limits::default());
+        Ok(Self {
+            issuer: door(dir, "issuer", ports.issuer).await?,
+            verifier: door(dir, "verifier", ports.verifier).await?,
+            ops: clear.await.map_err(Failure::unavailable)?,
+        })
+    }
+
+    fn addresses(&self) -> Addresses {
+        Addresses {
+            issuer: self.issuer.address(),
+            verifier: self.verifier.address(),
+            ops: self.ops.address(),
+        }
+    }
+}
+
+async fn door(dir: &Path, program: &str, port: u16) -> Result<Listener, Failure> {
+    let keys = dir.join(program).join("keys");
+    let identity = Identity::from_files(keys.join("tls-chain.pem"), SecretFile::new(keys.join("tls.pem")));
+    let identity = Arc::new(identity.map_err(Failure::unavailable)?);
+    Listener::tls(loopback(port), identity, Limits::default()).await.map_err(Failure::unavailable)
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+async fn open_issuer(
+    district: &District,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Arc<issuer::App>, Failure> {
+    let config = config::load(Some(&district.issuer_config()), []).map_err(Failure::usage)?;
+    let app = issuer::App::open(&config, Schema::Migrate, Arc::clone(clock), Arc::clone(entropy)).await;
+    app.map(Arc::new).map_err(Failure::unavailable)
+}
+
+async fn open_verifier(
+    district: &District,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Arc<verifier::app::App>, Failure> {
+    let config = config::load(Some(&district.verifier_config()), []).map_err(Failure::usage)?;
+    let app = verifier::app::App::open(config, Arc::clone(clock), Arc::clone(entropy), Schema::Migrate).await;
+    app.map_err(Failure::unavailable)
+}
+
+fn ops(verifier: Arc<verifier::app::App>) -> Router {
+    let readiness: telemetry::Readiness = Arc::new(move || {
+        let verifier = Arc::clone(&verifier);
+        Box::pin(async move { verifier.is_ready().await })
+    });
+    telemetry::ops_router(telemetry::metrics(), readiness)
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // A closed channel means that the world is gone: stop as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// An instant from the civil date and time in London at which the demo opens: 21 November 2026, 10:00.
+#[must_use]
+pub fn opening() -> UnixTime {
+    UnixTime(1_795_255_200)
+}

@@ -1,0 +1,106 @@
+//! An answer by proof: one credential, one day bound, width 16.
+
+use vouchsafe_proofs::answer::{self, Openings};
+use vouchsafe_proofs::commitment::{Seed, commit};
+use vouchsafe_proofs::context::{
+    Attribute, Authorisation, Context, Credential, IssuerKey, Policy, ReplyTo, Request, SignedRange,
+};
+use vouchsafe_proofs::encoding::{Encoding, day};
+use vouchsafe_proofs::statement::{Predicate, Statement};
+use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
+use zeroize::Zeroizing;
+
+use crate::credential::{self, Bench};
+use crate::measure::{Report, against, alone};
+
+const ISS: &str = "https://issuer.example";
+const VCT: &str = "https://larkfield.example/types/residency/1/zk";
+const POINTER: &str = "/birth_date";
+
+pub(crate) fn benches() -> Vec<Report> {
+    vec![age()]
+}
+
+/// Checking the whole answer: both signatures, every check of the credential, every binding, the proof. The floor is
+/// the two bare signatures; what the proof costs stands in the parts.
+fn age() -> Report {
+    let plain = Bench::new();
+    let text = plain.present();
+    let leaf = plain.leaf(&text);
+    let bare = plain.bare(&text);
+    let (context, statements, openings) = question();
+    let entropy = OsEntropy::new();
+    let prove =
+        || answer::prove(&context, &statements, &openings, &mut EntropyRng(&entropy)).expect("it is met");
+    let proof = prove();
+    let check = || {
+        answer::verify(&context, &statements, &proof).expect("it holds");
+        plain.check(&text, Some(&leaf))
+    };
+    against("zk/answer/age", check, || bare.each_ref().map(credential::Bare::verify))
+        .part("proof_bytes", proof.len())
+        .part("proof_verify_ns", alone(|| answer::verify(&context, &statements, &proof)))
+        .part("prove_ns", alone(prove))
+}
+
+fn question() -> (Context, [Statement; 1], Openings) {
+    let born = day(jiff::civil::date(1958, 3, 14)).expect("a date of the encoding");
+    let blinding = || Seed::new(Zeroizing::new([7; 32])).blinding(ISS, VCT, POINTER);
+    let range = SignedRange {
+        b: 32,
+        lo: day(jiff::civil::date(1880, 1, 1)).expect("a date of the encoding"),
+        hi: day(jiff::civil::date(2050, 12, 31)).expect("a date of the encoding"),
+    };
+    let attribute = Attribute {
+        pointer: POINTER.into(),
+        enc: Encoding::Day,
+        unit: "day".into(),
+        range: Some(range),
+        c: commit(born, &blinding()),
+    };
+    let context = Context {
+        request: request(),
+        policy: policy(),
+        authorisation: Authorisation::default(),
+        credentials: vec![credential(attribute)],
+    };
+    let mut openings = Openings::new();
+    openings.add("q0", POINTER, born, blinding());
+    (context, [Statement::of("age-q0", "q0", POINTER, Predicate::Le(131_699))], openings)
+}
+
+fn request() -> Request {
+    Request {
+        service: "https://buses.larkfield.example".into(),
+        client_id: "x509_hash:Uvo3HtuIxuhC92rShpgqcT3YXwrqRxWEviRiA0OZszk".into(),
+        nonce: "n-0S6_WzA2MjQ1c8YpJ0Zg".into(),
+        state_sha256: [1; 32],
+        reply_to: ReplyTo::ResponseUri("https://ask.larkfield.example/a/1".into()),
+        encryption_key: Some([2; 32]),
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        purpose: "https://larkfield.example/purposes/older-persons-bus-pass".into(),
+        id: "bus-pass".into(),
+        version: 1,
+        digest: [3; 32],
+        statements: [4; 32],
+        option: 0,
+        as_of: 155_918,
+        tables: Vec::new(),
+    }
+}
+
+fn credential(attribute: Attribute) -> Credential {
+    Credential {
+        query: "q0".into(),
+        iss: ISS.into(),
+        issuer: IssuerKey::Certificate([5; 32]),
+        vct: VCT.into(),
+        jwt_sha256: [6; 32],
+        holder_key: [7; 32],
+        attributes: vec![attribute],
+    }
+}

@@ -1,0 +1,19 @@
+//! `cargo xtask bench`: what the hot paths cost, as ratios to a floor measured in the same run.
+//!
+//! Function and floor are interleaved, so that a noisy machine slows both; every figure is the median of many
+//! rounds. One JSON object a line. Nothing is asserted here: results are kept in `specs/results/`.
+
+mod answer;
+mod credential;
+mod measure;
+
+use measure::Report;
+
+fn main() {
+    vouchsafe_service::keys::install();
+    let mut reports: Vec<Report> = credential::benches();
+    reports.extend(answer::benches());
+    for report in reports {
+        report.print();
+    }
+}

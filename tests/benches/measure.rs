@@ -1,0 +1,74 @@
+//! Interleaved timing of a function and its floor.
+
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+
+/// Rounds of which the median is taken.
+const ROUNDS: usize = 41;
+/// Calls in a round.
+const CALLS: u32 = 20;
+
+/// One line of the output.
+pub(crate) struct Report {
+    name: &'static str,
+    ns: f64,
+    floor_ns: f64,
+    parts: Map<String, Value>,
+}
+
+impl Report {
+    /// Adds a part that explains the figure.
+    pub(crate) fn part(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.parts.insert(name.to_owned(), value.into());
+        self
+    }
+
+    #[expect(clippy::print_stdout, reason = "the lines are what a bench is for")]
+    pub(crate) fn print(&self) {
+        let line = json!({
+            "bench": self.name,
+            "ns": self.ns.round(),
+            "floor_ns": self.floor_ns.round(),
+            "ratio": (self.ns / self.floor_ns * 1000.0).round() / 1000.0,
+            "parts": self.parts,
+        });
+        println!("{line}");
+    }
+}
+
+/// Measures `function` against `floor`.
+pub(crate) fn against<A, B>(
+    name: &'static str,
+    mut function: impl FnMut() -> A,
+    mut floor: impl FnMut() -> B,
+) -> Report {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    round(&mut function);
+    round(&mut floor);
+    for _ in 0..ROUNDS {
+        ours.push(round(&mut function));
+        theirs.push(round(&mut floor));
+    }
+    Report { name, ns: median(&mut ours), floor_ns: median(&mut theirs), parts: Map::new() }
+}
+
+/// The median nanoseconds of one function alone.
+pub(crate) fn alone<A>(mut function: impl FnMut() -> A) -> f64 {
+    let mut times: Vec<f64> = (0..ROUNDS).map(|_| round(&mut function)).collect();
+    median(&mut times).round()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
+fn round<A>(function: &mut impl FnMut() -> A) -> f64 {
+    let started = Instant::now();
+    for _ in 0..CALLS {
+        std::hint::black_box(function());
+    }
+    started.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
