@@ -2,6 +2,8 @@
 
 mod council;
 mod imports;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod opening;
 mod refusals;
 mod story;
