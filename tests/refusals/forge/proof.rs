@@ -1,0 +1,128 @@
+//! Proof copies, and proofs about anything that one likes.
+
+use serde_json::{Map, Value, json};
+use vouchsafe_proofs::answer::{Openings, prove};
+use vouchsafe_proofs::commitment::{Blinding, Commitment, Seed, commit};
+use vouchsafe_proofs::context::{Attribute, Context, Credential as Bound, IssuerKey};
+use vouchsafe_proofs::statement::Statement;
+use vouchsafe_protocol::answer::PROOF_CLAIM;
+use vouchsafe_protocol::encoding::{b64_decode, b64u, sha256};
+use vouchsafe_protocol::jose::Signer as _;
+use vouchsafe_protocol::openid4vp::Asked;
+use vouchsafe_protocol::zkc;
+use vouchsafe_service::dev_ca::DevCa;
+use vouchsafe_service::entropy::{EntropyRng, OsEntropy, bytes};
+
+use super::{Credential, Token};
+use crate::world::{ISS, VCT_PROOF, WARDS};
+
+/// 1950-01-01, and the index of W100, as they are committed to.
+pub(crate) const BORN: u64 = 127_835;
+pub(crate) const WARD: u64 = 100;
+
+/// A proof copy with what only its holder knows.
+pub(crate) struct ProofCopy {
+    pub(crate) credential: Credential,
+    pub(crate) values: Vec<(&'static str, u64, Blinding)>,
+}
+
+impl ProofCopy {
+    /// An honest copy of somebody who meets the policy.
+    pub(crate) fn new(ca: &DevCa) -> Self {
+        let credential = Credential::bare(ca, VCT_PROOF);
+        let seed = Seed::new(bytes(&OsEntropy::new()));
+        let open = |pointer: &'static str, v| (pointer, v, seed.blinding(ISS, VCT_PROOF, pointer));
+        let mut copy = Self { credential, values: vec![open("/birth_date", BORN), open("/ward", WARD)] };
+        copy.commit();
+        copy
+    }
+
+    /// Signs commitments to the values as they are now.
+    pub(crate) fn commit(&mut self) {
+        let form = |pointer| match pointer {
+            "/birth_date" => json!({"enc": "day", "u": "day", "b": 32, "lo": "102268", "hi": "164723"}),
+            _ => json!({"enc": "code", "u": WARDS, "b": 32, "lo": "0", "hi": "999"}),
+        };
+        let member = |(pointer, v, r): &(&'static str, u64, Blinding)| {
+            let mut member = form(*pointer);
+            member["c"] = json!(b64u(commit(*v, r).0));
+            ((*pointer).to_owned(), member)
+        };
+        self.credential.payload["zkc"] = Value::Object(self.values.iter().map(member).collect());
+    }
+
+    /// One member of the signed commitments.
+    pub(crate) fn zkc(&mut self, pointer: &str, member: &str) -> &mut Value {
+        &mut self.credential.payload["zkc"][pointer][member]
+    }
+}
+
+/// Everything that a proof is made of.
+pub(crate) struct Proof {
+    pub(crate) context: Context,
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) values: Vec<(&'static str, u64, Blinding)>,
+}
+
+impl Proof {
+    /// The honest proof of the option `index` about `token`.
+    pub(crate) fn new(
+        asked: &Asked,
+        index: usize,
+        token: &Token,
+        values: Vec<(&'static str, u64, Blinding)>,
+    ) -> Self {
+        let chosen = asked.option(index).unwrap();
+        let credential = bound(&chosen.queries()[0], token);
+        let context = asked.context(&chosen, vec![credential]);
+        Self { context, statements: asked.statements(&chosen), values }
+    }
+
+    pub(crate) fn attribute(&mut self, index: usize) -> &mut Attribute {
+        &mut self.context.credentials[0].attributes[index]
+    }
+
+    /// The bytes.
+    pub(crate) fn prove(&self) -> Vec<u8> {
+        let entropy = OsEntropy::new();
+        prove(&self.context, &self.statements, &self.openings(), &mut EntropyRng(&entropy)).unwrap()
+    }
+
+    fn openings(&self) -> Openings {
+        let mut openings = Openings::new();
+        for (pointer, v, r) in &self.values {
+            openings.add(&self.context.credentials[0].query, pointer, *v, r.clone());
+        }
+        openings
+    }
+}
+
+/// What a proof binds of a token, read from the token itself.
+fn bound(query: &str, token: &Token) -> Bound {
+    let part = |index| {
+        let text = token.jwt.split('.').nth(index).unwrap();
+        serde_json::from_slice::<Value>(&vouchsafe_protocol::encoding::b64u_decode(text).unwrap()).unwrap()
+    };
+    let (header, payload) = (part(0), part(1));
+    let text = |name: &str| payload[name].as_str().unwrap_or_default().to_owned();
+    let leaf = b64_decode(header["x5c"][0].as_str().unwrap()).unwrap();
+    Bound {
+        query: query.to_owned(),
+        iss: text("iss"),
+        issuer: IssuerKey::Certificate(sha256(leaf)),
+        vct: text("vct"),
+        jwt_sha256: sha256(&token.jwt),
+        holder_key: token.holder.public().thumbprint(),
+        attributes: zkc::read(&payload["zkc"]).unwrap_or_default(),
+    }
+}
+
+/// The claim that carries a proof.
+pub(crate) fn carrying(bytes: &[u8]) -> Map<String, Value> {
+    Map::from_iter([(PROOF_CLAIM.to_owned(), json!(b64u(bytes)))])
+}
+
+/// The commitment to nothing: anybody can open it.
+pub(crate) fn identity() -> (Commitment, Blinding) {
+    (Commitment([0; 32]), Blinding::from_canonical_bytes([0; 32]).unwrap())
+}

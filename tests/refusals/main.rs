@@ -1,0 +1,15 @@
+//! Refusals as data: every row of `*.toml` is an attack that is refused, and that passes when its check is gone.
+//!
+//! A file holds the rows of one area, a module the surface that the rows speak of. [`runner`] does to each row what
+//! its columns say; `VOUCHSAFE_REFUSALS_DIR` names further folders of rows, separated as in `PATH`.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod answer;
+mod flips;
+mod forge;
+mod key_binding;
+mod proofs;
+mod reasons;
+mod runner;
+mod sd_jwt;
+mod world;
