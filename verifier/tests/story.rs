@@ -195,11 +195,27 @@ async fn garbage_is_free_and_five_wrong_answers_are_not() {
         let other_nonce = world.answer_with(&request, &copy, "another-nonce-of-some-length");
         assert_eq!(world.post_form(path, other_nonce).await.status(), StatusCode::BAD_REQUEST);
     }
-    // A credential that is not valid any more: its signatures hold, so the attempt counts.
-    let expired = world.copy("1950-01-01", "2026-11-20").await;
-    world.clock.advance(100);
-    let posted = world.post_form(path, world.answer(&request, &expired)).await;
-    assert_eq!(posted.status(), StatusCode::OK, "and after all that a right answer is still taken");
+    // Signatures that hold on a credential of another type: each one counts.
+    for _ in 0..4 {
+        let other = world.copy_as("https://larkfield.example/types/other/1", "1950-01-01", "2026-11-20");
+        assert_eq!(world.post_form(path, world.answer(&request, &other)).await.status(), StatusCode::BAD_REQUEST);
+    }
+    let posted = world.post_form(path, world.answer(&request, &copy)).await;
+    assert_eq!(posted.status(), StatusCode::OK, "the fifth attempt is the right one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spent_attempts_end_a_request() {
+    let world = World::new().await;
+    let opened = world.ask("counter", "cross_device").await;
+    let request = world.fetch(opened["qr_text"].as_str().unwrap()).await;
+    for _ in 0..5 {
+        let other = world.copy_as("https://larkfield.example/types/other/1", "1950-01-01", "2026-11-20");
+        let posted = world.post_form(path_of(request.response_uri()), world.answer(&request, &other)).await;
+        assert_eq!(posted.status(), StatusCode::BAD_REQUEST);
+    }
+    let (outcome, reasons, _) = outcome(&world, &text(&opened, "id")).await;
+    assert_eq!((outcome, reasons), (Outcome::Expired, vec![Reason::AttemptsSpent]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

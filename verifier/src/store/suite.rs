@@ -321,6 +321,46 @@ suite! {
     registers_never_go_back
 }
 
+/// The mutant of each check breaks the case that is there for it, in both stores.
+#[cfg(feature = "mutants")]
+mod kills {
+    use super::*;
+
+    macro_rules! kills {
+        ($($test:ident $name:literal => $case:ident)*) => { $(
+            #[tokio::test]
+            async fn $test() {
+                let memory = async { super::$case(&MemoryStore::default()).await };
+                assert!(tokio::spawn(vouchsafe_mutants::without_async($name, memory)).await.is_err(), "memory");
+                let file = async {
+                    let (_folder, store) = super::sqlite().await;
+                    super::$case(&store).await;
+                };
+                assert!(tokio::spawn(vouchsafe_mutants::without_async($name, file)).await.is_err(), "sqlite");
+            }
+        )* };
+    }
+
+    kills! {
+        attempts "store-attempts" => five_attempts
+        code_time "store-code-time" => a_request_comes_back_as_it_was_stored
+        fence "store-fence" => a_live_lease_is_alone_and_a_refused_taker_is_not_counted
+        first_browser "store-first-browser" => the_first_browser_owns_the_page
+        guesses "store-guesses" => guesses_are_counted_by_the_minute
+        lease_ended "store-lease-ended" => a_lease_ends
+        lease_expired "store-lease-expired" => a_lease_taken_in_time_may_commit_late
+        lease_held "store-lease-held" => a_live_lease_is_alone_and_a_refused_taker_is_not_counted
+        register_version "store-register-version" => registers_never_go_back
+        response_code "store-response-code" => an_answer_waits_for_its_own_browser
+        response_session "store-response-session" => an_answer_waits_for_its_own_browser
+        spent_once "store-spent-once" => one_conflict_undoes_one_member
+        sweep_lease "store-sweep-lease" => a_lease_taken_in_time_may_commit_late
+        sweep_time "store-sweep-time" => the_sweep_finds_what_is_over
+        tenant_request "store-tenant-request" => tenants_do_not_see_each_other
+        tenant_decision "store-tenant-decision" => tenants_do_not_see_each_other
+    }
+}
+
 #[tokio::test]
 async fn memory_fifty_at_once() {
     fifty_at_once_give_one_decision(Arc::new(MemoryStore::default())).await;

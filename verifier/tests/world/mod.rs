@@ -28,7 +28,7 @@ use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
 use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey, install};
 use vouchsafe_service::secret::ServerKey;
 use vouchsafe_service::store::Schema;
-use vouchsafe_verifier::app::App;
+use vouchsafe_verifier::app::{App, OpenError};
 use vouchsafe_verifier::config::Config;
 use vouchsafe_verifier::http::router;
 use vouchsafe_verifier::trust::{Sources, sign};
@@ -51,7 +51,8 @@ pub(crate) struct World {
     pub(crate) router: Router,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) registrar: SigningKey,
-    config: Config,
+    pub(crate) config: Config,
+    pub(crate) sources: String,
 }
 
 const TYPE: &str = r#"
@@ -166,7 +167,8 @@ impl World {
         let path = folder.path();
         write_keys(path, &request);
         let client_id = format!("x509_hash:{}", b64u(sha256(&request.certificate)));
-        let parts = Sources::parse([sources(&client_id, ca.certificate()).as_str()]).unwrap();
+        let sources = sources(&client_id, ca.certificate());
+        let parts = Sources::parse([sources.as_str()]).unwrap();
         let signed = sign(&parts, &registrar, None, NOON).await.unwrap();
         std::fs::write(path.join("register.jws"), &signed.jws).unwrap();
         let pinned = Registrar {
@@ -178,9 +180,24 @@ impl World {
         std::fs::write(path.join("trust.json"), trust.to_value().to_string()).unwrap();
         write_rules(path);
         let config = config(path);
-        let app = App::open(config.clone(), clock.clone(), Arc::new(OsEntropy::new()), Schema::Migrate).await.unwrap();
+        let entropy = Arc::new(OsEntropy::new());
+        let app = App::open(config.clone(), clock.clone(), entropy, Schema::Migrate).await.unwrap();
         let router = router(app.clone());
-        Self { app, clock, trust, issuer, router, folder, registrar, config }
+        Self { app, clock, trust, issuer, router, folder, registrar, config, sources }
+    }
+
+    /// Writes a register of these sources, signed now.
+    pub(crate) async fn sign(&self, sources: &str) {
+        let parts = Sources::parse([sources]).unwrap();
+        let signed = sign(&parts, &self.registrar, None, self.clock.now()).await.unwrap();
+        std::fs::write(self.folder.path().join("register.jws"), signed.jws).unwrap();
+    }
+
+    /// Opens the same installation once more, with its configuration changed.
+    pub(crate) async fn reopen(&self, change: impl FnOnce(&mut Config)) -> Result<Arc<App>, OpenError> {
+        let mut config = self.config.clone();
+        change(&mut config);
+        App::open(config, self.clock.clone(), Arc::new(OsEntropy::new()), Schema::Migrate).await
     }
 
     /// The same installation in a new process.
@@ -246,10 +263,15 @@ impl World {
 
     /// A fresh copy for a resident born on that day.
     pub(crate) async fn copy(&self, birth_date: &str, facts_as_of: &str) -> Copy {
+        self.copy_as(VCT, birth_date, facts_as_of)
+    }
+
+    /// A copy of any type, by the same issuer.
+    pub(crate) fn copy_as(&self, vct: &str, birth_date: &str, facts_as_of: &str) -> Copy {
         let holder = SigningKey::generate().unwrap();
         let now = self.clock.now().day_start();
         let claims = json!({
-            "iss": ISS, "vct": VCT, "iat": now.0, "exp": now.plus(30 * 86_400).0,
+            "iss": ISS, "vct": vct, "iat": now.0, "exp": now.plus(30 * 86_400).0,
             "facts_as_of": facts_as_of, "birth_date": birth_date, "ward": "North",
         });
         let header = NewHeader::new(self.issuer.key.alg(), "dc+sd-jwt").x5c(&[self.issuer.certificate.to_vec()]);
