@@ -145,7 +145,8 @@ impl Wallet {
 
     async fn share_or_fail(&self, review: &Review, confirmed: Confirmed) -> Result<Answered, AnswerError> {
         let request = review.request();
-        if self.machine.clock.now() >= request.expires_at() {
+        let open = self.machine.clock.now() < request.expires_at();
+        if !(mutants::skips("wallet-request-ended") || open) {
             return Err(AnswerError::Expired);
         }
         let (way, source) = choose(review.facts(), confirmed)?;
@@ -183,7 +184,7 @@ impl Wallet {
     /// Spends the copy, counts the bounds and writes the history, in one transaction, before anything is sent.
     async fn spend(&self, review: &Review, way: &Way, held: &Held) -> Result<(String, Entry), AnswerError> {
         if mutants::skips("wallet-spend-first") {
-            return Ok((self.new_id(), self.shared_entry(review, way)));
+            return Ok((self.new_id(), self.shared_entry(review, way).await?));
         }
         let mut changes = store::spend(&self.vault, &held.id).await?;
         let service = &review.request().service().sub;
@@ -192,24 +193,20 @@ impl Wallet {
             let learnt = learnt.with(&bounds, lasting(way.encoding(pointer)));
             changes.push(store::learn(record, self.new_id(), service, pointer, learnt));
         }
-        let (id, entry) = (self.new_id(), self.shared_entry(review, way));
+        let (id, entry) = (self.new_id(), self.shared_entry(review, way).await?);
         changes.push(history::record(id.clone(), &entry));
         self.vault.apply(changes, &*self.machine.entropy).await?;
         Ok((id, entry))
     }
 
-    fn shared_entry(&self, review: &Review, way: &Way) -> Entry {
+    async fn shared_entry(&self, review: &Review, way: &Way) -> Result<Entry, VaultError> {
         let names = way.learn.iter().map(|learn| Named {
             pointer: learn.pointer.clone(),
             label: learn.label.clone(),
             how: if learn.what == What::Shown { How::Shown } else { How::Proved },
         });
-        self.entry_now(Event::Shared {
-            asked: asked(review.request()),
-            contrary: way.contrary,
-            names: names.collect(),
-            acknowledged: false,
-        })
+        let (asked, names) = (asked(review.request()), names.collect());
+        self.entry_now(Event::Shared { asked, contrary: way.contrary, names, acknowledged: false }).await
     }
 
     async fn acknowledge(&self, (id, mut entry): (String, Entry)) -> Result<(), VaultError> {
@@ -244,10 +241,10 @@ fn choose(facts: &Facts, confirmed: Confirmed) -> Result<(&Way, &HeldName), Answ
         Confirmed::Share => facts.offered().ok_or(AnswerError::Cannot(Ability::NoneHeld))?,
         Confirmed::Contrary => facts.contrary().ok_or(AnswerError::NoContrary)?,
     };
-    match &way.held {
-        Some(held) if way.ability == Ability::Can => Ok((way, held)),
-        _ => Err(AnswerError::Cannot(way.ability)),
+    if !(mutants::skips("wallet-ability") || way.ability == Ability::Can) {
+        return Err(AnswerError::Cannot(way.ability));
     }
+    way.held.as_ref().map(|held| (way, held)).ok_or(AnswerError::Cannot(Ability::NoneHeld))
 }
 
 /// The statements that a way would prove.

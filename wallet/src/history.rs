@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use vouchsafe_protocol::text::Bilingual;
 
+use crate::Wallet;
 use crate::store;
 use crate::vault::{Change, Section, Vault, VaultError};
 use crate::words::{self, Language, say};
@@ -16,6 +17,8 @@ use crate::words::{self, Language, say};
 pub struct Entry {
     /// When, in Unix seconds.
     pub at: i64,
+    /// How many entries there were before: the order within one second.
+    pub order: usize,
     /// What.
     pub event: Event,
 }
@@ -143,6 +146,20 @@ pub(crate) fn record(id: String, entry: &Entry) -> Change {
 pub(crate) async fn all(vault: &Vault) -> Result<Vec<Entry>, VaultError> {
     let records = vault.scan(Section::History).await?;
     let mut entries = records.iter().map(store::decode::<Entry>).collect::<Result<Vec<_>, VaultError>>()?;
-    entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+    entries.sort_by_key(|entry| std::cmp::Reverse((entry.at, entry.order)));
     Ok(entries)
+}
+
+impl Wallet {
+    /// An entry for what happens now.
+    pub(crate) async fn entry_now(&self, event: Event) -> Result<Entry, VaultError> {
+        let order = self.vault.scan(Section::History).await?.len();
+        Ok(Entry { at: self.machine.clock.now().0, order, event })
+    }
+
+    /// Writes one entry.
+    pub(crate) async fn record(&self, event: Event) -> Result<(), VaultError> {
+        let change = record(self.new_id(), &self.entry_now(event).await?);
+        self.vault.apply(vec![change], &*self.machine.entropy).await
+    }
 }

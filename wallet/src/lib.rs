@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use vouchsafe_protocol::text::Env;
 use vouchsafe_service::clock::Clock;
-use vouchsafe_service::entropy::Entropy;
+use vouchsafe_service::entropy::{self, Entropy};
 
 pub use answer::{AnswerError, Answered, Confirmed};
 pub use receive::{ReceiveError, Received};
@@ -108,6 +108,11 @@ impl Wallet {
     /// [`VaultError`].
     pub async fn history(&self) -> Result<Vec<history::Entry>, VaultError> {
         history::all(&self.vault).await
+    }
+
+    /// A fresh random row id.
+    fn new_id(&self) -> String {
+        entropy::id16(&*self.machine.entropy)
     }
 
     /// The vault itself, for exports and tests.

@@ -18,11 +18,10 @@ use vouchsafe_protocol::openid4vci::offer::{MAX_OFFER, Offer, OfferError, OfferL
 use vouchsafe_protocol::openid4vci::well_known;
 use vouchsafe_protocol::text::Bilingual;
 use vouchsafe_protocol::trust::{Extract, IssuerEntry, Judge, Tables, TrustError};
-use vouchsafe_service::entropy;
 use vouchsafe_service::keys::Jws;
 use zeroize::Zeroizing;
 
-use crate::history::{self, Entry, Event};
+use crate::history::{self, Event};
 use crate::http::{self, HttpError, Outgoing};
 use crate::vault::VaultError;
 use crate::{Fault, Machine, Wallet, trust};
@@ -165,7 +164,7 @@ impl Wallet {
         for batch in batches {
             let told = batch.told(self.new_id());
             changes.extend(batch.store(&told.id, || self.new_id()));
-            changes.push(history::record(self.new_id(), &self.entry_now(told.event())));
+            changes.push(history::record(self.new_id(), &self.entry_now(told.event()).await?));
             received.push(told);
         }
         self.vault.apply(changes, &*self.machine.entropy).await?;
@@ -197,20 +196,6 @@ impl Wallet {
         let tables = metadata.tables(&judge).map_err(ReceiveError::Tables)?;
         let anchors = known.file.anchors.clone();
         Ok(Issuer { metadata, entry, anchors, tables })
-    }
-
-    pub(crate) fn new_id(&self) -> String {
-        entropy::id16(&*self.machine.entropy)
-    }
-
-    pub(crate) fn entry_now(&self, event: Event) -> Entry {
-        Entry { at: self.machine.clock.now().0, event }
-    }
-
-    /// Writes one entry of the history.
-    pub(crate) async fn record(&self, event: Event) -> Result<(), VaultError> {
-        let change = history::record(self.new_id(), &self.entry_now(event));
-        self.vault.apply(vec![change], &*self.machine.entropy).await
     }
 }
 

@@ -330,3 +330,86 @@ pub(crate) async fn release_all(vault: &Vault, entropy: &dyn Entropy) -> Result<
     }
     vault.apply(changes, entropy).await
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+mod tests {
+    use vouchsafe_service::entropy::OsEntropy;
+
+    use super::*;
+    use crate::vault::Cost;
+
+    async fn vault(directory: &std::path::Path) -> Vault {
+        Vault::open(directory, b"passphrase", Cost::LEAST, &OsEntropy::new()).await.unwrap()
+    }
+
+    fn credential() -> Credential {
+        Credential {
+            vct: "v/zk".to_owned(),
+            iss: "https://issuer.example".to_owned(),
+            issuer: bare_label("issuer"),
+            env: Env::Test,
+            name: bare_label("name"),
+            facts_as_of: None,
+            expires_at: 1,
+            received_at: 0,
+            attributes: Vec::new(),
+        }
+    }
+
+    fn copy(text: &str) -> NewCopy {
+        let sd_jwt = Zeroizing::new(text.to_owned());
+        NewCopy { sd_jwt, key: Zeroizing::new(b"key".to_vec()), openings: None }
+    }
+
+    async fn filled(vault: &Vault) {
+        let copies = vec![("c1".to_owned(), copy("one")), ("c2".to_owned(), copy("two"))];
+        vault.apply(batch("b", &credential(), copies), &OsEntropy::new()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_copy_goes_from_unused_to_spent_and_leaves_no_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let vault = vault(directory.path()).await;
+        filled(&vault).await;
+        let entropy = OsEntropy::new();
+        let held = reserve(&vault, "b", &entropy).await.unwrap().unwrap();
+        assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 1, reserved: 1, spent: 0 });
+        vault.apply(spend(&vault, &held.id).await.unwrap(), &entropy).await.unwrap();
+        assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 1, reserved: 0, spent: 1 });
+        assert!(vault.read(Section::HolderKey, &held.id).await.unwrap().is_none());
+        assert!(matches!(spend(&vault, &held.id).await, Err(VaultError::Stale)));
+        let other = reserve(&vault, "b", &entropy).await.unwrap().unwrap();
+        assert_ne!(other.id, held.id);
+        assert!(reserve(&vault, "b", &entropy).await.unwrap().is_none());
+        release(&vault, &held.id, &entropy).await.unwrap();
+        assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 0, reserved: 1, spent: 1 });
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_reserved_is_unused_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let entropy = OsEntropy::new();
+        {
+            let vault = vault(directory.path()).await;
+            filled(&vault).await;
+            reserve(&vault, "b", &entropy).await.unwrap().unwrap();
+            vault.close().await;
+        }
+        let vault = vault(directory.path()).await;
+        release_all(&vault, &entropy).await.unwrap();
+        assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 2, reserved: 0, spent: 0 });
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_stored_whole_or_not_at_all() {
+        let directory = tempfile::tempdir().unwrap();
+        let vault = vault(directory.path()).await;
+        filled(&vault).await;
+        let copies = vec![("c3".to_owned(), copy("three")), ("c1".to_owned(), copy("again"))];
+        let refused = vault.apply(batch("b2", &credential(), copies), &OsEntropy::new()).await;
+        assert!(matches!(refused, Err(VaultError::Stale)));
+        assert_eq!(credentials(&vault).await.unwrap().len(), 1);
+        assert_eq!(count(&vault, "b2").await.unwrap(), Count::default());
+    }
+}

@@ -48,10 +48,16 @@ impl Wallet {
         Ok(Zeroizing::new(form.into_bytes()))
     }
 
-    async fn presentation(&self, review: &Review, chosen: &Chosen, held: &Held) -> Result<String, AnswerError> {
+    async fn presentation(
+        &self,
+        review: &Review,
+        chosen: &Chosen,
+        held: &Held,
+    ) -> Result<String, AnswerError> {
         let asked = review.request().asked();
         let [query] = chosen.queries() else { return Err(AnswerError::Present) };
-        let credential = sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| AnswerError::Present)?;
+        let credential =
+            sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| AnswerError::Present)?;
         let key = SigningKey::from_pkcs8_der(&held.key).map_err(|_| AnswerError::Present)?;
         let paths = shown(asked, query, &credential).ok_or(AnswerError::Present)?;
         let mut claims = self.proof(asked, chosen, held, &credential).await?;

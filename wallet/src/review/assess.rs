@@ -117,7 +117,8 @@ impl<'a> Assessor<'a> {
 
     async fn judge(&self, id: &'a str, credential: &'a Credential) -> Result<Candidate<'a>, VaultError> {
         let stale = !self.is_fresh(credential);
-        let mut candidate = Candidate { id, credential, ability: Ability::TooOld, stale, encodings: BTreeMap::new() };
+        let mut candidate =
+            Candidate { id, credential, ability: Ability::TooOld, stale, encodings: BTreeMap::new() };
         if credential.expires_at <= self.now.0 {
             return Ok(candidate);
         }
@@ -165,8 +166,7 @@ impl<'a> Assessor<'a> {
         let facts = credential.facts_as_of.as_deref().map(date_from);
         match facts {
             Some(Ok(date)) => is_fresh(date, as_of, max_age),
-            Some(Err(_)) => false,
-            None => true,
+            Some(Err(_)) | None => false,
         }
     }
 

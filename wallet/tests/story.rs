@@ -1,0 +1,373 @@
+//! A resident's story from offer to answer, against an honest world and against dishonest ones.
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod world;
+
+use vouchsafe_protocol::decision::Outcome;
+use vouchsafe_protocol::openid4vci::batch::BatchError;
+use vouchsafe_protocol::openid4vp::link::Method;
+use vouchsafe_wallet::history::{Event, How};
+use vouchsafe_wallet::review::Ability;
+use vouchsafe_wallet::vault::Section;
+use vouchsafe_wallet::words::Language;
+use vouchsafe_wallet::{AnswerError, Confirmed, Fault, ReceiveError, Wallet};
+use world::issuer::{COPIES, Spoil, TX_CODE};
+use world::service::{Line, RETURN, Rogue, STATE, copy_shown, error_of, judged};
+use world::{ADDRESS, World, old_resident, young_resident};
+
+async fn unused(wallet: &Wallet) -> usize {
+    wallet.list().await.unwrap().iter().map(|one| one.copies.unused).sum()
+}
+
+#[tokio::test]
+async fn a_resident_collects_reads_and_shares() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    let received = wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
+    assert_eq!((received.len(), received[0].copies), (1, COPIES as usize));
+    assert_eq!(received[0].name.en, "Proof of residence");
+    assert_eq!(received[0].issuer.en, "Larkfield District Council");
+
+    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+    let page = review.page(Language::En).to_string();
+    for words in [
+        "Larkfield Buses, at verify.example.",
+        "“To issue an older person’s bus pass.”",
+        "that you have reached pension age on 21 November 2026 (by the pension-age table), not your date of birth",
+        "is one of the 3 entries of the list",
+        "The list names: North, Mill, South.",
+        "– “address”",
+        "for 90 days",
+        "Bring a letter to any bus station.",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+    assert!(!page.contains("1950") && !page.contains(ADDRESS) && !page.contains("rule is not met"));
+
+    let answered = wallet.share(&review, Confirmed::Share).await.unwrap();
+    assert_eq!(answered.redirect_uri.as_deref(), Some(RETURN));
+    let posts = world.service.posts();
+    assert_eq!(posts.len(), 1);
+    assert_eq!(judged(&world, &posts[0]), Outcome::Met);
+    assert_eq!(unused(&wallet).await, COPIES as usize - 1);
+
+    let history = wallet.history().await.unwrap();
+    let Some(Event::Shared { asked, contrary, names, acknowledged }) = history
+        .iter()
+        .find_map(|entry| Some(&entry.event).filter(|event| matches!(event, Event::Shared { .. })))
+    else {
+        panic!("nothing shared in the history");
+    };
+    assert!(!contrary && *acknowledged);
+    assert_eq!(asked.purpose_id, "bus-pass");
+    assert!(names.iter().all(|name| name.how == How::Proved));
+    let labels: Vec<&str> = names.iter().map(|name| name.label.en.as_str()).collect();
+    assert_eq!(labels, ["date of birth", "ward"]);
+}
+
+#[tokio::test]
+async fn each_answer_shows_another_copy_until_none_is_left() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    for _ in 0..COPIES {
+        let review = wallet.review(&world.service.link(Method::Get)).await.unwrap();
+        wallet.share(&review, Confirmed::Share).await.unwrap();
+    }
+    let shown: std::collections::BTreeSet<String> =
+        world.service.posts().iter().map(|post| copy_shown(&world, post)).collect();
+    assert_eq!(shown.len(), COPIES as usize);
+    let review = wallet.review(&world.service.link(Method::Get)).await.unwrap();
+    let refused = wallet.share(&review, Confirmed::Share).await.unwrap_err();
+    assert_eq!((refused.code(), refused.fault()), ("none-left", Fault::RefusedByUs));
+    assert!(review.page(Language::En).to_string().contains("All copies of your credential are used."));
+    assert_eq!(world.service.posts().len(), COPIES as usize);
+}
+
+#[tokio::test]
+async fn that_a_rule_is_not_met_is_said_only_on_its_own_confirmation() {
+    let world = World::of(young_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+    assert_eq!(review.facts().offered().unwrap().ability, Ability::NotMet);
+    let refused = wallet.share(&review, Confirmed::Share).await.unwrap_err();
+    assert!(matches!(refused, AnswerError::Cannot(Ability::NotMet)));
+    assert!(world.service.posts().is_empty());
+    assert_eq!(unused(&wallet).await, COPIES as usize);
+
+    wallet.share(&review, Confirmed::Contrary).await.unwrap();
+    assert_eq!(judged(&world, &world.service.posts()[0]), Outcome::NotMet);
+    let history = wallet.history().await.unwrap();
+    assert!(history.iter().any(|entry| matches!(entry.event, Event::Shared { contrary: true, .. })));
+}
+
+#[tokio::test]
+async fn who_meets_the_rule_has_no_contrary_to_send() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+    let refused = wallet.share(&review, Confirmed::Contrary).await.unwrap_err();
+    assert!(matches!(refused, AnswerError::NoContrary));
+    assert!(world.service.posts().is_empty());
+}
+
+#[tokio::test]
+async fn a_plain_copy_shows_what_is_asked_and_only_what_meets_the_rule() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    wallet.receive(&world.issuer.plain_offer().link(), Some(TX_CODE)).await.unwrap();
+    world.service.ask_ward(Some("W09"));
+    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+    assert!(matches!(
+        wallet.share(&review, Confirmed::Share).await,
+        Err(AnswerError::Cannot(Ability::NotMet))
+    ));
+    assert!(world.service.posts().is_empty());
+
+    world.service.ask_ward(None);
+    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+    let page = review.page(Language::En).to_string();
+    assert!(page.contains("the exact entry for “ward”") && page.contains("– “address”"), "{page}");
+    wallet.share(&review, Confirmed::Share).await.unwrap();
+    assert_eq!(judged(&world, &world.service.posts()[0]), Outcome::Met);
+    let history = wallet.history().await.unwrap();
+    let Event::Shared { names, .. } = &history[0].event else { panic!("the newest entry is the answer") };
+    assert_eq!((names.len(), names[0].how), (1, How::Shown));
+}
+
+#[tokio::test]
+async fn would_not_and_could_not_look_alike() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut seen = Vec::new();
+    for (name, born) in [("would not", old_resident()), ("could not", young_resident())] {
+        let world = World::of(born);
+        let wallet = world.filled_wallet(&directory.path().join(name)).await;
+        let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+        wallet.decline(&review).await.unwrap();
+        let post = world.service.posts().remove(0);
+        assert_eq!(error_of(&post), (Some("access_denied".to_owned()), Some(STATE.to_owned()), 2));
+        assert!(matches!(wallet.history().await.unwrap()[0].event, Event::Declined { .. }));
+        assert_eq!(unused(&wallet).await, COPIES as usize);
+        seen.push(post);
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test]
+async fn a_batch_with_one_thing_off_is_refused_as_a_whole() {
+    for (spoil, expected) in [
+        (Spoil::WrongValue, BatchError::Opening),
+        (Spoil::OutOfRange, BatchError::Range),
+        (Spoil::ReusedSeed, BatchError::Shared),
+        (Spoil::SharedSalt, BatchError::Salt),
+        (Spoil::ForeignZkc, BatchError::Opening),
+        (Spoil::Numbered, BatchError::Visible),
+        (Spoil::OwnKey, BatchError::Key),
+    ] {
+        let world = World::with(old_resident(), spoil, Rogue::None);
+        let directory = tempfile::tempdir().unwrap();
+        let wallet = world.wallet(directory.path()).await;
+        let refused = wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap_err();
+        assert!(matches!(&refused, ReceiveError::Batch(why) if *why == expected), "{spoil:?}: {refused}");
+        assert_eq!((refused.code(), refused.fault()), ("batch", Fault::RefusedByUs));
+        for section in [Section::Credential, Section::Copy, Section::HolderKey, Section::Seed] {
+            assert!(wallet.vault().scan(section).await.unwrap().is_empty(), "{spoil:?}");
+        }
+        assert!(
+            matches!(&wallet.history().await.unwrap()[0].event, Event::Failed { code, .. } if code == "batch")
+        );
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_registered_are_refused() {
+    for (spoil, code) in [
+        (Spoil::Unregistered, "unknown-issuer"),
+        (Spoil::OtherType, "issuer-type"),
+        (Spoil::Plain, "issuer-response"),
+    ] {
+        let world = World::with(old_resident(), spoil, Rogue::None);
+        let directory = tempfile::tempdir().unwrap();
+        let wallet = world.wallet(directory.path()).await;
+        let refused = wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap_err();
+        assert_eq!(refused.code(), code, "{refused}");
+        assert!(wallet.list().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn offers_need_trust_and_the_right_code() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.bare_wallet(directory.path()).await;
+    let offer = world.issuer.offer().link();
+    let code = async |tx_code: Option<&str>| wallet.receive(&offer, tx_code).await.unwrap_err().code();
+    assert_eq!(code(Some(TX_CODE)).await, "no-trust");
+    let other = World::of(old_resident());
+    wallet.trust_add(&other.trust_file()).await.unwrap();
+    assert_eq!(code(Some(TX_CODE)).await, "unknown-issuer");
+    wallet.trust_add(&world.trust_file()).await.unwrap();
+    assert_eq!(code(None).await, "code-needed");
+    assert_eq!(code(Some("000000")).await, "code-refused");
+    let json = serde_json::to_string(&world.issuer.offer()).unwrap();
+    assert_eq!(wallet.receive(&json, Some(TX_CODE)).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn dishonest_requests_are_refused_with_the_reason() {
+    for (rogue, code) in [
+        (Rogue::OwnPurpose, "purpose"),
+        (Rogue::OtherDay, "as-of"),
+        (Rogue::OtherBound, "statements"),
+        (Rogue::ExtraClaim, "query"),
+        (Rogue::SwappedOutcomes, "options"),
+        (Rogue::OverAsking, "over-asking"),
+        (Rogue::Stranger, "unknown-service"),
+        (Rogue::Unsigned, "unsigned"),
+        (Rogue::OlderDraft, "older-draft"),
+        (Rogue::OldObject, "wallet-nonce"),
+        (Rogue::Page, "not-a-request"),
+    ] {
+        let world = World::with(old_resident(), Spoil::None, rogue);
+        let directory = tempfile::tempdir().unwrap();
+        let wallet = world.wallet(directory.path()).await;
+        let Err(refused) = wallet.review(&world.service.link(Method::Post)).await else {
+            panic!("{rogue:?} is not refused");
+        };
+        assert_eq!((refused.code(), refused.fault()), (code, Fault::RefusedByUs), "{rogue:?}: {refused}");
+        assert!(
+            matches!(&wallet.history().await.unwrap()[0].event, Event::Failed { code: kept, .. } if kept == code)
+        );
+    }
+}
+
+#[tokio::test]
+async fn links_in_clear_and_of_older_drafts_are_named() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    for (link, code) in [
+        ("openid4vp://?client_id=a&response_type=vp_token&dcql_query=%7B%7D", "unsigned"),
+        ("openid4vp://?client_id=a&presentation_definition=%7B%7D", "older-draft"),
+        ("openid4vp://?client_id=a&request_uri=http%3A%2F%2Fverify.example%2Fr%2F1", "link"),
+        ("hello", "link"),
+        ("openid4vp://?client_id=a&request_uri=https%3A%2F%2Fverify.example%2Fnowhere", "gone"),
+    ] {
+        assert_eq!(wallet.review(link).await.err().unwrap().code(), code, "{link}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_is_spent_before_it_is_shown() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+    for line in [Line::Breaks, Line::Refuses] {
+        world.service.set_line(line);
+        assert!(wallet.share(&review, Confirmed::Share).await.is_err());
+    }
+    wallet.close().await;
+    let wallet = world.bare_wallet(directory.path()).await;
+    let count = wallet.list().await.unwrap()[0].copies;
+    assert_eq!((count.unused, count.reserved, count.spent), (COPIES as usize - 2, 0, 2));
+    let history = wallet.history().await.unwrap();
+    let shared = |acknowledged: bool| {
+        let is = |event: &Event| matches!(event, Event::Shared { acknowledged: a, .. } if *a == acknowledged);
+        history.iter().filter(|entry| is(&entry.event)).count()
+    };
+    assert_eq!((shared(false), shared(true)), (2, 0));
+}
+
+#[tokio::test]
+async fn a_busy_service_gets_the_same_answer_again() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+    world.service.set_line(Line::BusyOnce);
+    wallet.share(&review, Confirmed::Share).await.unwrap();
+    let posts = world.service.posts();
+    assert_eq!(posts.len(), 2);
+    assert_eq!(posts[0], posts[1]);
+    assert_eq!(unused(&wallet).await, COPIES as usize - 1);
+}
+
+#[tokio::test]
+async fn a_request_that_ended_and_a_credential_that_ended_are_not_answered() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+    world.clock.advance(601);
+    assert!(matches!(wallet.share(&review, Confirmed::Share).await, Err(AnswerError::Expired)));
+    assert!(world.service.posts().is_empty());
+    assert_eq!(unused(&wallet).await, COPIES as usize);
+}
+
+#[tokio::test]
+async fn stale_facts_are_sent_only_after_a_warning_and_tell_nothing() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    world.service.accept_facts(5);
+    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+    assert!(review.facts().offered().unwrap().stale);
+    assert!(review.page(Language::En).parts.iter().any(|part| part.id == "warnings"));
+    wallet.share(&review, Confirmed::Share).await.unwrap();
+    assert_eq!(judged(&world, &world.service.posts()[0]), Outcome::Undetermined);
+}
+
+#[tokio::test]
+async fn a_service_cannot_find_a_birth_date_by_asking() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    let mut outcomes = Vec::new();
+    for n in [60, 61, 62, 63, 64, 65, 60] {
+        wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
+        world.service.ask_age(n);
+        let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+        let warned = review.page(Language::En).parts.iter().any(|part| part.id == "warnings");
+        let shared = wallet.share(&review, Confirmed::Share).await;
+        outcomes.push((warned, shared.map_err(|refused| refused.code()).err()));
+    }
+    let fine = (false, None);
+    let warned = (true, None);
+    // The sixth bound is refused; a question answered before tells nothing new.
+    assert_eq!(outcomes, [fine, fine, warned, warned, warned, (true, Some("probing")), fine]);
+}
+
+#[tokio::test]
+async fn history_and_budget_hold_no_values_and_spent_copies_leave_no_secrets() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    for _ in 0..COPIES {
+        let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+        wallet.share(&review, Confirmed::Share).await.unwrap();
+    }
+    for section in [Section::HolderKey, Section::Seed] {
+        assert!(wallet.vault().scan(section).await.unwrap().is_empty());
+    }
+    for section in Section::ALL {
+        for record in wallet.vault().scan(section).await.unwrap() {
+            let text = String::from_utf8_lossy(&record.plain).into_owned();
+            for value in [ADDRESS, "1950-02-28", "W03", "eyJ"] {
+                // The trust file is the registrar's and holds certificates, no values.
+                assert!(section == Section::Trust || !text.contains(value), "{section:?} holds {value}");
+            }
+        }
+    }
+    wallet.close().await;
+    for file in std::fs::read_dir(directory.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        for value in [ADDRESS, "1950-02-28", "Larkfield", "buses.example"] {
+            assert!(!bytes.windows(value.len()).any(|window| window == value.as_bytes()), "{value}");
+        }
+    }
+}

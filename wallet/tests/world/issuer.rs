@@ -1,0 +1,307 @@
+//! An issuing body, honest or not.
+
+use std::sync::Mutex;
+
+use jiff::civil::Date;
+use rand_core::{CryptoRng, RngCore};
+use serde_json::{Map, Value, json};
+use vouchsafe_proofs::commitment::{Commitment, Seed, commit};
+use vouchsafe_proofs::encoding::day;
+use vouchsafe_protocol::encoding::b64u;
+use vouchsafe_protocol::jose::jws::NewHeader;
+use vouchsafe_protocol::jose::{Alg, KeyAgreement as _, NamedJwk, PublicJwk};
+use vouchsafe_protocol::openid4vci::credential::{self, Copy, Openings, Received};
+use vouchsafe_protocol::openid4vci::metadata::{
+    Batch, Configuration, Display, IssuerMetadata, RequestEncryption, ResponseEncryption, ServerMetadata,
+};
+use vouchsafe_protocol::openid4vci::offer::{Grants, Offer, PreAuthorized, TxCode};
+use vouchsafe_protocol::openid4vci::proof::{Expected, Proofs};
+use vouchsafe_protocol::openid4vci::token::{NonceResponse, TokenRequest, TokenResponse};
+use vouchsafe_protocol::sd_jwt::Builder;
+use vouchsafe_protocol::time::{DAY, UnixTime};
+use vouchsafe_protocol::trust::{Extract, IssuerEntry, Table};
+use vouchsafe_protocol::types::CredentialType;
+use vouchsafe_protocol::zkc;
+use vouchsafe_service::dev_ca::Leaf;
+use vouchsafe_service::entropy::{self, EntropyRng, OsEntropy};
+use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
+use vouchsafe_wallet::http::Incoming;
+
+use super::{ADDRESS, ISSUER, NOW, Office, WARDS, both, reply, ward_list};
+
+pub(crate) const VCT: &str = "https://larkfield.example/types/residency/1";
+pub(crate) const TX_CODE: &str = "493536";
+pub(crate) const COPIES: u32 = 3;
+
+/// What a dishonest body does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spoil {
+    None,
+    /// Commits to another birth date than it says.
+    WrongValue,
+    /// Signs a birth date outside the range that it declares.
+    OutOfRange,
+    /// Uses one seed for all copies.
+    ReusedSeed,
+    /// Uses the same salts for all copies.
+    SharedSalt,
+    /// Puts the commitments of one copy into another.
+    ForeignZkc,
+    /// Numbers its copies for all to see.
+    Numbered,
+    /// Sends the copies in clear.
+    Plain,
+    /// Is not in the register.
+    Unregistered,
+    /// Is registered for another type.
+    OtherType,
+    /// Binds every copy to its own key.
+    OwnKey,
+}
+
+pub(crate) struct Issuer {
+    spoil: Spoil,
+    born: Date,
+    leaf: Leaf,
+    described: CredentialType,
+    pub(crate) entry: Extract<IssuerEntry>,
+    wards: Extract<Table>,
+    key: AgreementKey,
+    first: Mutex<Option<Value>>,
+}
+
+impl Issuer {
+    pub(crate) fn new(office: &Office<'_>, born: Date, spoil: Spoil) -> Self {
+        let vct = if spoil == Spoil::OtherType {
+            "https://other.example/zk".to_owned()
+        } else {
+            format!("{VCT}/zk")
+        };
+        let sub = if spoil == Spoil::Unregistered { "https://someone.example" } else { ISSUER };
+        let anchor = vouchsafe_protocol::encoding::sha256(office.ca.certificate());
+        let entry = office
+            .entry(json!({"sub": sub, "env": "test", "name": both("Larkfield District Council"),
+            "anchors": [b64u(anchor)], "types": [vct, VCT]}));
+        Self {
+            spoil,
+            born,
+            leaf: office.ca.signer(ISSUER, SigningKey::generate().unwrap(), NOW).unwrap(),
+            described: described(),
+            entry,
+            wards: office.entry(ward_list()),
+            key: AgreementKey::generate(&OsEntropy::new()),
+            first: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn described(&self) -> &CredentialType {
+        &self.described
+    }
+
+    pub(crate) fn offer(&self) -> Offer {
+        let tx_code = Some(TxCode::default());
+        let pre_authorized = PreAuthorized { code: "c0de".to_owned(), tx_code, authorization_server: None };
+        Offer {
+            credential_issuer: ISSUER.to_owned(),
+            credential_configuration_ids: vec![self.described.proof_configuration()],
+            grants: Grants { pre_authorized },
+        }
+    }
+
+    /// The same for copies without proofs.
+    pub(crate) fn plain_offer(&self) -> Offer {
+        Offer { credential_configuration_ids: vec![self.described.id.clone()], ..self.offer() }
+    }
+
+    pub(crate) fn link(&self) -> String {
+        Offer::link_to(&format!("{ISSUER}/offers/1"))
+    }
+
+    pub(crate) async fn answer(
+        &self,
+        path: &str,
+        body: Option<Vec<u8>>,
+        bearer: Option<String>,
+        now: UnixTime,
+    ) -> Incoming {
+        let json = |value: Value| reply(200, "application/json", value.to_string());
+        match path {
+            ".well-known/openid-credential-issuer" => json(serde_json::to_value(self.metadata()).unwrap()),
+            ".well-known/oauth-authorization-server" => {
+                json(serde_json::to_value(ServerMetadata::of(ISSUER, &format!("{ISSUER}/token"))).unwrap())
+            }
+            "offers/1" => json(serde_json::to_value(self.offer()).unwrap()),
+            "token" => token(&body.unwrap()),
+            "nonce" => json(serde_json::to_value(NonceResponse { c_nonce: "n".repeat(22) }).unwrap()),
+            "credential" if bearer.as_deref() == Some("t0ken") => self.credential(&body.unwrap(), now).await,
+            _ => reply(404, "text/plain", ""),
+        }
+    }
+
+    fn metadata(&self) -> IssuerMetadata {
+        let key = NamedJwk {
+            key: self.key.public().clone(),
+            kid: Some("k".to_owned()),
+            usage: Some("enc".to_owned()),
+            alg: Some("ECDH-ES".to_owned()),
+        };
+        IssuerMetadata {
+            credential_issuer: ISSUER.to_owned(),
+            authorization_servers: Vec::new(),
+            credential_endpoint: format!("{ISSUER}/credential"),
+            nonce_endpoint: Some(format!("{ISSUER}/nonce")),
+            credential_request_encryption: Some(RequestEncryption::with(&key)),
+            credential_response_encryption: Some(ResponseEncryption::offered()),
+            batch_credential_issuance: Some(Batch { batch_size: COPIES }),
+            display: Display::of(&both("Council")),
+            credential_configurations_supported: [
+                (self.described.id.clone(), Configuration::plain(&self.described)),
+                (self.described.proof_configuration(), Configuration::proof(&self.described)),
+            ]
+            .into(),
+            issuer_entry: Some(self.entry.jws().to_owned()),
+            tables: vec![self.wards.jws().to_owned()],
+        }
+    }
+
+    async fn credential(&self, body: &[u8], now: UnixTime) -> Incoming {
+        let body = std::str::from_utf8(body).unwrap();
+        let request = Received::encrypted(body, "k", &self.key, &RingAead).unwrap();
+        let expected = Expected { issuer: ISSUER, batch_size: COPIES as usize, now };
+        let proofs = Proofs::verify(&request.proofs, &expected, &Jws).unwrap();
+        let entropy = OsEntropy::new();
+        let shared = Seed::new(entropy::bytes(&entropy));
+        let mut copies = Vec::new();
+        for key in proofs.keys() {
+            let seed = if self.spoil == Spoil::ReusedSeed {
+                shared.clone()
+            } else {
+                Seed::new(entropy::bytes(&entropy))
+            };
+            let plain = request.configuration == self.described.id;
+            copies.push(if plain { self.plain_copy(key).await } else { self.copy(key, seed).await });
+        }
+        let response = credential::write_response(&copies);
+        if self.spoil == Spoil::Plain {
+            return reply(200, "application/json", response.to_vec());
+        }
+        let to = request.response.as_ref().unwrap();
+        let ephemeral = Box::new(AgreementKey::generate(&entropy));
+        let rng = &mut EntropyRng(&entropy);
+        let jwe = credential::seal(&response, &to.key, to.enc, ephemeral, &RingAead, rng).unwrap();
+        reply(200, "application/jwt", jwe)
+    }
+
+    async fn copy(&self, key: &PublicJwk, seed: Seed) -> Copy {
+        let vct = self.described.proof_vct();
+        let born = if self.spoil == Spoil::OutOfRange { jiff::civil::date(1700, 1, 1) } else { self.born };
+        let midnight = NOW.day_start().0;
+        let mut claims = Map::from_iter([
+            ("iss".to_owned(), json!(ISSUER)),
+            ("vct".to_owned(), json!(vct)),
+            ("iat".to_owned(), json!(midnight)),
+            ("exp".to_owned(), json!(midnight + 90 * DAY)),
+            ("facts_as_of".to_owned(), json!("2026-11-01")),
+            ("zkc".to_owned(), self.zkc(&seed, &vct, born)),
+            ("ward".to_owned(), json!("W03")),
+            ("address".to_owned(), json!(ADDRESS)),
+        ]);
+        if self.spoil == Spoil::Numbered {
+            claims.insert("number".to_owned(), json!(42));
+        }
+        let own = SigningKey::generate().unwrap();
+        let holder =
+            if self.spoil == Spoil::OwnKey { vouchsafe_protocol::jose::Signer::public(&own) } else { key };
+        let builder = Builder::new(claims).conceal("/ward").conceal("/address").holder(holder);
+        let header = NewHeader::new(Alg::Es256, "dc+sd-jwt").x5c(&[&self.leaf.certificate]).encode();
+        let entropy = OsEntropy::new();
+        let issuable = match self.spoil {
+            Spoil::SharedSalt => builder.build(&header, &mut Same(0)).unwrap(),
+            _ => builder.build(&header, &mut EntropyRng(&entropy)).unwrap(),
+        };
+        let values = Map::from_iter([("/birth_date".to_owned(), json!(born.to_string()))]);
+        let openings = Some(Openings::new(seed, values));
+        Copy { credential: issuable.sign(&self.leaf.key).await.unwrap(), openings }
+    }
+
+    async fn plain_copy(&self, key: &PublicJwk) -> Copy {
+        let midnight = NOW.day_start().0;
+        let claims = Map::from_iter([
+            ("iss".to_owned(), json!(ISSUER)),
+            ("vct".to_owned(), json!(VCT)),
+            ("iat".to_owned(), json!(midnight)),
+            ("exp".to_owned(), json!(midnight + 90 * DAY)),
+            ("facts_as_of".to_owned(), json!("2026-11-01")),
+            ("ward".to_owned(), json!("W03")),
+            ("address".to_owned(), json!(ADDRESS)),
+        ]);
+        let header = NewHeader::new(Alg::Es256, "dc+sd-jwt").x5c(&[&self.leaf.certificate]).encode();
+        let builder = Builder::new(claims).conceal("/ward").conceal("/address").holder(key);
+        let issuable = builder.build(&header, &mut EntropyRng(&OsEntropy::new())).unwrap();
+        Copy { credential: issuable.sign(&self.leaf.key).await.unwrap(), openings: None }
+    }
+
+    fn zkc(&self, seed: &Seed, vct: &str, born: Date) -> Value {
+        let born = if self.spoil == Spoil::WrongValue { born.tomorrow().unwrap() } else { born };
+        let com = |pointer: &str, v: u64| -> Commitment { commit(v, &seed.blinding(ISSUER, vct, pointer)) };
+        let form = |pointer: &str| self.described.attribute(pointer).unwrap().form().unwrap();
+        let (birth, ward) = (form("/birth_date"), form("/ward"));
+        let birth_c = com("/birth_date", day(born).unwrap());
+        let zkc = zkc::write([("/birth_date", &birth, birth_c), ("/ward", &ward, com("/ward", 3))]);
+        if self.spoil == Spoil::ForeignZkc {
+            return self.first.lock().unwrap().get_or_insert(zkc).clone();
+        }
+        zkc
+    }
+}
+
+fn token(body: &[u8]) -> Incoming {
+    let request = TokenRequest::parse(body).unwrap();
+    if !request.tx_code_is(TX_CODE) {
+        return reply(400, "application/json", r#"{"error":"invalid_grant"}"#);
+    }
+    let token = serde_json::to_string(&TokenResponse::bearer("t0ken".to_owned(), 300)).unwrap();
+    reply(200, "application/json", token)
+}
+
+fn described() -> CredentialType {
+    let list = format!("{WARDS}/1");
+    CredentialType::from_json(&json!({
+        "id": "residency", "vct": VCT, "name": both("Proof of residence"), "ttl_days": 90, "batch": COPIES,
+        "attributes": [
+            {"pointer": "/birth_date", "column": "born", "label": both("date of birth"), "kind": "date",
+             "answer": ["prove"], "lo": "1880-01-01", "hi": "2050-12-31"},
+            {"pointer": "/ward", "column": "ward", "label": both("ward"), "kind": "code",
+             "answer": ["show", "prove"], "lo": "0", "hi": "40", "codes": list},
+            {"pointer": "/address", "column": "address", "label": both("address"), "kind": "text", "answer": ["show"]},
+        ]
+    }))
+    .unwrap()
+}
+
+/// Chance that always falls the same way.
+struct Same(u8);
+
+impl RngCore for Same {
+    fn next_u32(&mut self) -> u32 {
+        rand_core::impls::next_u32_via_fill(self)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        rand_core::impls::next_u64_via_fill(self)
+    }
+
+    fn fill_bytes(&mut self, out: &mut [u8]) {
+        out.fill_with(|| {
+            self.0 = self.0.wrapping_add(1);
+            self.0
+        });
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), rand_core::Error> {
+        self.fill_bytes(out);
+        Ok(())
+    }
+}
+
+impl CryptoRng for Same {}

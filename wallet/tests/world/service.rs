@@ -1,0 +1,340 @@
+//! A service that asks, honest or not.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use vouchsafe_protocol::answer::Presented;
+use vouchsafe_protocol::decision::Outcome;
+use vouchsafe_protocol::encoding::sha256;
+use vouchsafe_protocol::form::Form;
+use vouchsafe_protocol::jose::x5c::{Anchor, validate};
+use vouchsafe_protocol::jose::{Alg, KeyAgreement as _, NamedJwk};
+use vouchsafe_protocol::openid4vp::link::{Link, Method, wallet_nonce};
+use vouchsafe_protocol::openid4vp::request::Draft;
+use vouchsafe_protocol::openid4vp::response::{Opener, Posted};
+use vouchsafe_protocol::openid4vp::{Asked, Party, ResponseMode, client_id};
+use vouchsafe_protocol::policy::Policy;
+use vouchsafe_protocol::sd_jwt::vc::{Rules, Status, Verified};
+use vouchsafe_protocol::sd_jwt::{self, key_binding};
+use vouchsafe_protocol::text::Env;
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_protocol::trust::{
+    Extract, Judge, Purpose, Register, RegisterDocument, ServiceEntry, Table, Tables,
+};
+use vouchsafe_service::dev_ca::{DevCa, Leaf};
+use vouchsafe_service::entropy::OsEntropy;
+use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
+use vouchsafe_wallet::http::{HttpError, Incoming};
+
+use super::issuer::VCT;
+use super::{ISSUER, NOW, Office, PENSION, WARDS, World, altered, both, pension_table, reply, ward_list};
+
+pub(crate) const NONCE: &str = "bm9uY2Utbm9uY2Utbm9uY2U";
+pub(crate) const STATE: &str = "c3RhdGUtc3RhdGUtc3RhdGU";
+pub(crate) const RETURN: &str = "https://verify.example/p/1/return?response_code=x";
+
+/// What a dishonest service does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rogue {
+    None,
+    /// Describes its purpose in its own words.
+    OwnPurpose,
+    /// Chooses the day of asking.
+    OtherDay,
+    /// Moves a bound.
+    OtherBound,
+    /// Asks for a claim that its policy does not name.
+    ExtraClaim,
+    /// Asks for what its purpose does not allow.
+    OverAsking,
+    /// Is in nobody's register.
+    Stranger,
+    /// Signs nothing.
+    Unsigned,
+    /// Speaks an older draft.
+    OlderDraft,
+    /// Calls the contrary of its rule "met".
+    SwappedOutcomes,
+    /// Does not repeat the wallet's nonce.
+    OldObject,
+    /// Answers with a page.
+    Page,
+}
+
+/// What becomes of an answer on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// It arrives.
+    Open,
+    /// The line breaks once the answer is out.
+    Breaks,
+    /// The service refuses.
+    Refuses,
+    /// The service is busy once.
+    BusyOnce,
+}
+
+pub(crate) struct Service {
+    rogue: Rogue,
+    leaf: Leaf,
+    entry: Extract<ServiceEntry>,
+    purpose: Extract<Purpose>,
+    tables: Vec<Extract<Table>>,
+    key: AgreementKey,
+    policy: Mutex<Value>,
+    line: Mutex<Line>,
+    posts: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Service {
+    pub(crate) fn new(office: &Office<'_>, rogue: Rogue) -> Self {
+        let elsewhere = DevCa::generate("elsewhere", NOW).unwrap();
+        let ca = if rogue == Rogue::Stranger { &elsewhere } else { office.ca };
+        let key = SigningKey::generate().unwrap();
+        let leaf = ca.signer("https://buses.example", key, NOW).unwrap();
+        let tables: Vec<Extract<Table>> = vec![office.entry(pension_table()), office.entry(ward_list())];
+        let client = client_id(&sha256(&leaf.certificate));
+        let entry = office.entry(json!({"sub": "https://buses.example", "env": "test",
+            "name": both("Larkfield Buses"), "client_ids": [client], "purposes": ["bus-pass"]}));
+        Self {
+            rogue,
+            leaf,
+            entry,
+            purpose: office.entry(purpose(rogue, &tables)),
+            tables,
+            key: AgreementKey::generate(&OsEntropy::new()),
+            policy: Mutex::new(policy()),
+            line: Mutex::new(Line::Open),
+            posts: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub(crate) fn link(&self, method: Method) -> String {
+        let client_id = client_id(&sha256(&self.leaf.certificate));
+        Link { client_id, request_uri: "https://verify.example/r/1".to_owned(), method }.to_string()
+    }
+
+    pub(crate) fn set_line(&self, line: Line) {
+        *self.line.lock().unwrap() = line;
+    }
+
+    /// Asks "n or older?" from now on.
+    pub(crate) fn ask_age(&self, n: u32) {
+        let mut policy = policy();
+        let rule = json!({"kind": "age_at_least", "unit": "years", "n": n});
+        policy["conditions"] = json!([{"id": "age", "pointer": "/birth_date", "op": "le", "rule": rule}]);
+        *self.policy.lock().unwrap() = policy;
+    }
+
+    /// Asks to see the ward from now on, which must be in the list, or be `equals`.
+    pub(crate) fn ask_ward(&self, equals: Option<&str>) {
+        let mut policy = policy();
+        policy["accept"] = json!([{"vct": VCT, "iss": [ISSUER], "max_age_days": 400}]);
+        let mut condition = policy["conditions"][1].clone();
+        if let Some(ward) = equals {
+            condition = json!({"id": "home", "pointer": "/ward", "op": "show", "equals": ward});
+        }
+        policy["conditions"] = json!([condition]);
+        *self.policy.lock().unwrap() = policy;
+    }
+
+    /// Accepts facts of that age at most from now on.
+    pub(crate) fn accept_facts(&self, max_age_days: u32) {
+        self.policy.lock().unwrap()["accept"][0]["max_age_days"] = json!(max_age_days);
+    }
+
+    pub(crate) fn posts(&self) -> Vec<Vec<u8>> {
+        self.posts.lock().unwrap().clone()
+    }
+
+    pub(crate) fn answer(
+        &self,
+        path: &str,
+        body: Option<Vec<u8>>,
+        now: UnixTime,
+    ) -> Result<Incoming, HttpError> {
+        match (path, body) {
+            ("r/1", body) => Ok(self.request(body.as_deref(), now)),
+            ("a/1", Some(body)) => self.take(body),
+            _ => Ok(reply(404, "text/plain", "")),
+        }
+    }
+
+    fn take(&self, body: Vec<u8>) -> Result<Incoming, HttpError> {
+        self.posts.lock().unwrap().push(body);
+        let mut line = self.line.lock().unwrap();
+        match *line {
+            Line::Open => Ok(reply(200, "application/json", json!({"redirect_uri": RETURN}).to_string())),
+            Line::Breaks => Err(HttpError::Unreachable),
+            Line::Refuses => Ok(reply(400, "application/json", r#"{"error":"invalid_request"}"#)),
+            Line::BusyOnce => {
+                *line = Line::Open;
+                let mut busy = reply(503, "application/json", "{}");
+                busy.retry_after_s = Some(0);
+                Ok(busy)
+            }
+        }
+    }
+
+    fn named_key(&self) -> NamedJwk {
+        let (kid, usage, alg) = (Some("e".to_owned()), Some("enc".to_owned()), Some("ECDH-ES".to_owned()));
+        NamedJwk { key: self.key.public().clone(), kid, usage, alg }
+    }
+
+    /// The service's own record of what it asked on the day of `now`.
+    pub(crate) fn asked(&self, now: UnixTime) -> Asked {
+        let mut tables = Tables::default();
+        self.tables.iter().for_each(|table| tables.insert(table));
+        let party = Party {
+            service: self.entry.document().sub.clone(),
+            client_id: client_id(&sha256(&self.leaf.certificate)),
+            nonce: NONCE.to_owned(),
+            state_sha256: sha256(STATE),
+            response_uri: "https://verify.example/a/1".to_owned(),
+            encryption_key: Some(self.key.public().thumbprint()),
+        };
+        let policy = Policy::from_json(self.policy.lock().unwrap().clone()).unwrap();
+        Asked::new(party, policy, tables, now.london_date()).unwrap()
+    }
+
+    fn request(&self, body: Option<&[u8]>, now: UnixTime) -> Incoming {
+        let sent = body.and_then(|body| wallet_nonce(body).unwrap());
+        let asked = self.asked(now);
+        let draft = Draft {
+            asked: &asked,
+            state: STATE,
+            mode: ResponseMode::DirectPostJwt,
+            encryption_key: Some(&self.named_key()),
+            service: &self.entry,
+            purpose: &self.purpose,
+            wallet_nonce: sent.as_deref(),
+            iat: now,
+            exp: now.plus(600),
+        };
+        let unsigned = draft.unsigned(Alg::Es256, &[self.leaf.certificate.to_vec()]);
+        let signature = self.leaf.key.sign_now(unsigned.signing_input()).unwrap();
+        let object = self.spoilt(&unsigned.finish(&signature));
+        let media_type =
+            if self.rogue == Rogue::Page { "text/html" } else { "application/oauth-authz-req+jwt" };
+        reply(200, media_type, object)
+    }
+
+    fn spoilt(&self, object: &str) -> String {
+        let key = &self.leaf.key;
+        let change = |change: &dyn Fn(&mut Value)| altered(object, key, change);
+        match self.rogue {
+            Rogue::OwnPurpose => change(&|claims| {
+                let data = &mut claims["verifier_info"][1]["data"];
+                let own = altered(data.as_str().unwrap(), key, |purpose| {
+                    purpose["text"]["en"] = json!("Nothing much")
+                });
+                *data = json!(own);
+            }),
+            Rogue::OtherDay => change(&|claims| context(claims)["as_of"] = json!("2026-11-22")),
+            Rogue::OtherBound => {
+                change(&|claims| claims["dcql_query"]["statements"][0]["k"] = json!("131000"))
+            }
+            Rogue::ExtraClaim => change(&|claims| {
+                claims["dcql_query"]["credentials"][0]["claims"] = json!([{"path": ["address"]}])
+            }),
+            Rogue::OlderDraft => change(&|claims| claims["presentation_definition"] = json!({})),
+            Rogue::SwappedOutcomes => {
+                change(&|claims| context(claims)["options"][1]["outcome"] = json!("met"))
+            }
+            Rogue::OldObject => change(&|claims| claims["wallet_nonce"] = json!("b".repeat(43))),
+            Rogue::Unsigned => {
+                let payload = object.split('.').nth(1).unwrap();
+                let header = json!({"alg": "none", "typ": "oauth-authz-req+jwt"}).to_string();
+                format!("{}.{payload}.", vouchsafe_protocol::encoding::b64u(header))
+            }
+            Rogue::None | Rogue::OverAsking | Rogue::Stranger | Rogue::Page => object.to_owned(),
+        }
+    }
+}
+
+fn context(claims: &mut Value) -> &mut Value {
+    let infos = claims["verifier_info"].as_array_mut().unwrap();
+    &mut infos.last_mut().unwrap()["data"]
+}
+
+fn policy() -> Value {
+    json!({"id": "bus-pass", "version": 1, "purpose": "bus-pass", "subject": "same_person",
+    "subject_binding": "same_device", "other_route": both("Bring a letter."),
+    "accept": [{"vct": format!("{VCT}/zk"), "iss": [ISSUER], "max_age_days": 400}],
+    "conditions": [
+        {"id": "age", "pointer": "/birth_date", "op": "le", "rule": {"kind": "table", "id": PENSION, "version": 1}},
+        {"id": "home", "pointer": "/ward", "op": "in", "rule": {"kind": "codes", "id": WARDS, "version": 1}},
+    ]})
+}
+
+fn purpose(rogue: Rogue, tables: &[Extract<Table>]) -> Value {
+    let vct = format!("{VCT}/zk");
+    let hash = |at: usize| vouchsafe_protocol::encoding::b64u(tables[at].payload_sha256());
+    let mut birth = vec![json!({"kind": "table", "id": PENSION, "version": 1, "hash": hash(0)})];
+    birth.extend((55..70).map(|n| json!({"kind": "age_at_least", "unit": "years", "n": n})));
+    let codes = json!([{"kind": "codes", "id": WARDS, "version": 1, "hash": hash(1)}]);
+    let ask = |pointer: &str, how: &str, rules: &Value| json!({"vct": vct, "pointer": pointer, "how": how, "rules": rules});
+    let birth = Value::from(birth);
+    let mut may_ask = vec![ask("/birth_date", "le", &birth), ask("/birth_date", "ge", &birth)];
+    may_ask.push(json!({"vct": VCT, "pointer": "/ward", "how": "show", "rules": []}));
+    if rogue != Rogue::OverAsking {
+        may_ask.extend(["in", "le", "ge"].map(|how| ask("/ward", how, &codes)));
+    }
+    json!({"sub": "bus-pass", "version": 1, "text": both("To issue an older person’s bus pass."),
+        "basis": "public_task", "retention_days": 90, "recipients": [], "may_ask": may_ask,
+        "other_route": both("Bring a letter to any bus station.")})
+}
+
+/// What the service reads from a post, by every check of the protocol.
+pub(crate) fn judged(world: &Arc<World>, post: &[u8]) -> Outcome {
+    let service = &world.service;
+    let asked = service.asked(world.now());
+    let opener = Opener { kid: "e", key: &service.key, aead: &RingAead };
+    let response = Posted::parse(post).unwrap().open(ResponseMode::DirectPostJwt, Some(opener)).unwrap();
+    response.check_state(STATE).unwrap();
+    let presented = response.vp_token.queries().map(|query| {
+        let text = response.vp_token.presentation(query).unwrap();
+        (query.to_owned(), verified(world, text, &asked))
+    });
+    let presented = Presented::new(&asked, presented.collect()).unwrap();
+    let register = register(world);
+    let complete =
+        presented.check_trust(&asked, &register, Env::Test).unwrap().check_complete(&asked).unwrap();
+    let types = [world.issuer.described().clone()];
+    let proven = complete.check_commitments(&asked, &types).unwrap().check_proof().unwrap();
+    proven.judge(&asked, None).outcome
+}
+
+fn verified(world: &Arc<World>, text: &str, asked: &Asked) -> Verified {
+    let now = world.now();
+    let (aud, nonce) = (asked.party().client_id.as_str(), asked.party().nonce.as_str());
+    let expected = key_binding::Expected { aud, nonce, now, max_age: key_binding::MAX_AGE };
+    let bound = sd_jwt::Unverified::parse(text).unwrap().check_binding(&expected).unwrap();
+    let anchors: Vec<Anchor> = world.anchors();
+    let leaf = validate(bound.parts().x5c().unwrap(), &anchors, now, &Jws).unwrap();
+    let rules = Rules { now, audience: aud, status: Status::NotInType };
+    bound.check_signatures(Arc::new(leaf), &Jws).unwrap().accept(&rules).unwrap()
+}
+
+fn register(world: &Arc<World>) -> Register {
+    let office = Office { registrar: &world.registrar, ca: &world.ca };
+    let entries = json!({"entries": [world.issuer.entry.jws()]});
+    let document: Extract<RegisterDocument> = office.entry(entries);
+    let registrar = world.pinned();
+    let judge = Judge { registrar: &registrar, last_seen: 0, now: world.now(), verifier: &Jws };
+    Register::load(document.jws(), &judge).unwrap()
+}
+
+/// The issuer-signed part of an answer, to tell copies apart.
+pub(crate) fn copy_shown(world: &Arc<World>, post: &[u8]) -> String {
+    let opener = Opener { kid: "e", key: &world.service.key, aead: &RingAead };
+    let response = Posted::parse(post).unwrap().open(ResponseMode::DirectPostJwt, Some(opener)).unwrap();
+    let query = response.vp_token.queries().next().unwrap().to_owned();
+    response.vp_token.presentation(&query).unwrap().split('~').next().unwrap().to_owned()
+}
+
+/// The members of an error post.
+pub(crate) fn error_of(post: &[u8]) -> (Option<String>, Option<String>, usize) {
+    let form = Form::parse(post, 4096).unwrap();
+    (form.member("error").map(str::to_owned), form.member("state").map(str::to_owned), form.len())
+}
