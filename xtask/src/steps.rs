@@ -36,7 +36,12 @@ pub(crate) fn before_commit() -> Vec<Step> {
 
 /// Runs each step even after one has failed, and ends with one line that counts all of them.
 pub(crate) fn run_all(steps: &[Step]) -> Result<ExitCode, Failure> {
-    let total: Tally = steps.iter().map(|(name, step)| run_one(name, *step)).sum();
+    let tallies: Vec<(&str, Tally)> =
+        steps.iter().map(|(name, step)| (*name, run_one(name, *step))).collect();
+    for (name, tally) in tallies.iter().filter(|(_, tally)| tally.failed > 0) {
+        say(&format!("== failed: {name}: {tally}"));
+    }
+    let total: Tally = tallies.into_iter().map(|(_, tally)| tally).sum();
     report(&total.to_string());
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -132,6 +137,9 @@ fn interop() -> Result<Tally, Failure> {
         }
     }
     scripts.sort();
+    if scripts.is_empty() {
+        say("interop: no script stands alone; the Rust tests call the packages over what they made");
+    }
     let mut tally = Tally::default();
     for script in &scripts {
         tally = tally + Tally::one(succeeds(&mut program("node", &["--test", script]))?);
