@@ -81,6 +81,9 @@ pub enum ImportError {
     /// The header does not fit the type.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// The configuration is at fault, not the rows: were they refused for it, they would stay refused.
+    #[error("the list of codes of the column {0:?} is not loaded; put it in the folder of lists")]
+    ListMissing(String),
     /// The file cannot be read.
     #[error("the file cannot be read any further")]
     Read(#[source] io::Error),
@@ -109,7 +112,7 @@ pub fn preview<S: Store>(app: &App<S>, file: &Path, options: &Options) -> Result
         let errors = match record.facts {
             Ok(facts) if seen.insert(app.secrets().person(credential_type, &facts.key)) => continue,
             Ok(_) => vec![RowError::about_the_person(record.line, Reason::PersonTwice)],
-            Err(errors) => errors,
+            Err(errors) => rows_at_fault(errors)?,
         };
         preview.rejected += 1;
         preview.errors.extend(errors);
@@ -192,11 +195,19 @@ fn next_batch<S: Store, R: Read>(
             Ok(row) => batch.rows.push(row),
             Err(errors) => {
                 batch.rejected += 1;
-                batch.errors.extend(errors);
+                batch.errors.extend(rows_at_fault(errors)?);
             }
         }
     }
     Ok(batch)
+}
+
+/// Errors that are about the row.
+fn rows_at_fault(errors: Vec<RowError>) -> Result<Vec<RowError>, ImportError> {
+    match errors.iter().find(|error| error.reason == Reason::NoList) {
+        Some(error) => Err(ImportError::ListMissing(error.column.clone())),
+        None => Ok(errors),
+    }
 }
 
 fn sealed<S: Store>(

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use jiff::civil::date;
+use vouchsafe_protocol::types::CodeLists;
 use vouchsafe_service::store::{Schema, Sqlite};
 
 use super::council::{Council, PLANTED, REGISTER, options, parts};
@@ -184,4 +185,38 @@ async fn facts_are_neither_from_tomorrow_nor_older_than_those_held() {
     let mut unknown = options();
     unknown.type_id = "other".to_owned();
     assert!(matches!(import::preview(&council.app, &file, &unknown), Err(ImportError::UnknownType)));
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_loaded_stops_the_import_and_spoils_no_row() {
+    let council = Council::new().await;
+    let mut parts = parts_of(&council);
+    parts.lists = CodeLists::default();
+    let without = App::new(parts, council.app.store().clone());
+    let stopped = run_from(&without, REGISTER.as_bytes(), DIGEST, &options(), 2, |_| {}).await;
+    assert!(matches!(stopped, Err(ImportError::ListMissing(column)) if column == "ward"));
+    let file = council.file(REGISTER);
+    assert!(matches!(import::preview(&without, &file, &options()), Err(ImportError::ListMissing(_))));
+    // The same database, once the list is there.
+    let report = run_from(&council.app, REGISTER.as_bytes(), DIGEST, &options(), 2, |_| {}).await.unwrap();
+    assert_eq!((report.progress.added, report.progress.rejected), (5, 0));
+}
+
+/// A few thousand rows in one go, as a partner body brings them: no row is slow because others came before it.
+#[tokio::test]
+async fn a_large_register_is_enrolled_whole() {
+    let council = Council::new().await;
+    let mut text = "person,name,address,date_of_birth,ward,tenant\n".to_owned();
+    for number in 0..3_000 {
+        text.push_str(&format!(
+            "LD-{number},Resident {number:04},,19{:02}-01-01,W{},no\n",
+            30 + number % 70,
+            number % 200
+        ));
+    }
+    let mut told = Vec::new();
+    let report =
+        import::run(&council.app, &council.file(&text), &options(), |progress| told.push(*progress)).await;
+    assert_eq!(report.unwrap().progress.added, 3_000);
+    assert!(told.len() >= 12 && told.windows(2).all(|pair| pair[0].records_read <= pair[1].records_read));
 }
