@@ -22,7 +22,7 @@ use crate::exit::Failure;
 
 /// What an issuer's officer can do.
 #[derive(Subcommand)]
-pub enum IssuerCommand {
+pub(crate) enum IssuerCommand {
     /// List the credential types.
     Types(TypesArgs),
     /// Load a register from CSV; a run that was broken off goes on where it stopped.
@@ -32,7 +32,7 @@ pub enum IssuerCommand {
 }
 
 #[derive(Args)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The issuer's settings.
     #[arg(long, env = "VOUCHSAFE_CONFIG", default_value = "issuer.toml")]
     config: PathBuf,
@@ -42,13 +42,13 @@ pub struct Settings {
 }
 
 #[derive(Args)]
-pub struct TypesArgs {
+pub(crate) struct TypesArgs {
     #[command(flatten)]
     settings: Settings,
 }
 
 #[derive(Args)]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     #[command(flatten)]
     settings: Settings,
     /// The register: CSV with a header.
@@ -71,7 +71,7 @@ pub struct ImportArgs {
 }
 
 #[derive(Args)]
-pub struct OfferArgs {
+pub(crate) struct OfferArgs {
     #[command(flatten)]
     settings: Settings,
     /// The partner's key of the person.
@@ -106,7 +106,7 @@ enum KindArg {
 ///
 /// # Errors
 /// A [`Failure`] that names what to mend.
-pub async fn run(command: IssuerCommand) -> Result<(), Failure> {
+pub(crate) async fn run(command: IssuerCommand) -> Result<(), Failure> {
     match command {
         IssuerCommand::Types(args) => types(&args.settings).await,
         IssuerCommand::Import(args) => import(&args).await,

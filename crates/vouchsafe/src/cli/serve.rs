@@ -24,7 +24,7 @@ const SWEEP: Duration = Duration::from_secs(5);
 
 /// Which program to run.
 #[derive(Args)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     program: Program,
     /// Its settings.
     #[arg(long, env = "VOUCHSAFE_CONFIG")]
@@ -33,7 +33,7 @@ pub struct ServeArgs {
 
 /// Which database to bring up to date.
 #[derive(Args)]
-pub struct MigrateArgs {
+pub(crate) struct MigrateArgs {
     program: Program,
     /// The program's settings.
     #[arg(long, env = "VOUCHSAFE_CONFIG")]
@@ -42,7 +42,7 @@ pub struct MigrateArgs {
 
 /// What can be done with settings.
 #[derive(Subcommand)]
-pub enum ConfigCommand {
+pub(crate) enum ConfigCommand {
     /// Say whether the settings can be used.
     Check(MigrateArgs),
     /// Print the settings in force, secrets by the names of their files.
@@ -59,7 +59,7 @@ enum Program {
 ///
 /// # Errors
 /// When a setting, key or database cannot be used.
-pub async fn run(args: ServeArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     keys::install();
     telemetry::init_logs(telemetry::Config::default(), Arc::new(SystemClock));
     match args.program {
@@ -172,7 +172,7 @@ async fn serve(door: Listener, router: Router, ops: Option<Operations>) -> Resul
 ///
 /// # Errors
 /// When the database cannot be opened.
-pub async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
+pub(crate) async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
     open(&args, Schema::Migrate).await
 }
 
@@ -180,7 +180,7 @@ pub async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When they cannot be used.
-pub async fn config(command: ConfigCommand) -> Result<(), Failure> {
+pub(crate) async fn config(command: ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Check(args) => open(&args, Schema::Expect).await,
         ConfigCommand::Print(args) => print(&args),

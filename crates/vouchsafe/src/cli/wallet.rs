@@ -1,17 +1,215 @@
 //! `vouchsafe wallet …`: for the resident.
 
-use clap::Args;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::exit::Failure;
+use clap::{Args, Subcommand};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use serde_json::json;
+use vouchsafe_protocol::text::Env;
+use vouchsafe_service::client::{Http, Reach};
+use vouchsafe_service::clock::SystemClock;
+use vouchsafe_service::config::SecretFile;
+use vouchsafe_service::entropy::OsEntropy;
+use vouchsafe_service::keys;
+use vouchsafe_wallet::http::Client;
+use vouchsafe_wallet::list::Listed;
+use vouchsafe_wallet::vault::Cost;
+use vouchsafe_wallet::words::Language;
+use vouchsafe_wallet::{Answered, Confirmed, Fault as WalletFault, Machine, Review, Wallet};
 
-/// The wallet's commands.
+use super::print;
+use crate::exit::{Failure, Fault};
+
+/// The web's own authorities, where Debian and its kin keep them.
+const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// The wallet's commands, and where the wallet is.
 #[derive(Args)]
-pub struct WalletArgs {}
+pub(crate) struct WalletArgs {
+    /// The vault's folder; made when it is not there.
+    #[arg(long, env = "VOUCHSAFE_VAULT")]
+    vault: PathBuf,
+    /// The file that holds the passphrase.
+    #[arg(long, env = "VOUCHSAFE_PASSPHRASE_FILE")]
+    passphrase_file: PathBuf,
+    /// Development: trust the listeners of this certificate authority (PEM), on this machine alone, and take part in
+    /// test services.
+    #[arg(long, env = "VOUCHSAFE_DEV_CA")]
+    dev_ca: Option<PathBuf>,
+    /// The language: en or cy.
+    #[arg(long, default_value = "en", env = "VOUCHSAFE_LANGUAGE")]
+    language: String,
+    /// JSON in place of words.
+    #[arg(long, env = "VOUCHSAFE_JSON")]
+    json: bool,
+    #[command(subcommand)]
+    command: WalletCommand,
+}
+
+#[derive(Subcommand)]
+enum WalletCommand {
+    /// Collect what an offer offers.
+    Receive {
+        /// The offer's link.
+        offer: String,
+        /// The code that came apart from it.
+        #[arg(long)]
+        tx_code: Option<String>,
+    },
+    /// What this wallet holds.
+    List,
+    /// Read a request: who asks, what for, what they would learn.
+    Review {
+        /// The request's link.
+        request: String,
+    },
+    /// Answer a request.
+    Answer(AnswerArgs),
+    /// What happened, newest first; it holds no values.
+    History,
+    /// Whom this wallet believes.
+    #[command(subcommand)]
+    Trust(TrustCommand),
+}
+
+#[derive(Args)]
+struct AnswerArgs {
+    /// The request's link.
+    request: String,
+    /// Share what the review lists.
+    #[arg(long, group = "choice", required_unless_present_any = ["no", "contrary"])]
+    yes: bool,
+    /// Say no.
+    #[arg(long, group = "choice")]
+    no: bool,
+    /// Show that you do not meet the rule.
+    #[arg(long, group = "choice")]
+    contrary: bool,
+}
+
+#[derive(Subcommand)]
+enum TrustCommand {
+    /// Add a registrar's trust file.
+    Add {
+        /// The file.
+        file: PathBuf,
+    },
+}
 
 /// Runs a wallet's command.
 ///
 /// # Errors
-/// A [`Failure`] that names what to mend.
-pub async fn run(_args: WalletArgs) -> Result<(), Failure> {
-    Ok(())
+/// A [`Failure`] that says what to do.
+pub(crate) async fn run(args: WalletArgs) -> Result<(), Failure> {
+    keys::install();
+    let language = Language::parse(&args.language).ok_or_else(|| Failure::usage("--language is en or cy"))?;
+    let wallet = open(&args).await?;
+    let done = answer(&wallet, &args, language).await;
+    wallet.close().await;
+    done
+}
+
+async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Result<(), Failure> {
+    match &args.command {
+        WalletCommand::Receive { offer, tx_code } => {
+            receive(wallet, args.json, offer, tx_code.as_deref()).await
+        }
+        WalletCommand::List => list(wallet, args.json, language).await,
+        WalletCommand::Review { request } => {
+            let review = review(wallet, request).await?;
+            print::one(args.json, review.facts(), || review.page(language).to_string())
+        }
+        WalletCommand::Answer(choice) => share(wallet, args.json, choice).await,
+        WalletCommand::History => history(wallet, args.json, language).await,
+        WalletCommand::Trust(TrustCommand::Add { file }) => trust(wallet, args.json, file).await,
+    }
+}
+
+async fn open(args: &WalletArgs) -> Result<Wallet, Failure> {
+    let passphrase = SecretFile::new(&args.passphrase_file).read().map_err(Failure::usage)?;
+    let (authorities, reach, env) = match &args.dev_ca {
+        Some(file) => (file.clone(), Reach::Loopback, Env::Test),
+        None => (PathBuf::from(SYSTEM_AUTHORITIES), Reach::Global, Env::Live),
+    };
+    let pem = std::fs::read(&authorities)
+        .map_err(|e| Failure::usage(format!("{} cannot be read: {}", authorities.display(), e.kind())))?;
+    let anchors: Vec<_> = CertificateDer::pem_slice_iter(&pem).flatten().collect();
+    let http = Http::new(&anchors, reach).map_err(Failure::unavailable)?;
+    let machine = Machine {
+        http: Arc::new(Client::new(http)),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(OsEntropy::new()),
+        env,
+    };
+    Wallet::open(&args.vault, passphrase.trim().as_bytes(), Cost::default(), machine)
+        .await
+        .map_err(|e| Failure::refused("vault", e))
+}
+
+async fn receive(wallet: &Wallet, json: bool, offer: &str, tx_code: Option<&str>) -> Result<(), Failure> {
+    let received = wallet.receive(offer, tx_code).await.map_err(|e| failure(e.fault(), e.code(), e))?;
+    print::list(json, &received, |one| {
+        format!("{} copies of {} from {}.", one.copies, one.name.en, one.issuer.en)
+    })
+}
+
+async fn list(wallet: &Wallet, json: bool, language: Language) -> Result<(), Failure> {
+    let held = wallet.list().await.map_err(Failure::unavailable)?;
+    let words = |one: &Listed| {
+        let (name, issuer) =
+            (language.pick(&one.name.en, &one.name.cy), language.pick(&one.issuer.en, &one.issuer.cy));
+        let (left, all) = (one.copies.unused, one.copies.unused + one.copies.reserved + one.copies.spent);
+        format!("{name}, {issuer}: {left} of {all} copies left")
+    };
+    print::list(json, &held, words)
+}
+
+async fn review(wallet: &Wallet, request: &str) -> Result<Review, Failure> {
+    wallet.review(request).await.map_err(|e| failure(e.fault(), e.code(), e))
+}
+
+async fn share(wallet: &Wallet, json: bool, choice: &AnswerArgs) -> Result<(), Failure> {
+    let review = review(wallet, &choice.request).await?;
+    let answered = match (choice.no, choice.contrary) {
+        (true, _) => wallet.decline(&review).await,
+        (false, true) => wallet.share(&review, Confirmed::Contrary).await,
+        (false, false) => wallet.share(&review, Confirmed::Share).await,
+    };
+    let answered = answered.map_err(|e| failure(e.fault(), e.code(), e))?;
+    print::one(json, &answered, || words(&answered, choice.no))
+}
+
+fn words(answered: &Answered, declined: bool) -> String {
+    let done = if declined { "You did not share." } else { "You shared what the review listed." };
+    match &answered.redirect_uri {
+        Some(uri) => format!("{done}\nGo on in your browser:\n  {uri}"),
+        None => done.to_owned(),
+    }
+}
+
+async fn history(wallet: &Wallet, json: bool, language: Language) -> Result<(), Failure> {
+    let entries = wallet.history().await.map_err(Failure::unavailable)?;
+    print::list(json, &entries, |entry| entry.line(language))
+}
+
+async fn trust(wallet: &Wallet, json: bool, file: &PathBuf) -> Result<(), Failure> {
+    let text = std::fs::read(file)
+        .map_err(|e| Failure::usage(format!("{} cannot be read: {}", file.display(), e.kind())))?;
+    let added = wallet.trust_add(&text).await.map_err(|e| Failure::refused("trust-file", e))?;
+    print::one(json, &json!(added), || {
+        format!("{}: {} keys and {} anchors.", added.registrar, added.keys, added.anchors)
+    })
+}
+
+/// A wallet's refusal with the exit code of its fault.
+fn failure(fault: WalletFault, code: &'static str, message: impl std::fmt::Display) -> Failure {
+    let fault = match fault {
+        WalletFault::Caller => Fault::Usage,
+        WalletFault::RefusedByUs => Fault::Refused,
+        WalletFault::RefusedByPeer => Fault::Peer,
+        WalletFault::Unavailable => Fault::Unavailable,
+    };
+    Failure::new(fault, code, message)
 }

@@ -136,6 +136,10 @@ pub async fn set_up(dir: &Path, at: &Addresses, now: UnixTime) -> Result<Distric
     folder.write("issuer/residents-earlier.csv", &residents::earlier_register())?;
     let policy = words.fill(include_str!("../../district/policies/bus-pass.toml"));
     folder.write("verifier/policies/bus-pass.toml", &policy)?;
+    folder.write(
+        "verifier/policies/bus-pass.cases.toml",
+        include_str!("../../district/policies/bus-pass.cases.toml"),
+    )?;
     sign_register(&folder, &words, &keys, now).await?;
     Ok(district)
 }
