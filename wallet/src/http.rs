@@ -80,7 +80,10 @@ pub(crate) async fn send(http: &dyn Http, request: Outgoing<'_>) -> Result<Incom
 }
 
 /// An address that may be followed: https, a host, no user name or password.
-pub(crate) fn https(url: &str) -> Result<Url, HttpError> {
+///
+/// # Errors
+/// [`HttpError::Address`].
+pub fn https(url: &str) -> Result<Url, HttpError> {
     let url = Url::parse(url).map_err(|_| HttpError::Address)?;
     // STANDARDS 1.8: https only.
     if !(mutants::skips("wallet-https-only") || url.scheme() == "https") {

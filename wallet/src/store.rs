@@ -386,6 +386,21 @@ mod tests {
         assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 0, reserved: 1, spent: 1 });
     }
 
+    /// The check alone keeps a copy from being taken by a second answer.
+    #[cfg(feature = "mutants")]
+    #[tokio::test]
+    async fn without_its_check_a_copy_is_taken_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let vault = vault(directory.path()).await;
+        vault
+            .apply(batch("b", &credential(), vec![("c".to_owned(), copy("one"))]), &OsEntropy::new())
+            .await
+            .unwrap();
+        let taken = async || reserve(&vault, "b", &OsEntropy::new()).await.unwrap().is_some();
+        assert!(taken().await && !taken().await);
+        assert!(mutants::without_async("wallet-copy-once", taken()).await);
+    }
+
     #[tokio::test]
     async fn what_a_crash_left_reserved_is_unused_again() {
         let directory = tempfile::tempdir().unwrap();

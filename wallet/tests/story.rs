@@ -298,7 +298,21 @@ async fn a_busy_service_gets_the_same_answer_again() {
 }
 
 #[tokio::test]
-async fn a_request_that_ended_and_a_credential_that_ended_are_not_answered() {
+async fn a_credential_that_ended_is_not_shown() {
+    let world = World::with(old_resident(), Spoil::Brief, Rogue::None);
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    world.clock.advance(2 * 86_400);
+    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+    assert!(matches!(
+        wallet.share(&review, Confirmed::Share).await,
+        Err(AnswerError::Cannot(Ability::TooOld))
+    ));
+    assert!(world.service.posts().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_ended_is_not_answered() {
     let world = World::of(old_resident());
     let directory = tempfile::tempdir().unwrap();
     let wallet = world.filled_wallet(directory.path()).await;

@@ -168,6 +168,16 @@ fn the_contrary_is_told_only_where_it_is_all_there_is_and_never_taken() {
     assert!(choices[2].contains("Ask for this separately"));
 }
 
+/// Two batches that say different things could both meet the rule and not meet it.
+#[test]
+fn who_meets_the_rule_is_offered_no_contrary() {
+    let mut facts = facts();
+    facts.ways[1].ability = Ability::Can;
+    assert!(facts.contrary().is_none());
+    #[cfg(feature = "mutants")]
+    assert!(mutants::without("wallet-contrary", || facts.contrary().is_some()));
+}
+
 #[test]
 fn much_asked_attributes_are_named_in_a_warning() {
     let mut facts = facts();

@@ -57,6 +57,8 @@ pub(crate) enum Spoil {
     OtherType,
     /// Binds every copy to its own key.
     OwnKey,
+    /// Gives copies that end tomorrow; that is no fault.
+    Brief,
 }
 
 pub(crate) struct Issuer {
@@ -196,11 +198,12 @@ impl Issuer {
         let vct = self.described.proof_vct();
         let born = if self.spoil == Spoil::OutOfRange { jiff::civil::date(1700, 1, 1) } else { self.born };
         let midnight = NOW.day_start().0;
+        let days = if self.spoil == Spoil::Brief { 1 } else { 90 };
         let mut claims = Map::from_iter([
             ("iss".to_owned(), json!(ISSUER)),
             ("vct".to_owned(), json!(vct)),
             ("iat".to_owned(), json!(midnight)),
-            ("exp".to_owned(), json!(midnight + 90 * DAY)),
+            ("exp".to_owned(), json!(midnight + days * DAY)),
             ("facts_as_of".to_owned(), json!("2026-11-01")),
             ("zkc".to_owned(), self.zkc(&seed, &vct, born)),
             ("ward".to_owned(), json!("W03")),

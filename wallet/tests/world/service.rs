@@ -59,6 +59,8 @@ pub(crate) enum Rogue {
     OldObject,
     /// Answers with a page.
     Page,
+    /// Answers with an error, and a request in its body.
+    Failing,
 }
 
 /// What becomes of an answer on its way.
@@ -216,7 +218,7 @@ impl Service {
         let object = self.spoilt(&unsigned.finish(&signature));
         let media_type =
             if self.rogue == Rogue::Page { "text/html" } else { "application/oauth-authz-req+jwt" };
-        reply(200, media_type, object)
+        reply(if self.rogue == Rogue::Failing { 500 } else { 200 }, media_type, object)
     }
 
     fn spoilt(&self, object: &str) -> String {
@@ -247,7 +249,9 @@ impl Service {
                 let header = json!({"alg": "none", "typ": "oauth-authz-req+jwt"}).to_string();
                 format!("{}.{payload}.", vouchsafe_protocol::encoding::b64u(header))
             }
-            Rogue::None | Rogue::OverAsking | Rogue::Stranger | Rogue::Page => object.to_owned(),
+            Rogue::None | Rogue::OverAsking | Rogue::Stranger | Rogue::Page | Rogue::Failing => {
+                object.to_owned()
+            }
         }
     }
 }
