@@ -8,7 +8,6 @@ use vouchsafe_proofs::context::{
 use vouchsafe_proofs::encoding::{Encoding, day};
 use vouchsafe_proofs::statement::{Predicate, Statement};
 use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
-use zeroize::Zeroizing;
 
 use crate::credential::{self, Bench};
 use crate::measure::{Report, against, alone};
@@ -45,7 +44,7 @@ fn age() -> Report {
 
 fn question() -> (Context, [Statement; 1], Openings) {
     let born = day(jiff::civil::date(1958, 3, 14)).expect("a date of the encoding");
-    let blinding = || Seed::new(Zeroizing::new([7; 32])).blinding(ISS, VCT, POINTER);
+    let blinding = || Seed::new([7; 32]).blinding(ISS, VCT, POINTER);
     let range = SignedRange {
         b: 32,
         lo: day(jiff::civil::date(1880, 1, 1)).expect("a date of the encoding"),
