@@ -144,9 +144,15 @@ pub struct Count {
     pub spent: usize,
 }
 
-/// A record as sealed bytes.
+/// Room for any record: a copy with many Disclosures is the largest.
+const LARGEST: usize = 32 * 1024;
+
+/// A record as bytes to be sealed.
 pub(crate) fn encode<T: Serialize>(record: &T) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(serde_json::to_vec(record).expect("records are plain structs with string keys"))
+    // Room from the start: a buffer that grows leaves copies of what it held.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LARGEST));
+    serde_json::to_writer(&mut *bytes, record).expect("records are plain structs with string keys");
+    bytes
 }
 
 /// A record from opened bytes.

@@ -3,6 +3,9 @@
 
 mod world;
 
+use std::collections::BTreeSet;
+use std::task::Poll;
+
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::openid4vci::batch::BatchError;
 use vouchsafe_protocol::openid4vp::link::Method;
@@ -75,8 +78,7 @@ async fn each_answer_shows_another_copy_until_none_is_left() {
         let review = wallet.review(&world.service.link(Method::Get)).await.unwrap();
         wallet.share(&review, Confirmed::Share).await.unwrap();
     }
-    let shown: std::collections::BTreeSet<String> =
-        world.service.posts().iter().map(|post| copy_shown(&world, post)).collect();
+    let shown: BTreeSet<String> = world.service.posts().iter().map(|post| copy_shown(&world, post)).collect();
     assert_eq!(shown.len(), COPIES as usize);
     let review = wallet.review(&world.service.link(Method::Get)).await.unwrap();
     let refused = wallet.share(&review, Confirmed::Share).await.unwrap_err();
@@ -281,6 +283,47 @@ async fn a_copy_is_spent_before_it_is_shown() {
         history.iter().filter(|entry| is(&entry.event)).count()
     };
     assert_eq!((shared(false), shared(true)), (2, 0));
+}
+
+/// Polls `future` so many times and drops it then, as a process that is stopped does.
+async fn stopped<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+    let mut future = Box::pin(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn stopped_anywhere_no_copy_is_shown_twice() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let mut wallet = world.filled_wallet(directory.path()).await;
+    let mut finished = 0;
+    for polls in 1.. {
+        if unused(&wallet).await == 0 {
+            wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
+        }
+        let review = wallet.review(&world.service.link(Method::Get)).await.unwrap();
+        finished += usize::from(stopped(wallet.share(&review, Confirmed::Share), polls).await.is_some());
+        wallet.close().await;
+        wallet = world.bare_wallet(directory.path()).await;
+        let listed = wallet.list().await.unwrap();
+        let spent: usize = listed.iter().map(|one| one.copies.spent).sum();
+        assert!(world.service.posts().len() <= spent, "after {polls} polls");
+        assert!(listed.iter().all(|one| one.copies.reserved == 0));
+        if finished == 2 {
+            break;
+        }
+    }
+    let posts = world.service.posts();
+    let shown: BTreeSet<String> = posts.iter().map(|post| copy_shown(&world, post)).collect();
+    assert_eq!(shown.len(), posts.len());
 }
 
 #[tokio::test]

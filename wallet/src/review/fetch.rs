@@ -183,7 +183,7 @@ impl Wallet {
         wallet_nonce: Option<&str>,
         pinned: &[Pinned],
     ) -> Result<Verified, RequestError> {
-        let mut refused = RequestError::Info;
+        let mut refused = None;
         for known in pinned {
             let judge = Judge {
                 registrar: &known.file.registrar,
@@ -191,20 +191,24 @@ impl Wallet {
                 now: self.machine.clock.now(),
                 verifier: &Jws,
             };
-            let anchors = &known.file.anchors;
-            let expected =
-                Expected { client_id: &link.client_id, wallet_nonce, env: self.machine.env, anchors, judge };
+            let (client_id, env, anchors) = (link.client_id.as_str(), self.machine.env, &known.file.anchors);
+            let expected = Expected { client_id, wallet_nonce, env, anchors, judge };
             match Unverified::parse(object)?.verify(&expected) {
-                Err(
-                    unknown @ (RequestError::Service(TrustError::UnknownKey) | RequestError::Certificate(_)),
-                ) => {
-                    refused = unknown;
-                }
+                Err(unknown) if is_unknown(&unknown) => refused = refused.or(Some(unknown)),
                 other => return other,
             }
         }
-        Err(refused)
+        Err(refused.unwrap_or(RequestError::Info))
     }
+}
+
+/// Whether this registrar knows nothing of the service, so that another may.
+fn is_unknown(refused: &RequestError) -> bool {
+    use RequestError::{Certificate, Service};
+    matches!(
+        refused,
+        Certificate(_) | Service(TrustError::UnknownKey | TrustError::Signature | TrustError::Issuer)
+    )
 }
 
 /// Who asked and what for, in the register's words.
