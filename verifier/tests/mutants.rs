@@ -1,0 +1,105 @@
+//! Each check of the verifier's own, switched off, lets its attack through. Stores have theirs beside their suite.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod world;
+
+use axum::http::{StatusCode, header};
+use serde_json::json;
+use vouchsafe_mutants::without_async;
+use vouchsafe_protocol::openid4vp::response::error_form;
+use vouchsafe_protocol::text::Env;
+use vouchsafe_verifier::trust::{Sources, sign};
+use world::{BUS_KEY, NOON, POOL_KEY, World, cookie_of, path_of};
+
+/// The attack fails as things are, and succeeds without the check.
+macro_rules! kills {
+    ($($test:ident $name:literal => $attack:ident)*) => { $(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $test() {
+            assert!(!$attack().await, "the check holds");
+            assert!(without_async($name, $attack()).await, "nothing else would have caught it");
+        }
+    )* };
+}
+
+kills! {
+    own_service "trust-own-service" => serve_a_service_under_a_foreign_certificate
+    policy_issuer "trust-policy-issuer" => accept_an_issuer_of_our_own_choice
+    register_current "trust-register-current" => ask_by_a_register_that_ran_out
+    sign_older "trust-sign-older" => sign_an_older_register
+    ask_purpose "vp-ask-purpose" => ask_for_a_purpose_of_another_service
+    error_state "vp-error-state" => decline_for_somebody_else
+    flow "vp-flow" => ask_across_devices_where_the_policy_binds
+    origin "vp-origin" => serve_in_clear_text
+    page_session "vp-page-session" => see_the_page_of_another_browser
+    test_key_live "vp-test-key-live" => call_a_live_service_with_a_test_key
+}
+
+async fn serve_a_service_under_a_foreign_certificate() -> bool {
+    let world = World::new().await;
+    world.sign(&world.sources.replace("client_ids = [\"x509_hash:", "client_ids = [\"x509_hash:other")).await;
+    world.reopen(|_| ()).await.is_ok()
+}
+
+async fn accept_an_issuer_of_our_own_choice() -> bool {
+    let world = World::new().await;
+    let file = world.folder.path().join("policies/counter.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, good.replace("issuer.larkfield", "other.larkfield")).unwrap();
+    world.reopen(|_| ()).await.is_ok()
+}
+
+async fn ask_by_a_register_that_ran_out() -> bool {
+    let world = World::new().await;
+    world.clock.advance(7 * 86_400);
+    let body = json!({"policy": "counter", "flow": "cross_device"});
+    world.post_json("/v1/requests", BUS_KEY, &body).await.status() == StatusCode::CREATED
+}
+
+async fn sign_an_older_register() -> bool {
+    let world = World::new().await;
+    let parts = Sources::parse([world.sources.as_str()]).unwrap();
+    sign(&parts, &world.registrar, Some(4), NOON).await.is_ok()
+}
+
+async fn ask_for_a_purpose_of_another_service() -> bool {
+    let world = World::new().await;
+    let body = json!({"policy": "counter", "flow": "cross_device"});
+    world.post_json("/v1/requests", POOL_KEY, &body).await.status() == StatusCode::CREATED
+}
+
+async fn decline_for_somebody_else() -> bool {
+    let world = World::new().await;
+    let opened = world.ask("counter", "cross_device").await;
+    let request = world.fetch(opened["qr_text"].as_str().unwrap()).await;
+    let stranger = error_form("access_denied", "0123456789abcdefghijklmn");
+    world.post_form(path_of(request.response_uri()), stranger).await.status() == StatusCode::OK
+}
+
+async fn ask_across_devices_where_the_policy_binds() -> bool {
+    let world = World::new().await;
+    let body = json!({"policy": "bus-pass", "flow": "cross_device"});
+    world.post_json("/v1/requests", BUS_KEY, &body).await.status() == StatusCode::CREATED
+}
+
+async fn serve_in_clear_text() -> bool {
+    let world = World::new().await;
+    world.reopen(|config| config.origin = "http://ask.larkfield.example".into()).await.is_ok()
+}
+
+async fn see_the_page_of_another_browser() -> bool {
+    let world = World::new().await;
+    let opened = world.ask("bus-pass", "same_device").await;
+    let page = path_of(opened["url"].as_str().unwrap()).to_owned();
+    let cookie = cookie_of(&world.get(&page).await).unwrap();
+    let (name, _) = cookie.split_once('=').unwrap();
+    let other = world.get_with(&page, header::COOKIE, &format!("{name}=guessed")).await;
+    other.status() == StatusCode::OK
+}
+
+async fn call_a_live_service_with_a_test_key() -> bool {
+    let world = World::new().await;
+    let live = world.sources.replacen("env = \"test\"", "env = \"live\"", 1);
+    world.sign(&live.replace("reg_version = 3", "reg_version = 4")).await;
+    world.reopen(|config| config.services[0].env = Env::Live).await.is_ok()
+}
