@@ -11,6 +11,8 @@ mod credentials;
 mod district;
 #[path = "openid/documents.rs"]
 mod documents;
+#[path = "openid/messages.rs"]
+mod messages;
 #[path = "openid/policies.rs"]
 mod policies;
 #[path = "vectors/provider.rs"]

@@ -113,7 +113,7 @@ const OUTSIDE: Resident = Resident { ward: "W121", ..OLD };
 const STALE: Resident = Resident { facts_as_of: "2026-10-01", ..OLD };
 
 #[test]
-fn met_and_not_met_by_proof() {
+pub(crate) fn met_and_not_met_by_proof() {
     let story = Story::new();
     assert_eq!(story.prove(&OLD, 0, "q0"), judged(Outcome::Met, Reason::ConditionsMet, Evidence::Proved));
     let contrary = judged(Outcome::NotMet, Reason::ContraryProved, Evidence::Proved);
@@ -126,7 +126,7 @@ fn met_and_not_met_by_proof() {
 }
 
 #[test]
-fn nobody_proves_what_is_not_so() {
+pub(crate) fn nobody_proves_what_is_not_so() {
     let story = Story::new();
     for (resident, option, query) in [(YOUNG, 0, "q0"), (OUTSIDE, 0, "q0"), (OLD, 2, "n0"), (OLD, 3, "n1a")] {
         let copy = story.collect(&resident);
@@ -141,7 +141,7 @@ fn nobody_proves_what_is_not_so() {
 }
 
 #[test]
-fn shown_values_are_judged() {
+pub(crate) fn shown_values_are_judged() {
     let story = Story::new();
     let plain = |resident: &Resident| Resident { proof: false, ..resident.clone() };
     assert_eq!(story.show(&plain(&OLD)), judged(Outcome::Met, Reason::ConditionsMet, Evidence::Disclosed));
@@ -160,7 +160,7 @@ fn shown_values_are_judged() {
 }
 
 #[test]
-fn a_proof_is_carried_where_it_belongs() {
+pub(crate) fn a_proof_is_carried_where_it_belongs() {
     let story = Story::new();
     let copy = story.collect(&OLD);
     let proof = story.proofs(&copy, 0, "q0").unwrap()["q0"].clone();
@@ -183,7 +183,7 @@ fn a_proof_is_carried_where_it_belongs() {
 }
 
 #[test]
-fn exactly_one_option() {
+pub(crate) fn exactly_one_option() {
     let story = Story::new();
     let choose = |ids: &[&str]| story.asked.choose(ids.iter().copied()).map(|chosen| chosen.index()).ok();
     assert_eq!((choose(&["q0"]), choose(&["n1b"])), (Some(0), Some(4)));
@@ -198,7 +198,7 @@ fn exactly_one_option() {
 }
 
 #[test]
-fn issuers_count_by_policy_and_register() {
+pub(crate) fn issuers_count_by_policy_and_register() {
     let check = |policy: Value, entry: fn(&District) -> Value| {
         let story = Story::with(policy);
         let copy = story.collect(&OLD);
@@ -228,7 +228,7 @@ fn issuers_count_by_policy_and_register() {
 }
 
 #[test]
-fn commitments_are_those_of_the_type() {
+pub(crate) fn commitments_are_those_of_the_type() {
     let story = Story::new();
     let copy = story.collect(&OLD);
     let extra = story.proofs(&copy, 0, "q0").unwrap()["q0"].clone();
@@ -253,7 +253,7 @@ fn commitments_are_those_of_the_type() {
 }
 
 #[test]
-fn every_bit_of_a_proof_counts() {
+pub(crate) fn every_bit_of_a_proof_counts() {
     let story = Story::new();
     let copy = story.collect(&OLD);
     let good = story.proofs(&copy, 0, "q0").unwrap()["q0"].clone();
@@ -268,7 +268,7 @@ fn every_bit_of_a_proof_counts() {
 }
 
 #[test]
-fn a_binding_by_a_disclosed_claim() {
+pub(crate) fn a_binding_by_a_disclosed_claim() {
     let mut named = spoiled(&policy(), "/subject_binding", json!("disclosed:name"));
     named["conditions"].as_array_mut().unwrap().push(json!({"id": "who", "pointer": "/name", "op": "show"}));
     named["accept"].as_array_mut().unwrap().truncate(1);

@@ -28,7 +28,7 @@ fn openings(seed: u8, values: Value) -> Option<Openings> {
 }
 
 #[test]
-fn a_good_batch_is_kept_whatever_its_order() {
+pub(crate) fn a_good_batch_is_kept_whatever_its_order() {
     let district = District::new();
     let mut copies = batch(&district);
     copies.rotate_left(1);
@@ -43,7 +43,7 @@ fn a_good_batch_is_kept_whatever_its_order() {
 }
 
 #[test]
-fn kind_key_and_number() {
+pub(crate) fn kind_key_and_number() {
     let district = District::new();
     let refused = |copies: Vec<Copy>| district.receive(copies, PROOF).err().unwrap();
     assert_eq!(refused(vec![]), BatchError::Count);
@@ -69,7 +69,7 @@ fn kind_key_and_number() {
 }
 
 #[test]
-fn what_could_tell_copies_apart() {
+pub(crate) fn what_could_tell_copies_apart() {
     let district = District::new();
     assert_eq!(reissued(&district, |claims| claims["iat"] = json!(NOW.0)), BatchError::Times);
     assert_eq!(
@@ -91,7 +91,7 @@ fn what_could_tell_copies_apart() {
 }
 
 #[test]
-fn commitments_that_do_not_open() {
+pub(crate) fn commitments_that_do_not_open() {
     let district = District::new();
     let good = json!({"/birth_date": OLD.born, "/ward": OLD.ward});
     let with = |opening: Option<Openings>| {
@@ -116,7 +116,7 @@ fn commitments_that_do_not_open() {
 }
 
 #[test]
-fn commitments_that_are_shared_or_of_another_form() {
+pub(crate) fn commitments_that_are_shared_or_of_another_form() {
     let district = District::new();
     let other_form = reissued(&district, |claims| claims["zkc"]["/ward"]["hi"] = json!("1000"));
     assert_eq!(other_form, BatchError::Commitments);

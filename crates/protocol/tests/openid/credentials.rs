@@ -41,7 +41,7 @@ fn proof(key: &Key) -> String {
 }
 
 #[test]
-fn proofs_of_possession() {
+pub(crate) fn proofs_of_possession() {
     let keys: Vec<_> = (0..3).map(|_| Key::p256()).collect();
     let proofs: Vec<_> = keys.iter().map(proof).collect();
     let verified = verify(&proofs).unwrap();
@@ -99,7 +99,7 @@ fn parse(metadata: &Value) -> Result<IssuerMetadata, MetadataError> {
 }
 
 #[test]
-fn issuer_metadata() {
+pub(crate) fn issuer_metadata() {
     let district = District::new();
     let good = metadata(&district);
     let read = parse(&good).unwrap();
@@ -133,7 +133,7 @@ fn issuer_metadata() {
 }
 
 #[test]
-fn a_configuration_of_the_standard_is_read() {
+pub(crate) fn a_configuration_of_the_standard_is_read() {
     let vector =
         include_str!("../../../../specs/vectors/openid4vci-1.0/examples/credential_metadata_sd_jwt_vc.json");
     let vector: Value = serde_json::from_str(vector).unwrap();
@@ -145,7 +145,7 @@ fn a_configuration_of_the_standard_is_read() {
 }
 
 #[test]
-fn metadata_that_is_refused() {
+pub(crate) fn metadata_that_is_refused() {
     let district = District::new();
     let good = metadata(&district);
     assert_eq!(
@@ -223,7 +223,7 @@ fn encrypted(request: &Value) -> Result<Received, CredentialError> {
 }
 
 #[test]
-fn requests_for_proof_copies_are_encrypted() {
+pub(crate) fn requests_for_proof_copies_are_encrypted() {
     let received = encrypted(&wish()).unwrap();
     assert_eq!((received.configuration.as_str(), received.proofs.len()), ("residency-zk", 1));
     assert_eq!(received.carriage, Carriage::Encrypted);
@@ -246,7 +246,7 @@ fn requests_for_proof_copies_are_encrypted() {
 }
 
 #[test]
-fn requests_that_are_refused() {
+pub(crate) fn requests_that_are_refused() {
     let plain = spoiled(&wish(), "/credential_response_encryption", json!(null));
     let with = |member: &str, value: Value| {
         Received::plain(spoiled(&plain, member, value).to_string().as_bytes()).err()
@@ -283,7 +283,7 @@ fn requests_that_are_refused() {
 }
 
 #[test]
-fn responses() {
+pub(crate) fn responses() {
     let values = json!({"/ward": "W105"}).as_object().cloned().unwrap();
     let copy =
         Copy { credential: "a~".into(), openings: Some(Openings::new(Seed::new([8; 32]), values.clone())) };
@@ -336,7 +336,7 @@ fn open(form: &str, mode: ResponseMode) -> Result<Response, PostError> {
 }
 
 #[test]
-fn answers_are_posted_as_they_were_asked_for() {
+pub(crate) fn answers_are_posted_as_they_were_asked_for() {
     let to = ResponseKey { key: response_key().named(), enc: Enc::A256Gcm };
     let mut rng = ChaCha20Rng::from_seed([6; 32]);
     let sealed = answer().encrypted_form(&to, Box::new(Agreement::new(&[7; 32])), &Ring, &mut rng).unwrap();
@@ -363,7 +363,7 @@ fn answers_are_posted_as_they_were_asked_for() {
 }
 
 #[test]
-fn shapes_of_vp_token() {
+pub(crate) fn shapes_of_vp_token() {
     let open = |vp_token: &str| {
         open(&vouchsafe_protocol::form::write(&[("vp_token", vp_token)]), ResponseMode::DirectPost).err()
     };

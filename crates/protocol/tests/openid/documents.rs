@@ -14,7 +14,7 @@ use crate::district::{District, NOW, PENSION, SERVICE, pension, sign, spoiled, w
 use crate::provider::Ring;
 
 #[test]
-fn an_entry_is_read_as_it_was_signed() {
+pub(crate) fn an_entry_is_read_as_it_was_signed() {
     let district = District::new();
     let entry: ServiceEntry = serde_json::from_value(with_head(district.service_entry())).unwrap();
     let unsigned = unsigned(&entry, Alg::Es256, "r1");
@@ -27,7 +27,7 @@ fn an_entry_is_read_as_it_was_signed() {
 }
 
 #[test]
-fn entries_that_are_refused() {
+pub(crate) fn entries_that_are_refused() {
     let district = District::new();
     let entry = with_head(district.service_entry());
     let typ = "vouchsafe-service+jwt";
@@ -55,7 +55,7 @@ fn entries_that_are_refused() {
 }
 
 #[test]
-fn registers_that_are_refused() {
+pub(crate) fn registers_that_are_refused() {
     let district = District::new();
     let service = district.document("service", district.service_entry());
     let load = |entries: &[&String]| {
@@ -76,7 +76,7 @@ fn registers_that_are_refused() {
 }
 
 #[test]
-fn tables_that_do_not_load() {
+pub(crate) fn tables_that_do_not_load() {
     let district = District::new();
     let load = |table: Value| district.judge().verify::<Table>(&district.document("table", table)).err();
     assert_eq!(load(pension()), None);
@@ -92,7 +92,7 @@ fn tables_that_do_not_load() {
 }
 
 #[test]
-fn trust_files() {
+pub(crate) fn trust_files() {
     let district = District::new();
     let jwk = spoiled(&district.registrar.public().to_value(), "/kid", json!("r1"));
     let file = json!({"iss": "https://registrar.example", "jwks": {"keys": [jwk]}, "anchors": [b64(district.anchor.der())]});
@@ -113,7 +113,7 @@ fn trust_files() {
 }
 
 #[test]
-fn purposes_have_words_in_both_languages() {
+pub(crate) fn purposes_have_words_in_both_languages() {
     let district = District::new();
     let verify =
         |entry: Value| district.judge().verify::<Purpose>(&district.document("purpose", entry)).err();
@@ -139,7 +139,7 @@ fn decision() -> Value {
 }
 
 #[test]
-fn a_decision_is_for_one_service_and_a_short_time() {
+pub(crate) fn a_decision_is_for_one_service_and_a_short_time() {
     let district = District::new();
     let claims: Claims = serde_json::from_value(decision()).unwrap();
     assert_eq!(serde_json::to_value(&claims).unwrap(), decision());

@@ -33,7 +33,7 @@ fn refused(pointer: &str, member: Value) -> PolicyError {
 }
 
 #[test]
-fn the_digest_covers_the_whole_in_one_form() {
+pub(crate) fn the_digest_covers_the_whole_in_one_form() {
     let text = r#"{"version":1,"id":"bus-pass"}"#;
     let _: Value = serde_json::from_str(text).unwrap();
     assert_eq!(load(policy()).digest(), load(serde_json::from_str(&policy().to_string()).unwrap()).digest());
@@ -45,7 +45,7 @@ fn the_digest_covers_the_whole_in_one_form() {
 }
 
 #[test]
-fn silence_is_refused() {
+pub(crate) fn silence_is_refused() {
     assert_eq!(refused("/subject_binding", json!(null)), PolicyError::SilentOnSubjectBinding);
     assert_eq!(refused("/other_route", json!(null)), PolicyError::NoOtherRoute);
     assert_eq!(refused("/other_route/cy", json!("")), PolicyError::NoOtherRoute);
@@ -60,7 +60,7 @@ fn silence_is_refused() {
 }
 
 #[test]
-fn only_plain_values_and_known_members() {
+pub(crate) fn only_plain_values_and_known_members() {
     for value in [json!(1.5), json!(-1), json!(1_u64 << 53), json!({"a": [1.0]})] {
         assert_eq!(refused("/version", value.clone()), PolicyError::Value, "{value}");
     }
@@ -76,7 +76,7 @@ fn only_plain_values_and_known_members() {
 }
 
 #[test]
-fn conditions_that_do_not_fit_together() {
+pub(crate) fn conditions_that_do_not_fit_together() {
     let age = json!({"kind": "age_at_least", "unit": "years", "n": 66});
     let with = |condition: Value| {
         let mut whole = json!({"id": "c", "pointer": "/birth_date"});
@@ -106,7 +106,7 @@ fn conditions_that_do_not_fit_together() {
 }
 
 #[test]
-fn the_plan_of_the_bus_pass() {
+pub(crate) fn the_plan_of_the_bus_pass() {
     let plan = plan(&load(policy()), &tables(), TODAY).unwrap();
     let ids: Vec<_> =
         plan.query.credentials.iter().map(|query| (query.id.as_str(), query.vct_values()[0])).collect();
@@ -153,7 +153,7 @@ fn bound_of(condition: Value, as_of: Date) -> (Op, Option<String>) {
 }
 
 #[test]
-fn ages_around_the_leap_day() {
+pub(crate) fn ages_around_the_leap_day() {
     let age = |kind: &str, op: &str, n: u32| json!({"id": "a", "pointer": "/birth_date", "op": op, "rule": {"kind": kind, "unit": "years", "n": n}});
     let at_least = |as_of: Date| bound_of(age("age_at_least", "le", 18), as_of);
     let k = |y, m, d| Some(day(date(y, m, d)).unwrap().to_string());
@@ -165,7 +165,7 @@ fn ages_around_the_leap_day() {
 }
 
 #[test]
-fn plans_that_cannot_be_made() {
+pub(crate) fn plans_that_cannot_be_made() {
     let fault = |pointer: &str, member: Value| {
         plan(&load(spoiled(&policy(), pointer, member)), &tables(), TODAY).unwrap_err()
     };
@@ -185,7 +185,7 @@ fn plans_that_cannot_be_made() {
 }
 
 #[test]
-fn what_a_policy_costs_and_what_it_may_not() {
+pub(crate) fn what_a_policy_costs_and_what_it_may_not() {
     let district = District::new();
     let register = district.register();
     let purpose = register.purpose(PURPOSE).unwrap().document();
@@ -229,7 +229,7 @@ fn what_a_policy_costs_and_what_it_may_not() {
 }
 
 #[test]
-fn a_rule_is_covered_with_its_hash() {
+pub(crate) fn a_rule_is_covered_with_its_hash() {
     let district = District::new();
     let register = district.register();
     let purpose = register.purpose(PURPOSE).unwrap().document();
@@ -241,7 +241,7 @@ fn a_rule_is_covered_with_its_hash() {
 }
 
 #[test]
-fn test_cases_are_run() {
+pub(crate) fn test_cases_are_run() {
     let case = |born: &str, ward: &str, facts: Option<&str>, expect: &str| -> Case {
         serde_json::from_value(json!({"name": "a case", "as_of": "2026-11-21", "facts_as_of": facts,
             "values": {"/birth_date": born, "/ward": ward}, "expect": expect}))
@@ -266,7 +266,7 @@ fn test_cases_are_run() {
 }
 
 #[test]
-fn types_that_do_not_load() {
+pub(crate) fn types_that_do_not_load() {
     let described = serde_json::to_value(residency()).unwrap();
     let fault = |pointer: &str, member: Value| {
         CredentialType::from_json(&spoiled(&described, pointer, member)).unwrap_err()
@@ -301,7 +301,7 @@ fn types_that_do_not_load() {
 }
 
 #[test]
-fn values_of_attributes() {
+pub(crate) fn values_of_attributes() {
     let residency = residency();
     let (born, ward) = (residency.attribute("/birth_date").unwrap(), residency.attribute("/ward").unwrap());
     assert_eq!(born.encode(&json!("1970-01-01"), &lists()), Ok(135_140));

@@ -21,7 +21,7 @@ fn fault(pointer: &str, member: Value) -> DcqlError {
 }
 
 #[test]
-fn the_rules_of_a_query() {
+pub(crate) fn the_rules_of_a_query() {
     assert!(Query::from_value(&query()).is_ok());
     assert_eq!(fault("/credentials", json!([])), DcqlError::Length);
     assert_eq!(fault("/credentials/1/id", json!("a")), DcqlError::Id);
@@ -46,7 +46,7 @@ fn the_rules_of_a_query() {
 }
 
 #[test]
-fn statements_in_a_query() {
+pub(crate) fn statements_in_a_query() {
     let statement = |id: &str, query: &str| json!({"id": id, "op": "le", "terms": [{"query": query, "pointer": "/x", "coeff": 1}], "k": "1", "rule": {"kind": "fixed"}});
     let with = |statements: Value| Query::from_value(&spoiled(&query(), "/statements", statements));
     let read = with(json!([statement("s", "a"), statement("t", "b")])).unwrap();
@@ -83,7 +83,7 @@ fn select(claims: Value, of: Value) -> Option<Vec<String>> {
 }
 
 #[test]
-fn paths_and_values() {
+pub(crate) fn paths_and_values() {
     let held = || json!({"name": "A", "age": 7, "flag": true, "nat": ["GB", "FR"], "deg": [{"t": "BA"}, {"t": "MA", "y": 1}, {"y": 2}]});
     let found = |path: Value| select(json!([{"path": path}]), held()).map(|all| all.join(" "));
     assert_eq!(found(json!(["name"])).as_deref(), Some("name"));
@@ -116,7 +116,7 @@ fn paths_and_values() {
 }
 
 #[test]
-fn claim_sets_are_taken_in_order_and_checked_again() {
+pub(crate) fn claim_sets_are_taken_in_order_and_checked_again() {
     let query = Query::from_value(&query()).unwrap();
     let (first, second) = (&query.credentials[0], &query.credentials[1]);
     let count = |claims: Value| first.select(VCT, &claims).map(|found| found.len());
@@ -131,7 +131,7 @@ fn claim_sets_are_taken_in_order_and_checked_again() {
 }
 
 #[test]
-fn queries_of_the_standard_are_read() {
+pub(crate) fn queries_of_the_standard_are_read() {
     let folder = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../specs/vectors/openid4vp-1.0/examples/query_lang");
     let mut read = 0;

@@ -53,7 +53,7 @@ impl Case {
 }
 
 #[test]
-fn a_good_request_is_taken() {
+pub(crate) fn a_good_request_is_taken() {
     let case = Case::new();
     let verified = case.verify(&case.district.sign_request(&case.claims)).unwrap();
     assert_eq!(verified.service().sub, SERVICE);
@@ -76,7 +76,7 @@ fn a_good_request_is_taken() {
 }
 
 #[test]
-fn unsigned_foreign_and_wrongly_signed_requests() {
+pub(crate) fn unsigned_foreign_and_wrongly_signed_requests() {
     let case = Case::new();
     let good = case.district.sign_request(&case.claims);
     let error = |text: &str| case.verify(text).err().unwrap();
@@ -99,7 +99,7 @@ fn unsigned_foreign_and_wrongly_signed_requests() {
 }
 
 #[test]
-fn client_ids() {
+pub(crate) fn client_ids() {
     let case = Case::new();
     assert_eq!(case.spoil("/client_id", json!("x509_hash:AAAA")), RequestError::ClientId);
     assert_eq!(case.spoil("/client_id", json!(null)), RequestError::ClientId);
@@ -126,7 +126,7 @@ fn client_ids() {
 }
 
 #[test]
-fn parameters_that_are_refused() {
+pub(crate) fn parameters_that_are_refused() {
     let case = Case::new();
     assert_eq!(case.spoil("/aud", json!("https://wallet.example")), RequestError::Audience);
     assert_eq!(case.spoil("/response_type", json!("code")), RequestError::ResponseType);
@@ -157,7 +157,7 @@ fn parameters_that_are_refused() {
 }
 
 #[test]
-fn the_wallets_nonce_is_repeated() {
+pub(crate) fn the_wallets_nonce_is_repeated() {
     let case = Case::new();
     let (client_id, anchors) = (case.district.client_id(), [case.district.anchor.clone()]);
     let nonce = Some("w-0S6_WzA2MjR3c9QkYtLw");
@@ -175,7 +175,7 @@ fn the_wallets_nonce_is_repeated() {
 }
 
 #[test]
-fn older_drafts_are_named() {
+pub(crate) fn older_drafts_are_named() {
     let case = Case::new();
     for name in [
         "client_id_scheme",
@@ -197,7 +197,7 @@ fn older_drafts_are_named() {
 }
 
 #[test]
-fn who_asks_and_what_for_is_the_registrars_word() {
+pub(crate) fn who_asks_and_what_for_is_the_registrars_word() {
     let case = Case::new();
     let district = &case.district;
     let service = |member: &str, value: Value| {
@@ -239,7 +239,7 @@ fn who_asks_and_what_for_is_the_registrars_word() {
 }
 
 #[test]
-fn what_is_asked_is_what_the_policy_says() {
+pub(crate) fn what_is_asked_is_what_the_policy_says() {
     let case = Case::new();
     let policy = policy();
     assert_eq!(
@@ -282,7 +282,7 @@ fn what_is_asked_is_what_the_policy_says() {
 }
 
 #[test]
-fn a_policy_that_asks_for_more_than_the_purpose_allows() {
+pub(crate) fn a_policy_that_asks_for_more_than_the_purpose_allows() {
     let district = District::new();
     let cases = [
         ("/may_ask/0/how", json!("ge"), "le"),
