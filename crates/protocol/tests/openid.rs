@@ -21,3 +21,6 @@ mod provider;
 mod queries;
 #[path = "openid/requests.rs"]
 mod requests;
+#[cfg(feature = "mutants")]
+#[path = "openid/switches.rs"]
+mod switches;

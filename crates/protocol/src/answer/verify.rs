@@ -338,4 +338,17 @@ mod tests {
         refused(&[("a", json!([1]), json!(null))], &["a"]);
         refused(&[("a", json!("A".repeat(9999)), json!(null))], &["a"]);
     }
+
+    #[cfg(feature = "mutants")]
+    #[test]
+    fn switches_are_noticed() {
+        let (proof, hash, none) = (json!(b64u([1, 2, 3])), json!(b64u(sha256([1, 2, 3]))), json!(null));
+        let attack = |name, second: (Value, Value)| {
+            let claims = [("a", proof.clone(), none.clone()), ("b", second.0, second.1)];
+            assert!(carry(&claims, &["a", "b"]).is_err(), "{name}");
+            assert!(mutants::without(name, || carry(&claims, &["a", "b"]).is_ok()), "{name}");
+        };
+        attack("zk-carriage-second-proof", (proof.clone(), hash));
+        attack("zk-carriage-hash", (none.clone(), json!(b64u([0; 32]))));
+    }
 }

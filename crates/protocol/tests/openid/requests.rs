@@ -227,6 +227,10 @@ pub(crate) fn who_asks_and_what_for_is_the_registrars_word() {
         RequestError::Table(TrustError::Members)
     );
     assert_eq!(case.spoil("/verifier_info", json!([])), RequestError::Info);
+    let mut tables = case.claims.clone();
+    let again = tables["verifier_info"][2].clone();
+    tables["verifier_info"].as_array_mut().unwrap().insert(2, again);
+    assert_eq!(case.refusal(&tables), RequestError::Info);
     let mut swapped = case.claims.clone();
     swapped["verifier_info"].as_array_mut().unwrap().swap(0, 1);
     assert_eq!(case.refusal(&swapped), RequestError::Info);
