@@ -217,7 +217,7 @@ impl Wallet {
         self.vault.apply(vec![change], &*self.machine.entropy).await
     }
 
-    /// Posts a form; while the verifier says that it is busy, the same form again (PROFILE 7: uncounted there).
+    /// Posts a form; while the verifier says that it is busy, the same form again (it counts no attempt then).
     async fn post(&self, url: &str, form: Zeroizing<Vec<u8>>) -> Result<Incoming, AnswerError> {
         for _ in 0..TRIES {
             let body = Some((FORM, form.clone()));

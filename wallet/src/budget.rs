@@ -1,6 +1,6 @@
 //! The probing budget: how many different bounds one service may learn about one attribute.
 //!
-//! Each answered bound halves what is left to guess, at worst (SECURITY I1). A service that asks "66 or older?",
+//! Each answered bound halves what is left to guess, at worst (`specs/decisions/0007-probing-budget.md`). A service that asks "66 or older?",
 //! then "67 or older?" and so on is finding a birth date, however modest each question looks. The wallet
 //! therefore counts, for each service and attribute, the distinct bounds it has answered. A bound that earlier
 //! answers already imply tells nothing new and is not counted; that is taken for dates only, because other facts

@@ -1,6 +1,6 @@
 //! What happened, for the resident to read: services, purposes, names of attributes and times. Never a value.
 //!
-//! Refused and failed requests are kept too (JOURNEYS 2.5), by their code. An entry is written in the transaction of
+//! Refused and failed requests are kept too, by their code. An entry is written in the transaction of
 //! the act it tells of wherever there is one, so that nothing is shared without a trace.
 
 use serde::{Deserialize, Serialize};

@@ -85,7 +85,7 @@ pub(crate) async fn send(http: &dyn Http, request: Outgoing<'_>) -> Result<Incom
 /// [`HttpError::Address`].
 pub fn https(url: &str) -> Result<Url, HttpError> {
     let url = Url::parse(url).map_err(|_| HttpError::Address)?;
-    // STANDARDS 1.8: https only.
+    // Whoever wrote the address could otherwise have it fetched in clear, or from the machine itself.
     if !(mutants::skips("wallet-https-only") || url.scheme() == "https") {
         return Err(HttpError::Address);
     }

@@ -1,7 +1,7 @@
 //! Whom the wallet believes: pinned registrars and certificate anchors, and how far each register has come.
 //!
 //! A trust file is added by hand (`vouchsafe wallet trust add FILE`), never fetched. The newest `reg_version` seen of
-//! each registrar is kept, and an older document is refused (PROFILE 1).
+//! each registrar is kept, and an older document is refused (`specs/profiles/registrar.md`).
 
 use serde::Serialize;
 use thiserror::Error;

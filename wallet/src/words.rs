@@ -148,7 +148,7 @@ pub(crate) fn pounds(pence: u64) -> String {
 mod tests {
     use super::*;
 
-    /// Words of the trade that no message may use (JOURNEYS.md 2.4 and 3.2).
+    /// Words of the trade that no message may use.
     const JARGON: [&str; 16] = [
         "verifiable",
         "presentation",

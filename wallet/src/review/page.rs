@@ -1,5 +1,5 @@
 //! The review in plain words, in the order that people need it: who, what for, what they will learn, what they will
-//! not, how long they keep it, who else gets it, what if you say no, and how to take it back (JOURNEYS 2.4).
+//! not, how long they keep it, who else gets it, what if you say no, and how to take it back.
 
 use std::fmt;
 
@@ -127,7 +127,7 @@ impl Writer<'_> {
         if way.held.is_some() && lines.is_empty() {
             lines.push(self.say("not_learn_nothing_else", &[]));
         }
-        // A copy is unlike any other, so its signer can tell whose it was (SECURITY 2: trust limits).
+        // A copy is unlike any other, so its signer can tell whose it was (`specs/linkability.md`).
         lines.push(self.say("not_learn_limit", &[]));
         lines
     }
