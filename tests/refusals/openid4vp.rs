@@ -3,6 +3,9 @@
 //! A mutation is a list of commands separated by ` ; `, so that most attacks are data; each surface lists its
 //! commands. Pointers are RFC 6901, values are JSON, `-` in a pointer appends.
 
+mod answer;
+mod encrypted;
+mod page;
 mod request;
 mod tamper;
 
