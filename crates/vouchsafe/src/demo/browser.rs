@@ -5,7 +5,8 @@ use vouchsafe_service::client::{Http, Reply};
 
 use crate::exit::{Failure, Fault};
 
-/// A browser with an empty cookie jar.
+/// A browser with a cookie jar of its own; a clone is one more tab.
+#[derive(Clone)]
 pub struct Browser {
     http: Http,
     cookie: Option<String>,
@@ -16,6 +17,12 @@ impl Browser {
     #[must_use]
     pub fn new(http: Http) -> Self {
         Self { http, cookie: None }
+    }
+
+    /// What the browser sends as its cookie, once a page has set one.
+    #[must_use]
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
     }
 
     /// Opens a page and gives its HTML.

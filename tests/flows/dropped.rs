@@ -1,0 +1,228 @@
+//! A handler that is dropped half-way, as happens when its client leaves, harms nobody after it.
+//!
+//! The handler's future is polled k times and dropped, for every k until it completes. After each drop somebody else
+//! finishes an honest story on the same pools, and what was dropped can be sent again or has taken effect once.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use tower::ServiceExt as _;
+use vouchsafe::demo::resident::Resident;
+use vouchsafe::dev;
+
+use crate::house::{Exchange, HONEST, House, NEIGHBOUR, ONCE, Question};
+
+/// A handler that is done after so few polls was not interrupted anywhere that matters.
+const AT_LEAST: usize = 3;
+/// More polls than any handler needs.
+const AT_MOST: usize = 400;
+/// Copies are collected anew in good time before thirty are used up.
+const REFILL: usize = 20;
+
+/// The house with two residents: the one whose handlers are dropped, and a neighbour who must not notice.
+struct Street {
+    house: House,
+    resident: Resident,
+    neighbour: Resident,
+    verifier: Router,
+    issuer: Router,
+}
+
+impl Street {
+    async fn open() -> Self {
+        let house = House::open().await;
+        let resident = house.resident(HONEST).await;
+        let neighbour = house.resident(NEIGHBOUR).await;
+        let verifier = vouchsafe_verifier::http::router(house.world.verifier.clone());
+        let issuer = vouchsafe_issuer::router(Arc::clone(&house.world.issuer));
+        Self { house, resident, neighbour, verifier, issuer }
+    }
+
+    async fn refill(&self, k: usize) {
+        if k > 0 && k % REFILL == 0 {
+            self.house.collect(&self.resident, HONEST).await;
+            self.house.collect(&self.neighbour, NEIGHBOUR).await;
+        }
+    }
+
+    async fn neighbour_is_well(&self) {
+        self.house.goes_on(&self.neighbour).await;
+    }
+
+    /// The resident reads the request again, answers and comes back.
+    async fn finishes(&self, mut question: Question) {
+        let back = self.resident.share(&question.link).await.unwrap();
+        question.browser.open(&back).await.unwrap();
+        self.is_met(&question).await;
+    }
+
+    async fn is_met(&self, question: &Question) {
+        assert_eq!(self.house.outcome(question).await.as_deref(), Some("met"));
+        assert_eq!(self.house.ends(question).await, ONCE);
+    }
+}
+
+#[tokio::test]
+async fn a_wallet_that_leaves_while_it_reads_the_request() {
+    let street = Street::open().await;
+    let mut done = false;
+    let mut k = 0;
+    while !done {
+        street.refill(k).await;
+        let question = street.house.ask().await;
+        street.resident.review(&question.link).await.unwrap();
+        let fetch = street.house.line.last("/r/");
+        done = dropped_after(k, &street.verifier, request(&fetch)).await.is_some();
+        street.neighbour_is_well().await;
+        street.finishes(question).await;
+        k = next(k);
+    }
+    assert!(k > AT_LEAST, "the handler was interrupted {k} times only");
+}
+
+#[tokio::test]
+async fn a_wallet_that_leaves_while_its_answer_is_checked() {
+    let street = Street::open().await;
+    let (mut again, mut lost) = (0, 0);
+    let mut done = false;
+    let mut k = 0;
+    while !done {
+        street.refill(k).await;
+        let mut question = street.house.ask().await;
+        let answer = street.house.answer(&street.resident, &question).await;
+        done = dropped_after(k, &street.verifier, request(&answer)).await.is_some();
+        street.neighbour_is_well().await;
+        let reply = settled(&street.house, &answer).await;
+        if reply.status == 200 {
+            again += 1;
+            let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+            question.browser.open(body["redirect_uri"].as_str().unwrap()).await.unwrap();
+            street.is_met(&question).await;
+        } else {
+            // The answer was taken, and its one response code left with the wallet: nothing comes of it twice.
+            lost += 1;
+            assert_eq!(street.house.outcome(&question).await, None);
+            street.house.run_out().await;
+            assert_eq!(street.house.outcome(&question).await.as_deref(), Some("expired"));
+            assert_eq!(street.house.ends(&question).await, ONCE);
+        }
+        k = next(k);
+    }
+    assert!(again > AT_LEAST && lost > 1, "both sides of the commit were met: {again} and {lost}");
+}
+
+#[tokio::test]
+async fn a_browser_that_leaves_while_it_comes_back() {
+    let street = Street::open().await;
+    let mut done = false;
+    let mut k = 0;
+    while !done {
+        street.refill(k).await;
+        let mut question = street.house.ask().await;
+        let back = street.resident.share(&question.link).await.unwrap();
+        let visit = Request::get(&back).header(header::COOKIE, question.browser.cookie().unwrap());
+        done = dropped_after(k, &street.verifier, visit.body(Body::empty()).unwrap()).await.is_some();
+        street.neighbour_is_well().await;
+        question.browser.open(&back).await.unwrap();
+        street.is_met(&question).await;
+        k = next(k);
+    }
+    assert!(k > AT_LEAST, "the handler was interrupted {k} times only");
+}
+
+#[tokio::test]
+async fn a_wallet_that_leaves_while_it_gets_its_token() {
+    let street = Street::open().await;
+    let mut done = false;
+    let mut k = 0;
+    while !done {
+        let token = held_back(&street, "/token").await;
+        done = dropped_after(k, &street.issuer, request(&token)).await.is_some();
+        street.house.collect(&street.neighbour, NEIGHBOUR).await;
+        let first = settled(&street.house, &token).await.status;
+        let second = street.house.post(&token).await.status;
+        assert!(matches!(first, 200 | 400), "{first}");
+        assert_eq!(second, 400, "a code gives one token");
+        k = next(k);
+    }
+    street.house.collect(&street.resident, HONEST).await;
+    street.neighbour_is_well().await;
+    assert!(k > 1, "the handler was never interrupted");
+}
+
+#[tokio::test]
+async fn a_wallet_that_leaves_while_it_gets_its_credentials() {
+    let street = Street::open().await;
+    let (mut again, mut lost) = (0, 0);
+    let mut done = false;
+    let mut k = 0;
+    while !done {
+        let credential = held_back(&street, "/credential").await;
+        done = dropped_after(k, &street.issuer, request(&credential)).await.is_some();
+        street.house.collect(&street.neighbour, NEIGHBOUR).await;
+        let first = settled(&street.house, &credential).await.status;
+        *(if first == 200 { &mut again } else { &mut lost }) += 1;
+        let second = street.house.post(&credential).await.status;
+        assert!(matches!((first, second), (200 | 400 | 401, 400 | 401)), "{first}, then {second}");
+        k = next(k);
+    }
+    street.house.collect(&street.resident, HONEST).await;
+    street.neighbour_is_well().await;
+    assert!(again > 0 && lost > 0, "both sides of the commit were met: {again} and {lost}");
+}
+
+/// What the resident's wallet sends to `path` while it collects, held back on the line.
+async fn held_back(street: &Street, path: &'static str) -> Exchange {
+    let offer = dev::offer(&street.house.world, HONEST).await.unwrap();
+    street.house.line.hold(Some(path));
+    assert!(street.resident.receive(&offer.link(), offer.tx_code()).await.is_err());
+    street.house.line.hold(None);
+    street.house.line.last(path)
+}
+
+/// Sends the exchange again for as long as the first one is still at work on its own.
+async fn settled(house: &House, exchange: &Exchange) -> vouchsafe_service::client::Reply {
+    for _ in 0..200 {
+        let reply = house.post(exchange).await;
+        if reply.status != 503 {
+            return reply;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("the exchange stayed busy");
+}
+
+fn request(exchange: &Exchange) -> Request<Body> {
+    let mut request = Request::post(exchange.path()).header(header::CONTENT_TYPE, &exchange.media_type);
+    if let Some(token) = &exchange.bearer {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    request.body(Body::from(exchange.body.clone())).unwrap()
+}
+
+/// Polls the handler of `request` `polls` times and drops it; its status if it was done by then.
+async fn dropped_after(polls: usize, router: &Router, request: Request<Body>) -> Option<StatusCode> {
+    let mut handler = pin!(router.clone().oneshot(request));
+    let mut polled = 0;
+    std::future::poll_fn(move |context| {
+        if polled == polls {
+            return Poll::Ready(None);
+        }
+        polled += 1;
+        match handler.as_mut().poll(context) {
+            Poll::Ready(response) => Poll::Ready(Some(response.unwrap().status())),
+            Poll::Pending if polled == polls => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn next(k: usize) -> usize {
+    assert!(k < AT_MOST, "the handler never completes");
+    k + 1
+}

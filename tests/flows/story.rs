@@ -1,0 +1,52 @@
+//! The story of `vouchsafe demo`, from the first line to the last.
+
+use serde_json::Value;
+use vouchsafe::demo::narrate::Narrator;
+use vouchsafe::demo::tell;
+
+/// Every step with its outcome, in order: a contract that scripts rely on.
+const STORY: [(&str, &str); 16] = [
+    ("bus-pass/enrol", "ok"),
+    ("bus-pass/receive", "ok"),
+    ("bus-pass/ask", "ok"),
+    ("bus-pass/review", "ok"),
+    ("bus-pass/answer", "met"),
+    ("bus-pass/not-met/receive", "ok"),
+    ("bus-pass/not-met/ask", "ok"),
+    ("bus-pass/not-met/answer", "not_met"),
+    ("bus-pass/declined/receive", "ok"),
+    ("bus-pass/declined/ask", "ok"),
+    ("bus-pass/declined/answer", "declined"),
+    ("bus-pass/expired/ask", "ok"),
+    ("bus-pass/expired/wait", "expired"),
+    ("bus-pass/undetermined/receive", "ok"),
+    ("bus-pass/undetermined/ask", "ok"),
+    ("bus-pass/undetermined/answer", "undetermined"),
+];
+
+async fn told(json: bool) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let mut out = Vec::new();
+    tell(dir.path(), Narrator::new(&mut out, json)).await.unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[tokio::test]
+async fn the_demo_tells_every_outcome_and_ends_well() {
+    let text = told(true).await;
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (last, steps) = lines.split_last().unwrap();
+    let steps: Vec<_> =
+        steps.iter().map(|line| (line["step"].as_str().unwrap(), line["outcome"].as_str().unwrap())).collect();
+    assert_eq!(steps, STORY);
+    assert_eq!(*last, serde_json::json!({"demo": "ok", "steps": STORY.len()}));
+}
+
+#[tokio::test]
+async fn told_in_sentences_it_shows_what_the_wallet_says_and_no_value_of_a_resident() {
+    let text = told(false).await;
+    assert!(text.ends_with("The demo is complete: 16 steps, everything as it should be.\n"), "{text}");
+    for value in ["1958-03-14", "14 March 1958", "Canary Street"] {
+        assert!(!text.contains(value), "{value} was told:\n{text}");
+    }
+}
