@@ -160,9 +160,12 @@ impl Work {
             Ok(finding) => commit(&app, &request, &secrets, &lease, &finding).await,
             Err(fault) => Err(fault),
         };
-        if result.is_err() {
+        if let Err(fault) = &result {
             // Best effort: whoever tries again need not wait for the lease to end.
-            let _ = app.store().release(&lease).await;
+            let _ = match fault {
+                AnswerError::Unavailable(_) => app.store().give_back(&lease).await,
+                _ => app.store().release(&lease).await,
+            };
         }
         result
     }

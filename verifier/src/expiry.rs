@@ -45,7 +45,14 @@ pub async fn sweep(app: &App, now: UnixTime) -> Result<Swept, Unavailable> {
 async fn close(app: &App, due: &[Request], now: UnixTime, swept: &mut Swept) -> Result<(), Unavailable> {
     let mut members = Vec::with_capacity(due.len());
     for request in due {
-        let question = app.question(request).await?;
+        let question = match app.question(request).await {
+            Ok(question) => question,
+            Err(Unavailable::Question(fault)) => {
+                tracing::error!("a request cannot be closed, since what it asked cannot be read: {fault}");
+                continue;
+            }
+            Err(fault) => return Err(fault),
+        };
         members.push(app.closing(request, &question, &finding(request), Ground::Expiry, now));
     }
     if members.is_empty() {

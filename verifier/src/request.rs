@@ -24,7 +24,7 @@ use crate::expiry;
 use crate::policies::{self, Refusal};
 use crate::question::Question;
 use crate::secrets::{Kind, OpenSecrets};
-use crate::store::{Flow, NewRequest, Once, Reference, Request, RequestId, ServiceId, Status};
+use crate::store::{Asked, Flow, NewRequest, Once, Reference, Request, RequestId, ServiceId, Status};
 
 /// The longest that a typed code is valid, in seconds.
 const CODE_TTL: i64 = 300;
@@ -83,27 +83,9 @@ pub async fn create(app: &App, service: &ServiceId, ask: Ask) -> Result<Opened, 
     check_binding(&question.policy, &ask)?;
     let asked = question.to_asked();
     app.keep_question(asked.digest, Arc::new(question));
-    let secrets = OpenSecrets::draw(app.entropy(), ask.expect);
-    let id = RequestId(format!("req_{}", entropy::id16(app.entropy())));
-    let expires_at = now.plus(app.config().request.ttl_seconds.into());
-    let tag = |kind, value: &str| app.vault().tag(kind, value);
-    let new = NewRequest {
-        sealed: app.vault().seal(&secrets, service, &id, app.entropy()),
-        handle: tag(Kind::Handle, &secrets.handle),
-        page: tag(Kind::Page, &secrets.page),
-        nonce: tag(Kind::Once(Once::Nonce), &secrets.nonce),
-        state: tag(Kind::Once(Once::State), &secrets.state),
-        code: tag(Kind::Code, &secrets.code),
-        code_until: UnixTime(expires_at.0.min(now.plus(CODE_TTL).0)),
-        service: service.clone(),
-        id: id.clone(),
-        asked,
-        policy_id: ask.policy,
-        flow: ask.flow,
-        created_at: now,
-        expires_at,
-        reference: ask.reference.as_deref().map(|reference| salted(app, reference)),
-    };
+    let secrets = OpenSecrets::draw(app.entropy(), ask.expect.clone());
+    let new = new_request(app, service, &ask, asked, &secrets, now);
+    let (id, expires_at) = (new.id.clone(), new.expires_at);
     app.store().insert(new).await.map_err(Unavailable::from)?;
     metrics::counter!("vouchsafe_requests_total", "flow" => ask.flow.as_str()).increment(1);
     Ok(Opened {
@@ -113,6 +95,37 @@ pub async fn create(app: &App, service: &ServiceId, ask: Ask) -> Result<Opened, 
         id,
         expires_at,
     })
+}
+
+/// The row of a new request: tags and a sealed box, nothing that could be used.
+fn new_request(
+    app: &App,
+    service: &ServiceId,
+    ask: &Ask,
+    asked: Asked,
+    secrets: &OpenSecrets,
+    now: UnixTime,
+) -> NewRequest {
+    let id = RequestId(format!("req_{}", entropy::id16(app.entropy())));
+    let expires_at = now.plus(app.config().request.ttl_seconds.into());
+    let tag = |kind, value: &str| app.vault().tag(kind, value);
+    NewRequest {
+        sealed: app.vault().seal(secrets, service, &id, app.entropy()),
+        handle: tag(Kind::Handle, &secrets.handle),
+        page: tag(Kind::Page, &secrets.page),
+        nonce: tag(Kind::Once(Once::Nonce), &secrets.nonce),
+        state: tag(Kind::Once(Once::State), &secrets.state),
+        code: tag(Kind::Code, &secrets.code),
+        code_until: UnixTime(expires_at.0.min(now.plus(CODE_TTL).0)),
+        service: service.clone(),
+        id,
+        asked,
+        policy_id: ask.policy.clone(),
+        flow: ask.flow,
+        created_at: now,
+        expires_at,
+        reference: ask.reference.as_deref().map(|reference| salted(app, reference)),
+    }
 }
 
 fn question(app: &App, service: &ServiceId, ask: &Ask, now: UnixTime) -> Result<Question, CreateError> {

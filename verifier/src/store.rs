@@ -370,8 +370,10 @@ pub trait Requests: Send + Sync {
 pub trait Answers: Send + Sync {
     /// Takes the lease and counts the attempt, in one statement.
     fn lease<'a>(&'a self, service: &'a ServiceId, id: &'a RequestId, now: UnixTime) -> Pending<'a, Result<Lease, NoLease>>;
-    /// Gives a lease back early, if it is still the newest.
+    /// Gives a lease back early, if it is still the newest: the answer was wrong, and its attempt counts.
     fn release<'a>(&'a self, lease: &'a Lease) -> Pending<'a, ()>;
+    /// As [`Answers::release`], with the attempt: we could not look, and a resident does not pay for our load.
+    fn give_back<'a>(&'a self, lease: &'a Lease) -> Pending<'a, ()>;
     /// Records what the answer showed and waits for the browser; the sealed secrets are erased.
     fn answered<'a>(&'a self, lease: &'a Lease, finding: String, response: Tag, now: UnixTime) -> Pending<'a, Result<(), Stale>>;
     /// Notes that an `error` with the right `state` came in, with the response code given out for it.

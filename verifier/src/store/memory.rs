@@ -43,6 +43,15 @@ impl MemoryStore {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn end(&self, lease: &Lease, attempts: i64) {
+        if let Some(row) = self.tables().requests.get_mut(&(lease.service.clone(), lease.request.clone()))
+            && row.fence == lease.fence
+        {
+            row.request.lease_until = UnixTime(0);
+            row.request.attempts -= attempts;
+        }
+    }
+
     /// How many leaves and messages there are; for the shared suite.
     #[cfg(test)]
     pub(super) fn counts(&self) -> (usize, usize) {
@@ -120,11 +129,12 @@ impl Answers for MemoryStore {
     }
 
     fn release<'a>(&'a self, lease: &'a Lease) -> Pending<'a, ()> {
-        if let Some(row) = self.tables().requests.get_mut(&(lease.service.clone(), lease.request.clone()))
-            && row.fence == lease.fence
-        {
-            row.request.lease_until = UnixTime(0);
-        }
+        self.end(lease, 0);
+        ready(())
+    }
+
+    fn give_back<'a>(&'a self, lease: &'a Lease) -> Pending<'a, ()> {
+        self.end(lease, 1);
         ready(())
     }
 

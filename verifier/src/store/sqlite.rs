@@ -46,6 +46,24 @@ impl SqliteStore {
         &self.0
     }
 
+    /// Ends a lease early and gives `attempts` back, unless a later lease was given.
+    fn end<'a>(&'a self, lease: &Lease, attempts: i64) -> Pending<'a, ()> {
+        let lease = lease.clone();
+        self.write(move |mut transaction| async move {
+            sqlx::query(
+                "UPDATE requests SET lease_until = 0, attempts = attempts - ? \
+                 WHERE service_id = ? AND id = ? AND fence = ?",
+            )
+            .bind(attempts)
+            .bind(&lease.service.0)
+            .bind(&lease.request.0)
+            .bind(lease.fence)
+            .execute(&mut *transaction)
+            .await?;
+            Ok((transaction, ()))
+        })
+    }
+
     /// Runs one writing transaction to its end, even if the caller is dropped.
     fn write<'a, T, F, W>(&self, work: W) -> Pending<'a, T>
     where
@@ -177,16 +195,11 @@ impl Answers for SqliteStore {
     }
 
     fn release<'a>(&'a self, lease: &'a Lease) -> Pending<'a, ()> {
-        let lease = lease.clone();
-        self.write(move |mut transaction| async move {
-            sqlx::query("UPDATE requests SET lease_until = 0 WHERE service_id = ? AND id = ? AND fence = ?")
-                .bind(&lease.service.0)
-                .bind(&lease.request.0)
-                .bind(lease.fence)
-                .execute(&mut *transaction)
-                .await?;
-            Ok((transaction, ()))
-        })
+        self.end(lease, 0)
+    }
+
+    fn give_back<'a>(&'a self, lease: &'a Lease) -> Pending<'a, ()> {
+        self.end(lease, 1)
     }
 
     fn answered<'a>(

@@ -127,7 +127,8 @@ async fn a_live_lease_is_alone_and_a_refused_taker_is_not_counted(store: &dyn St
     let second = leased(store, 1, START.plus(10)).await;
     assert!(second.fence > first.fence);
     assert_eq!(by_lease(store, 1, &first, START.plus(11)).await, Err(Stale), "a later lease was given");
-    store.release(&first).await.unwrap();
+    store.give_back(&first).await.unwrap();
+    assert_eq!(row(store, 1).await.attempts, 2, "an old lease gives nothing back");
     assert_eq!(store.lease(&service("bus"), &id(1), START.plus(12)).await.unwrap().unwrap_err(), NoLease::Held);
     assert!(by_lease(store, 1, &second, START.plus(12)).await.is_ok());
 }
@@ -156,6 +157,8 @@ async fn a_lease_taken_in_time_may_commit_late(store: &dyn Store) {
 async fn five_attempts(store: &dyn Store) {
     open(store, [1]).await;
     for _ in 0..ATTEMPTS {
+        let lease = leased(store, 1, START).await;
+        store.give_back(&lease).await.unwrap();
         let lease = leased(store, 1, START).await;
         store.release(&lease).await.unwrap();
     }
