@@ -8,7 +8,7 @@ pub(crate) mod proof;
 
 use serde_json::{Map, Value, json};
 use vouchsafe_protocol::encoding::{b64, b64u, sha256};
-use vouchsafe_protocol::jose::{PublicJwk, Signer as _};
+use vouchsafe_protocol::jose::Signer as _;
 use vouchsafe_protocol::time::DAY;
 use vouchsafe_service::dev_ca::DevCa;
 use vouchsafe_service::entropy::{OsEntropy, bytes};
@@ -189,11 +189,14 @@ pub(crate) fn salt() -> String {
     b64u(bytes::<16>(&OsEntropy::new()))
 }
 
-/// A JWK with more members.
-pub(crate) fn jwk(key: &PublicJwk, more: &[(&str, Value)]) -> Value {
-    let mut jwk = key.to_value();
-    for (name, value) in more {
-        jwk[*name] = value.clone();
-    }
-    jwk
+/// The public half of a key as a JWK.
+pub(crate) fn public(key: &SigningKey) -> Value {
+    key.public().to_value()
+}
+
+/// An ES256 signature in the DER form of X9.62, which JOSE does not use.
+pub(crate) fn der(signature: &[u8]) -> Vec<u8> {
+    let integer = |half: &[u8]| [&[2, 33, 0], half].concat();
+    let both = [integer(&signature[..32]), integer(&signature[32..])].concat();
+    [vec![0x30, both.len().try_into().unwrap()], both].concat()
 }

@@ -20,7 +20,7 @@ const AREAS: [&str; 4] = ["sd-jwt", "key-binding", "openid4vp", "proofs"];
 const FEWEST: usize = 25;
 
 /// Every surface that a row may name.
-const SURFACES: [&str; 3] = ["sd-jwt", "key-binding", "proofs"];
+const SURFACES: [&str; 6] = ["sd-jwt", "key-binding", "proofs", "request", "answer", "page"];
 
 /// One attack. Closed.
 #[derive(Clone, Debug, Deserialize)]
@@ -131,6 +131,7 @@ async fn check<S: Surface>(surface: &S, row: &Row) -> Result<(), String> {
 }
 
 /// Every row, by file.
+#[expect(clippy::disallowed_methods, reason = "a test has no configuration, and this is its one setting")]
 fn rows() -> BTreeMap<PathBuf, Vec<Row>> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("refusals");
     let more = std::env::var_os("VOUCHSAFE_REFUSALS_DIR").unwrap_or_default();

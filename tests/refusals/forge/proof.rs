@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use vouchsafe_proofs::answer::{Openings, prove};
-use vouchsafe_proofs::commitment::{Blinding, Commitment, Seed, commit};
+use vouchsafe_proofs::commitment::{Blinding, Seed, commit};
 use vouchsafe_proofs::context::{Attribute, Context, Credential as Bound, IssuerKey};
 use vouchsafe_proofs::statement::Statement;
 use vouchsafe_protocol::answer::PROOF_CLAIM;
@@ -20,10 +20,15 @@ use crate::world::{ISS, VCT_PROOF, WARDS};
 pub(crate) const BORN: u64 = 127_835;
 pub(crate) const WARD: u64 = 100;
 
+/// Pointer, value and blinding of a commitment.
+pub(crate) type Opening = (&'static str, u64, Blinding);
+
 /// A proof copy with what only its holder knows.
 pub(crate) struct ProofCopy {
     pub(crate) credential: Credential,
-    pub(crate) values: Vec<(&'static str, u64, Blinding)>,
+    pub(crate) values: Vec<Opening>,
+    /// The commitments as an honest issuer signs them.
+    attributes: Vec<Attribute>,
 }
 
 impl ProofCopy {
@@ -32,7 +37,8 @@ impl ProofCopy {
         let credential = Credential::bare(ca, VCT_PROOF);
         let seed = Seed::new(bytes(&OsEntropy::new()));
         let open = |pointer: &'static str, v| (pointer, v, seed.blinding(ISS, VCT_PROOF, pointer));
-        let mut copy = Self { credential, values: vec![open("/birth_date", BORN), open("/ward", WARD)] };
+        let values = vec![open("/birth_date", BORN), open("/ward", WARD), open("/rooms", 3)];
+        let mut copy = Self { credential, values, attributes: Vec::new() };
         copy.commit();
         copy
     }
@@ -40,15 +46,23 @@ impl ProofCopy {
     /// Signs commitments to the values as they are now.
     pub(crate) fn commit(&mut self) {
         let form = |pointer| match pointer {
-            "/birth_date" => json!({"enc": "day", "u": "day", "b": 32, "lo": "102268", "hi": "164723"}),
+            "/birth_date" => json!({"enc": "day", "u": "day", "b": 32, "lo": "102268", "hi": "164724"}),
+            "/rooms" => json!({"enc": "int", "u": "room", "b": 32, "lo": "0", "hi": "99"}),
             _ => json!({"enc": "code", "u": WARDS, "b": 32, "lo": "0", "hi": "999"}),
         };
-        let member = |(pointer, v, r): &(&'static str, u64, Blinding)| {
+        let member = |(pointer, v, r): &Opening| {
             let mut member = form(*pointer);
             member["c"] = json!(b64u(commit(*v, r).0));
             ((*pointer).to_owned(), member)
         };
-        self.credential.payload["zkc"] = Value::Object(self.values.iter().map(member).collect());
+        let claim = Value::Object(self.values.iter().map(member).collect());
+        self.attributes = zkc::read(&claim).unwrap();
+        self.credential.payload["zkc"] = claim;
+    }
+
+    /// The issuer signs; the rest is what a proof is made of.
+    pub(crate) fn sign(self) -> (Token, Vec<Opening>, Vec<Attribute>) {
+        (self.credential.sign(), self.values, self.attributes)
     }
 
     /// One member of the signed commitments.
@@ -61,25 +75,38 @@ impl ProofCopy {
 pub(crate) struct Proof {
     pub(crate) context: Context,
     pub(crate) statements: Vec<Statement>,
-    pub(crate) values: Vec<(&'static str, u64, Blinding)>,
+    pub(crate) values: Vec<Opening>,
 }
 
 impl Proof {
-    /// The honest proof of the option `index` about `token`.
+    /// The proof of the first option about `token`, by the commitments that it carries; by `attributes`, where what
+    /// it carries cannot be read.
     pub(crate) fn new(
         asked: &Asked,
-        index: usize,
         token: &Token,
-        values: Vec<(&'static str, u64, Blinding)>,
+        values: Vec<Opening>,
+        attributes: Vec<Attribute>,
     ) -> Self {
-        let chosen = asked.option(index).unwrap();
-        let credential = bound(&chosen.queries()[0], token);
+        let chosen = asked.option(0).unwrap();
+        let mut credential = bound(&chosen.queries()[0], token);
+        if credential.attributes.is_empty() {
+            credential.attributes = attributes;
+        }
         let context = asked.context(&chosen, vec![credential]);
         Self { context, statements: asked.statements(&chosen), values }
     }
 
-    pub(crate) fn attribute(&mut self, index: usize) -> &mut Attribute {
-        &mut self.context.credentials[0].attributes[index]
+    /// The commitment at `pointer`.
+    pub(crate) fn attribute(&mut self, pointer: &str) -> &mut Attribute {
+        self.context.credentials[0].attributes.iter_mut().find(|a| a.pointer == pointer).unwrap()
+    }
+
+    /// Speaks about a commitment to `v` of the forger's own instead of the signed one.
+    pub(crate) fn replace(&mut self, pointer: &'static str, v: u64) {
+        let r = Seed::new(bytes(&OsEntropy::new())).blinding("", "", "");
+        self.attribute(pointer).c = commit(v, &r);
+        self.values.retain(|(other, ..)| *other != pointer);
+        self.values.push((pointer, v, r));
     }
 
     /// The bytes.
@@ -120,9 +147,4 @@ fn bound(query: &str, token: &Token) -> Bound {
 /// The claim that carries a proof.
 pub(crate) fn carrying(bytes: &[u8]) -> Map<String, Value> {
     Map::from_iter([(PROOF_CLAIM.to_owned(), json!(b64u(bytes)))])
-}
-
-/// The commitment to nothing: anybody can open it.
-pub(crate) fn identity() -> (Commitment, Blinding) {
-    (Commitment([0; 32]), Blinding::from_canonical_bytes([0; 32]).unwrap())
 }

@@ -34,6 +34,15 @@ codes = "{WARDS}"
 answer = ["show", "prove"]
 lo = "0"
 hi = "999"
+[[attributes]]
+pointer = "/rooms"
+column = "rooms"
+label = { en = "number of rooms", cy = "nifer yr ystafelloedd" }
+kind = "number"
+unit = "room"
+answer = ["prove"]
+lo = "0"
+hi = "99"
 "#;
 
 const POLICY: &str = r#"
@@ -215,7 +224,7 @@ fn policies() -> [(&'static str, String); 5] {
     [
         ("plain", shown(&live)),
         ("return", shown(&ours)),
-        ("untyped", shown(&format!("\"{UNTYPED}\""))),
+        ("untyped", shown(&format!("\"{ISS}\", \"{UNTYPED}\""))),
         ("proof", fill(PROOF, &[]) + CONDITIONS_PROVED),
         ("either", either),
     ]
