@@ -161,9 +161,9 @@ pub(crate) async fn run_from<S: Store>(
     }
     let errors = app.store().row_errors(import.id).await?;
     tracing::info!(
-        import.added = progress.added,
-        import.updated = progress.updated,
-        import.rejected = progress.rejected,
+        import.added_count = progress.added,
+        import.updated_count = progress.updated,
+        import.rejected_count = progress.rejected,
         "imported a register file"
     );
     Ok(Report { id: import.id, progress, resumed_at, errors })

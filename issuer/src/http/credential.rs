@@ -92,7 +92,7 @@ async fn answer<S: Store>(
         now,
     };
     app.store().issue(&issue).await??;
-    tracing::info!(issue.copies = issue.copies, issue.kind = kind.as_str(), "issued a batch");
+    tracing::info!(copies_count = issue.copies, kind = kind.as_str(), "issued a batch");
     Ok(response)
 }
 

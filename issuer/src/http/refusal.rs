@@ -145,7 +145,7 @@ impl From<StoreError> for Refusal {
 
 impl From<IssueError> for Refusal {
     fn from(error: IssueError) -> Self {
-        tracing::error!(issue.error = %error, "no copy could be issued");
+        tracing::error!(%error, "no copy could be issued");
         match error {
             IssueError::Sign => Self::Busy,
             // Nothing that this wallet can do: the body must import the row again.

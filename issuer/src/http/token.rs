@@ -44,7 +44,7 @@ async fn redeem<S: Store>(app: Arc<App<S>>, request: TokenRequest) -> Result<Res
         tx_code_tries: app.offer_settings().tx_code_tries,
     };
     app.store().redeem(&redeem).await?.inspect_err(|refusal| {
-        tracing::info!(offer.refusal = %refusal, "refused a pre-authorised code");
+        tracing::info!(reason = %refusal, "refused a pre-authorised code");
     })?;
     Ok(secret_json(&TokenResponse::bearer(token, seconds)))
 }
