@@ -129,7 +129,12 @@ async fn find(app: &App, handle: &str, now: UnixTime) -> Result<(Request, OpenSe
     Ok((request, secrets))
 }
 
-fn authenticate(app: &App, pinned: &Pinned, response: &Response, now: UnixTime) -> Result<Authentic, AnswerError> {
+fn authenticate(
+    app: &App,
+    pinned: &Pinned,
+    response: &Response,
+    now: UnixTime,
+) -> Result<Authentic, AnswerError> {
     let rules = app.current_rules(now)?;
     Ok(check::authenticate(pinned, response, &rules, &app.paths, now, &app.signatures)?)
 }

@@ -339,11 +339,13 @@ impl App {
         if let Some(question) = self.questions.get(&request.asked_digest) {
             return Ok(question);
         }
-        let body = self.store.asked(&request.service, request.asked_digest).await?.ok_or(QuestionError::Damaged)?;
+        let body =
+            self.store.asked(&request.service, request.asked_digest).await?.ok_or(QuestionError::Damaged)?;
         let rules = self.rules();
         // What the registrar said held when the request was made, and is what the wallet was shown.
         let now = request.created_at;
-        let judge = Judge { registrar: &rules.trust.registrar, last_seen: 0, now, verifier: &self.signatures };
+        let judge =
+            Judge { registrar: &rules.trust.registrar, last_seen: 0, now, verifier: &self.signatures };
         let question = Arc::new(Question::from_body(&body, &judge)?);
         self.keep_question(request.asked_digest, question.clone());
         Ok(question)
@@ -364,10 +366,14 @@ impl App {
     ///
     /// # Errors
     /// When the store does not answer; then nothing was closed.
-    pub async fn decide_many(&self, members: Vec<Consume>) -> Result<Vec<Result<Decided, Stale>>, StoreError> {
+    pub async fn decide_many(
+        &self,
+        members: Vec<Consume>,
+    ) -> Result<Vec<Result<Decided, Stale>>, StoreError> {
         let results = self.store.decide_many(members).await?;
         for decided in results.iter().flatten() {
-            metrics::counter!("vouchsafe_decisions_total", "outcome" => decided.outcome.as_str()).increment(1);
+            metrics::counter!("vouchsafe_decisions_total", "outcome" => decided.outcome.as_str())
+                .increment(1);
         }
         Ok(results)
     }
@@ -413,13 +419,21 @@ fn access(service: &Service) -> Result<Access, OpenError> {
     Ok(Access { id: ServiceId(service.id.clone()), key_sha256 })
 }
 
-async fn load_rules(config: &Config, store: &dyn Store, client_id: &str, now: UnixTime) -> Result<Rules, OpenError> {
+async fn load_rules(
+    config: &Config,
+    store: &dyn Store,
+    client_id: &str,
+    now: UnixTime,
+) -> Result<Rules, OpenError> {
     let trust = TrustFile::parse(&read(&config.trust_file)?)?;
-    let jws = String::from_utf8(read(&config.register_file)?).map_err(|_| LoadFault::Trust(TrustError::Malformed))?;
+    let jws = String::from_utf8(read(&config.register_file)?)
+        .map_err(|_| LoadFault::Trust(TrustError::Malformed))?;
     let register = trust::load(&jws, &trust, store, now, &Jws).await?;
     for service in &config.services {
         let known = register.service(&service.id).map(|entry| entry.document());
-        let fits = known.is_some_and(|entry| entry.env == service.env && entry.client_ids.iter().any(|id| id == client_id));
+        let fits = known.is_some_and(|entry| {
+            entry.env == service.env && entry.client_ids.iter().any(|id| id == client_id)
+        });
         if !(mutants::skips("trust-own-service") || fits) {
             return Err(OpenError::ServiceUnknown(service.id.clone()));
         }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use vouchsafe_protocol::decision::{self, Claims, DecisionError, Evidence, Expected, Outcome, PolicyRef, Reason};
+use vouchsafe_protocol::decision::{
+    self, Claims, DecisionError, Evidence, Expected, Outcome, PolicyRef, Reason,
+};
 use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::jose::jws::Compact;
 use vouchsafe_protocol::jose::{NamedJwk, SignError, SignatureVerifier, Signer};
@@ -91,7 +93,8 @@ impl Desk {
         let claims = self.claims(request, question, finding, at, entropy::id16(entropy));
         let unsigned = claims.unsigned(self.signer.alg(), &self.kid);
         let input = unsigned.signing_input();
-        let signing_input = String::from_utf8(input.to_vec()).expect("a JWS signing input is base64url and a dot");
+        let signing_input =
+            String::from_utf8(input.to_vec()).expect("a JWS signing input is base64url and a dot");
         Consume {
             service: request.service.clone(),
             request: request.id.clone(),
@@ -108,7 +111,14 @@ impl Desk {
         }
     }
 
-    fn claims(&self, request: &Request, question: &Question, finding: &Finding, at: UnixTime, jti: String) -> Claims {
+    fn claims(
+        &self,
+        request: &Request,
+        question: &Question,
+        finding: &Finding,
+        at: UnixTime,
+        jti: String,
+    ) -> Claims {
         let policy = &question.policy;
         Claims {
             iss: self.origin.clone(),
@@ -120,7 +130,11 @@ impl Desk {
             env: question.env(),
             outcome: finding.outcome,
             reasons: finding.reasons.clone(),
-            policy: PolicyRef { id: policy.id.clone(), version: policy.version, digest: policy.digest_text() },
+            policy: PolicyRef {
+                id: policy.id.clone(),
+                version: policy.version,
+                digest: policy.digest_text(),
+            },
             purpose: policy.purpose.clone(),
             as_of: question.as_of,
             evidence: finding.evidence,

@@ -177,7 +177,9 @@ mod tests {
     #[test]
     fn an_open_page_has_every_way_to_answer_and_no_script() {
         let html = page(Status::Open, None, Language::En);
-        for part in ["lang=\"en\"", "ABCD 1234", "<svg", "openid4vp://", "role=\"status\"", "Visit us", "refresh"] {
+        for part in
+            ["lang=\"en\"", "ABCD 1234", "<svg", "openid4vp://", "role=\"status\"", "Visit us", "refresh"]
+        {
             assert!(html.contains(part), "{part}");
         }
         assert!(html.contains("Buses &#60;en&#62;"), "names are escaped");
@@ -206,7 +208,9 @@ mod tests {
     #[test]
     fn both_languages_are_there() {
         let html = page(Status::Open, None, Language::Cy);
-        assert!(html.contains("lang=\"cy\"") && html.contains("?lang=en") && html.contains("Buses &#60;cy&#62;"));
+        assert!(
+            html.contains("lang=\"cy\"") && html.contains("?lang=en") && html.contains("Buses &#60;cy&#62;")
+        );
         for kind in [NoticeKind::Elsewhere, NoticeKind::Missing, NoticeKind::Busy] {
             assert_ne!(notice(kind, Language::En).unwrap(), notice(kind, Language::Cy).unwrap());
         }

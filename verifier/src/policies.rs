@@ -106,10 +106,13 @@ pub fn read_policies(folder: &Path) -> Result<Vec<PolicyFile>, FileFault> {
 /// # Errors
 /// [`FileFault`] names the first file at fault.
 pub fn read_types(folder: &Path) -> Result<Vec<CredentialType>, FileFault> {
-    files(folder)?.into_iter().map(|file| {
-        let value = json_of(&file)?;
-        CredentialType::from_json(&value).map_err(|fault| FileFault { file, fault: fault.into() })
-    }).collect()
+    files(folder)?
+        .into_iter()
+        .map(|file| {
+            let value = json_of(&file)?;
+            CredentialType::from_json(&value).map_err(|fault| FileFault { file, fault: fault.into() })
+        })
+        .collect()
 }
 
 fn read_policy(file: &Path) -> Result<PolicyFile, FileFault> {
@@ -178,7 +181,9 @@ pub enum Refusal {
     #[error("there is no table of test cases beside the policy")]
     NoCases,
     /// Too many bounds on one attribute over the live policies.
-    #[error("the live policies ask for more than {MAX_BOUNDS} different bounds on {0}; together they single out a value")]
+    #[error(
+        "the live policies ask for more than {MAX_BOUNDS} different bounds on {0}; together they single out a value"
+    )]
     TooManyBounds(String),
 }
 
@@ -203,7 +208,12 @@ pub struct Report {
 ///
 /// # Errors
 /// [`FileFault`] when a file cannot be read at all; a policy that is refused is a report.
-pub fn check(policies: &Path, types: &Path, register: &Register, as_of: Date) -> Result<Vec<Report>, FileFault> {
+pub fn check(
+    policies: &Path,
+    types: &Path,
+    register: &Register,
+    as_of: Date,
+) -> Result<Vec<Report>, FileFault> {
     let types = read_types(types)?;
     let files = read_policies(policies)?;
     let crowded = crowded(&files);
@@ -214,9 +224,14 @@ pub fn check(policies: &Path, types: &Path, register: &Register, as_of: Date) ->
 ///
 /// # Errors
 /// [`CheckFault`] when a file cannot be read or the register does not verify.
-pub fn check_installed(config: &Config, now: UnixTime, verifier: &dyn SignatureVerifier) -> Result<Vec<Report>, CheckFault> {
+pub fn check_installed(
+    config: &Config,
+    now: UnixTime,
+    verifier: &dyn SignatureVerifier,
+) -> Result<Vec<Report>, CheckFault> {
     let read = |path: &Path| {
-        std::fs::read(path).map_err(|e| FileFault { file: path.to_owned(), fault: Fault::Unreadable(e.kind()) })
+        std::fs::read(path)
+            .map_err(|e| FileFault { file: path.to_owned(), fault: Fault::Unreadable(e.kind()) })
     };
     let trust = TrustFile::parse(&read(&config.trust_file)?)?;
     let jws = String::from_utf8(read(&config.register_file)?).map_err(|_| TrustError::Malformed)?;
@@ -249,8 +264,12 @@ fn report(
         refusals.push(refusal);
         Vec::new()
     });
-    let failed: Vec<_> =
-        file.cases.iter().filter_map(|case| case.run(policy, register.tables()).err()).map(Refusal::Case).collect();
+    let failed: Vec<_> = file
+        .cases
+        .iter()
+        .filter_map(|case| case.run(policy, register.tables()).err())
+        .map(Refusal::Case)
+        .collect();
     let cases_passed = file.cases.len() - failed.len();
     refusals.extend(failed);
     if file.cases.is_empty() {
@@ -258,9 +277,20 @@ fn report(
     }
     let pointers: BTreeSet<_> = policy.conditions.iter().map(|condition| &condition.pointer).collect();
     refusals.extend(
-        pointers.into_iter().filter(|pointer| crowded.contains(*pointer)).cloned().map(Refusal::TooManyBounds),
+        pointers
+            .into_iter()
+            .filter(|pointer| crowded.contains(*pointer))
+            .cloned()
+            .map(Refusal::TooManyBounds),
     );
-    Report { file: file.file.clone(), id: policy.id.clone(), version: policy.version, costs, cases_passed, refusals }
+    Report {
+        file: file.file.clone(),
+        id: policy.id.clone(),
+        version: policy.version,
+        costs,
+        cases_passed,
+        refusals,
+    }
 }
 
 /// Everything that must hold before a policy is asked with on `as_of`; the result is what it costs.
@@ -273,7 +303,8 @@ pub fn costs(
     register: &Register,
     as_of: Date,
 ) -> Result<Vec<Cost>, Refusal> {
-    let purpose = register.purpose(&policy.purpose).ok_or_else(|| Refusal::NoPurpose(policy.purpose.clone()))?;
+    let purpose =
+        register.purpose(&policy.purpose).ok_or_else(|| Refusal::NoPurpose(policy.purpose.clone()))?;
     check_issuers(policy, register)?;
     Ok(policy::check(policy, purpose.document(), register.tables(), types, as_of)?)
 }
@@ -281,7 +312,8 @@ pub fn costs(
 fn check_issuers(policy: &Policy, register: &Register) -> Result<(), Refusal> {
     for accept in &policy.accept {
         for iss in &accept.iss {
-            let may = register.issuer(iss).is_some_and(|issuer| issuer.document().types.contains(&accept.vct));
+            let may =
+                register.issuer(iss).is_some_and(|issuer| issuer.document().types.contains(&accept.vct));
             if !(mutants::skips("trust-policy-issuer") || may) {
                 return Err(Refusal::NoIssuer { iss: iss.clone(), vct: accept.vct.clone() });
             }
@@ -295,7 +327,8 @@ fn crowded(files: &[PolicyFile]) -> BTreeSet<String> {
     let mut bounds: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (_, policy) in live(files) {
         for condition in policy.conditions.iter().filter(|condition| condition.rule.is_some()) {
-            let bound = serde_json::json!([condition.op, condition.rule, condition.k, condition.lo, condition.hi]);
+            let bound =
+                serde_json::json!([condition.op, condition.rule, condition.k, condition.lo, condition.hi]);
             bounds.entry(condition.pointer.clone()).or_default().insert(bound.to_string());
         }
     }

@@ -77,7 +77,12 @@ impl Question {
     ///
     /// # Errors
     /// [`QuestionError::Missing`] and [`QuestionError::Plan`].
-    pub fn new(policy: Arc<Policy>, service: &str, register: &Register, as_of: Date) -> Result<Self, QuestionError> {
+    pub fn new(
+        policy: Arc<Policy>,
+        service: &str,
+        register: &Register,
+        as_of: Date,
+    ) -> Result<Self, QuestionError> {
         let plan = policy::plan(&policy, register.tables(), as_of)?;
         let service = register.service(service).ok_or(QuestionError::Missing("service"))?.clone();
         let purpose = register.purpose(&policy.purpose).ok_or(QuestionError::Missing("purpose"))?.clone();
@@ -127,7 +132,9 @@ fn named_tables(policy: &Policy) -> Vec<(String, u32)> {
     let rules = policy.conditions.iter().filter_map(|condition| condition.rule.as_ref());
     let mut named: Vec<_> = rules
         .filter_map(|rule| match rule {
-            PolicyRule::Table { id, version } | PolicyRule::Codes { id, version } => Some((id.clone(), *version)),
+            PolicyRule::Table { id, version } | PolicyRule::Codes { id, version } => {
+                Some((id.clone(), *version))
+            }
             PolicyRule::AgeAtLeast { .. } | PolicyRule::AgeAtMost { .. } | PolicyRule::Fixed {} => None,
         })
         .collect();

@@ -183,7 +183,11 @@ pub struct Standing {
 ///
 /// # Errors
 /// When the store does not answer.
-pub async fn standing(app: &App, service: &ServiceId, id: &RequestId) -> Result<Option<Standing>, Unavailable> {
+pub async fn standing(
+    app: &App,
+    service: &ServiceId,
+    id: &RequestId,
+) -> Result<Option<Standing>, Unavailable> {
     let Some(request) = own(app, service, id).await? else { return Ok(None) };
     Ok(Some(Standing {
         id: request.id,
@@ -245,7 +249,9 @@ pub struct Found {
 pub async fn by_code(app: &App, typed: &str) -> Result<Option<Found>, Unavailable> {
     let Some(code) = entropy::normal_code(typed) else { return Ok(None) };
     let (tag, now) = (app.vault().tag(Kind::Code, &code), app.now());
-    let Some(request) = app.store().request_by(crate::store::Key::Code(tag, now)).await? else { return Ok(None) };
+    let Some(request) = app.store().request_by(crate::store::Key::Code(tag, now)).await? else {
+        return Ok(None);
+    };
     let secrets = open_secrets(app, &request);
     Ok(secrets.map(|secrets| Found {
         client_id: app.client_id().to_owned(),

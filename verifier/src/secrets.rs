@@ -115,7 +115,13 @@ impl Vault {
 
     /// Seals a request's secrets for its row.
     #[must_use]
-    pub fn seal(&self, secrets: &OpenSecrets, service: &ServiceId, id: &RequestId, entropy: &dyn Entropy) -> Vec<u8> {
+    pub fn seal(
+        &self,
+        secrets: &OpenSecrets,
+        service: &ServiceId,
+        id: &RequestId,
+        entropy: &dyn Entropy,
+    ) -> Vec<u8> {
         let plain = Zeroizing::new(serde_json::to_vec(secrets).expect("strings serialise"));
         self.sealer.seal(&plain, row(service, id).as_bytes(), entropy)
     }

@@ -50,13 +50,25 @@ pub fn cookie_name(page: &str) -> String {
 ///
 /// # Errors
 /// When we cannot serve.
-pub async fn open(app: &App, page: &str, cookie: Option<&str>, language: Language) -> Result<Seen, Unavailable> {
+pub async fn open(
+    app: &App,
+    page: &str,
+    cookie: Option<&str>,
+    language: Language,
+) -> Result<Seen, Unavailable> {
     let Some(request) = find(app, page).await? else { return Ok(Seen::Missing) };
     if request.session.is_some() {
-        return if is_own(app, &request, cookie) { show(app, &request, language, None).await } else { Ok(Seen::Elsewhere) };
+        return if is_own(app, &request, cookie) {
+            show(app, &request, language, None).await
+        } else {
+            Ok(Seen::Elsewhere)
+        };
     }
     let session = entropy::token32(app.entropy());
-    let first = app.store().bind_session(&request.service, &request.id, app.vault().tag(Kind::Session, &session)).await?;
+    let first = app
+        .store()
+        .bind_session(&request.service, &request.id, app.vault().tag(Kind::Session, &session))
+        .await?;
     if !first {
         return Ok(Seen::Elsewhere);
     }

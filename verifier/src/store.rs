@@ -363,21 +363,43 @@ pub trait Requests: Send + Sync {
     /// What the service's request asks.
     fn asked<'a>(&'a self, service: &'a ServiceId, digest: [u8; 32]) -> Pending<'a, Option<String>>;
     /// Binds the page to the browser that opens it first; `false` for every later one.
-    fn bind_session<'a>(&'a self, service: &'a ServiceId, id: &'a RequestId, session: Tag) -> Pending<'a, bool>;
+    fn bind_session<'a>(
+        &'a self,
+        service: &'a ServiceId,
+        id: &'a RequestId,
+        session: Tag,
+    ) -> Pending<'a, bool>;
 }
 
 /// Answers, under a lease.
 pub trait Answers: Send + Sync {
     /// Takes the lease and counts the attempt, in one statement.
-    fn lease<'a>(&'a self, service: &'a ServiceId, id: &'a RequestId, now: UnixTime) -> Pending<'a, Result<Lease, NoLease>>;
+    fn lease<'a>(
+        &'a self,
+        service: &'a ServiceId,
+        id: &'a RequestId,
+        now: UnixTime,
+    ) -> Pending<'a, Result<Lease, NoLease>>;
     /// Gives a lease back early, if it is still the newest: the answer was wrong, and its attempt counts.
     fn release<'a>(&'a self, lease: &'a Lease) -> Pending<'a, ()>;
     /// As [`Answers::release`], with the attempt: we could not look, and a resident does not pay for our load.
     fn give_back<'a>(&'a self, lease: &'a Lease) -> Pending<'a, ()>;
     /// Records what the answer showed and waits for the browser; the sealed secrets are erased.
-    fn answered<'a>(&'a self, lease: &'a Lease, finding: String, response: Tag, now: UnixTime) -> Pending<'a, Result<(), Stale>>;
+    fn answered<'a>(
+        &'a self,
+        lease: &'a Lease,
+        finding: String,
+        response: Tag,
+        now: UnixTime,
+    ) -> Pending<'a, Result<(), Stale>>;
     /// Notes that an `error` with the right `state` came in, with the response code given out for it.
-    fn error_seen<'a>(&'a self, service: &'a ServiceId, id: &'a RequestId, response: Option<Tag>, now: UnixTime) -> Pending<'a, bool>;
+    fn error_seen<'a>(
+        &'a self,
+        service: &'a ServiceId,
+        id: &'a RequestId,
+        response: Option<Tag>,
+        now: UnixTime,
+    ) -> Pending<'a, bool>;
 }
 
 /// Decisions.
@@ -387,7 +409,11 @@ pub trait Decisions: Send + Sync {
     /// One member's conflict undoes that member alone.
     fn decide_many(&self, members: Vec<Consume>) -> Pending<'_, Vec<Result<Decided, Stale>>>;
     /// The service's own decision.
-    fn decision<'a>(&'a self, service: &'a ServiceId, id: &'a RequestId) -> Pending<'a, Option<StoredDecision>>;
+    fn decision<'a>(
+        &'a self,
+        service: &'a ServiceId,
+        id: &'a RequestId,
+    ) -> Pending<'a, Option<StoredDecision>>;
     /// At most `limit` requests that the sweep may close at `now`; none with a live lease.
     fn due(&self, now: UnixTime, limit: u32) -> Pending<'_, Vec<Request>>;
 }

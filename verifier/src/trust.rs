@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_protocol::jose::jws::{self, Compact};
-use vouchsafe_protocol::jose::{SignError, Signer, SignatureVerifier};
+use vouchsafe_protocol::jose::{SignError, SignatureVerifier, Signer};
 use vouchsafe_protocol::json;
 use vouchsafe_protocol::time::{DAY, UnixTime};
 use vouchsafe_protocol::trust::{
@@ -164,7 +164,8 @@ struct Press<'a> {
 
 impl Press<'_> {
     async fn register(&self) -> Result<Signed, SignFault> {
-        let (mut entries, mut issuers, mut tables, mut hashes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut entries, mut issuers, mut tables, mut hashes) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for source in &self.sources.tables {
             let (table, jws) = self.entry::<Table>(source).await?;
             hashes.push((table.sub.clone(), table.version, payload_hash(&jws)));
@@ -212,13 +213,18 @@ fn payload_hash(jws: &str) -> String {
 }
 
 /// A purpose whose rules name tables by id and version, with the tables' hashes.
-fn with_hashes(source: &Map<String, Value>, hashes: &[(String, u32, String)]) -> Result<Map<String, Value>, SignFault> {
+fn with_hashes(
+    source: &Map<String, Value>,
+    hashes: &[(String, u32, String)],
+) -> Result<Map<String, Value>, SignFault> {
     let mut source = source.clone();
     let name = source.get("sub").and_then(Value::as_str).unwrap_or_default().to_owned();
     let may_ask = source.get_mut("may_ask").and_then(Value::as_array_mut).into_iter().flatten();
     let rules = may_ask.filter_map(|ask| ask.get_mut("rules")?.as_array_mut()).flatten();
     for rule in rules.filter(|rule| matches!(rule["kind"].as_str(), Some("table" | "codes"))) {
-        let known = hashes.iter().find(|(id, version, _)| rule["id"] == json!(id) && rule["version"] == json!(version));
+        let known = hashes
+            .iter()
+            .find(|(id, version, _)| rule["id"] == json!(id) && rule["version"] == json!(version));
         let (_, _, hash) = known.ok_or_else(|| SignFault::NoTable(name.clone()))?;
         rule["hash"] = json!(hash);
     }

@@ -26,7 +26,8 @@ async fn policies_are_checked_with_their_cases_and_costs() {
         assert_eq!(report.costs[0].bytes, 0, "a plain answer carries no proof");
     }
     let cases = std::fs::read_to_string(folder.join("policies/counter.cases.toml")).unwrap();
-    std::fs::write(folder.join("policies/counter.cases.toml"), cases.replace("\"not_met\"", "\"met\"")).unwrap();
+    std::fs::write(folder.join("policies/counter.cases.toml"), cases.replace("\"not_met\"", "\"met\""))
+        .unwrap();
     std::fs::remove_file(folder.join("policies/by-ward.cases.toml")).unwrap();
     let reports = check_installed(&world.config, NOON, &Jws).unwrap();
     let of = |id: &str| &reports.iter().find(|report| report.id == id).unwrap().refusals;

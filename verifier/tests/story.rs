@@ -41,7 +41,11 @@ async fn a_resident_shows_and_comes_back() {
     let cookie = cookie_of(&first).unwrap();
     assert!(cookie.starts_with("__Host-vouchsafe-"));
     let html = text_of(first).await;
-    assert!(html.contains("Larkfield Buses") && html.contains("To give you a bus pass.") && html.contains("kiosk"));
+    assert!(
+        html.contains("Larkfield Buses")
+            && html.contains("To give you a bus pass.")
+            && html.contains("kiosk")
+    );
 
     let request = world.fetch(opened["qr_text"].as_str().unwrap()).await;
     let copy = world.copy("1950-01-01", "2026-11-20").await;
@@ -102,7 +106,8 @@ async fn five_ways_to_end() {
         let request = world.fetch(opened["qr_text"].as_str().unwrap()).await;
         if let Some((birth, facts)) = birth {
             let copy = world.copy(birth, facts).await;
-            let posted = world.post_form(path_of(request.response_uri()), world.answer(&request, &copy)).await;
+            let posted =
+                world.post_form(path_of(request.response_uri()), world.answer(&request, &copy)).await;
             assert_eq!(posted.status(), StatusCode::OK);
             assert!(json_of(posted).await.get("redirect_uri").is_none());
         }
@@ -118,7 +123,10 @@ async fn five_ways_to_end() {
     assert_eq!(world.decision(&declined).await["http"], 409, "an error closes nothing");
     assert_eq!(outcome(&world, &met).await.0, Outcome::Met);
     assert_eq!(outcome(&world, &not_met).await.0, Outcome::NotMet);
-    assert_eq!(outcome(&world, &stale).await, (Outcome::Undetermined, vec![Reason::FactsStale], Evidence::Disclosed));
+    assert_eq!(
+        outcome(&world, &stale).await,
+        (Outcome::Undetermined, vec![Reason::FactsStale], Evidence::Disclosed)
+    );
     world.clock.advance(301);
     assert_eq!(sweep(&world.app, world.clock.now()).await.unwrap(), Swept { declined: 1, expired: 1 });
     assert_eq!(outcome(&world, &declined).await.0, Outcome::Declined);
@@ -132,7 +140,8 @@ async fn the_own_browser_confirms_that_nothing_is_shared() {
     let page = path_of(opened["url"].as_str().unwrap()).to_owned();
     let cookie = cookie_of(&world.get(&page).await).unwrap();
     let request = world.fetch(opened["qr_text"].as_str().unwrap()).await;
-    let stranger = vouchsafe_protocol::openid4vp::response::error_form("access_denied", "0123456789abcdefghijklmn");
+    let stranger =
+        vouchsafe_protocol::openid4vp::response::error_form("access_denied", "0123456789abcdefghijklmn");
     let refused = world.post_form(path_of(request.response_uri()), stranger).await;
     assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
     let posted = world.post_form(path_of(request.response_uri()), World::decline(&request)).await;
@@ -198,7 +207,10 @@ async fn garbage_is_free_and_five_wrong_answers_are_not() {
     // Signatures that hold on a credential of another type: each one counts.
     for _ in 0..4 {
         let other = world.copy_as("https://larkfield.example/types/other/1", "1950-01-01", "2026-11-20");
-        assert_eq!(world.post_form(path, world.answer(&request, &other)).await.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(
+            world.post_form(path, world.answer(&request, &other)).await.status(),
+            StatusCode::BAD_REQUEST
+        );
     }
     let posted = world.post_form(path, world.answer(&request, &copy)).await;
     assert_eq!(posted.status(), StatusCode::OK, "the fifth attempt is the right one");
@@ -283,7 +295,11 @@ async fn services_are_apart() {
     }
     let body = json!({"policy": "counter", "flow": "cross_device"});
     let foreign = world.post_json("/v1/requests", POOL_KEY, &body).await;
-    assert_eq!(foreign.status(), StatusCode::FORBIDDEN, "the register does not let the pool ask for a bus pass");
+    assert_eq!(
+        foreign.status(),
+        StatusCode::FORBIDDEN,
+        "the register does not let the pool ask for a bus pass"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -297,7 +313,10 @@ async fn a_wrong_call_names_its_member() {
     assert_eq!(call(json!({"policy": "none", "flow": "same_device"})).await["pointer"], "/policy");
     assert_eq!(call(json!({"policy": "bus-pass", "flow": "cross_device"})).await["pointer"], "/flow");
     assert_eq!(call(json!({"policy": "by-ward", "flow": "cross_device"})).await["code"], "expect-missing");
-    assert_eq!(call(json!({"policy": "counter", "flow": "cross_device", "expect": "x"})).await["code"], "expect-unused");
+    assert_eq!(
+        call(json!({"policy": "counter", "flow": "cross_device", "expect": "x"})).await["code"],
+        "expect-unused"
+    );
     let extra = json!({"policy": "counter", "flow": "cross_device", "outcome": "met"});
     assert_eq!(call(extra).await["code"], "unknown-member");
 }

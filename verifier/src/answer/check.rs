@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vouchsafe_proofs::answer::ProofFailed;
 use vouchsafe_protocol::answer::{AnswerError as Wire, Judged, Presented};
 use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::jose::SignatureVerifier;
@@ -13,7 +14,6 @@ use vouchsafe_protocol::sd_jwt::vc::{self, Signed, Status, VcError, Verified};
 use vouchsafe_protocol::sd_jwt::{Bound, ParseError, SignatureError, Unverified};
 use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::{SKEW, UnixTime};
-use vouchsafe_proofs::answer::ProofFailed;
 
 use crate::app::Rules;
 use crate::decision::Finding;
@@ -114,7 +114,8 @@ pub(super) fn authenticate(
     let expected = key_binding::Expected { aud: &party.client_id, nonce: &party.nonce, now, max_age };
     let bound = parsed.into_iter().map(|(query, parts)| Ok((query, parts.check_binding(&expected)?)));
     let bound = bound.collect::<Result<Vec<_>, KeyBindingError>>()?;
-    let signed = bound.into_iter().map(|(query, bound)| Ok((query, sign_off(bound, rules, paths, now, verifier)?)));
+    let signed =
+        bound.into_iter().map(|(query, bound)| Ok((query, sign_off(bound, rules, paths, now, verifier)?)));
     Ok(Authentic(signed.collect::<Result<_, Refusal>>()?))
 }
 
@@ -162,7 +163,8 @@ pub(super) fn judge(
     now: UnixTime,
 ) -> Result<Finding, Refusal> {
     let asked = &pinned.asked;
-    let accepted = authentic.0.into_iter().map(|(query, signed)| Ok((query, accept(asked, signed, rules, now)?)));
+    let accepted =
+        authentic.0.into_iter().map(|(query, signed)| Ok((query, accept(asked, signed, rules, now)?)));
     let accepted = accepted.collect::<Result<_, Refusal>>()?;
     let judged = Presented::new(asked, accepted)?
         .check_trust(asked, &rules.register, pinned.env)?

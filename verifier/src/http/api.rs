@@ -62,7 +62,8 @@ pub(super) async fn standing(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let service = service(&app, &headers)?;
-    let standing = request::standing(&app, &service, &RequestId(id)).await.map_err(|fault| unavailable(&fault))?;
+    let standing =
+        request::standing(&app, &service, &RequestId(id)).await.map_err(|fault| unavailable(&fault))?;
     let standing = standing.ok_or_else(no_request)?;
     let body = StandingBody {
         id: standing.id.0,
@@ -92,7 +93,8 @@ pub(super) async fn decision(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let service = service(&app, &headers)?;
-    let found = request::decision(&app, &service, &RequestId(id)).await.map_err(|fault| unavailable(&fault))?;
+    let found =
+        request::decision(&app, &service, &RequestId(id)).await.map_err(|fault| unavailable(&fault))?;
     let signed = found.ok_or_else(no_request)?.ok_or_else(|| {
         Problem::conflict("not-decided", "The request is not decided yet.").detail("Ask again later.")
     })?;
@@ -105,7 +107,8 @@ pub(super) async fn decision(
 }
 
 pub(super) async fn jwks(State(app): State<Arc<App>>) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, "public, max-age=300")];
+    let headers =
+        [(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, "public, max-age=300")];
     (headers, app.jwks().to_string()).into_response()
 }
 
@@ -148,13 +151,16 @@ fn problem_of(fault: &CreateError) -> Problem {
         CreateError::UnknownPolicy => {
             Problem::unprocessable("unknown-policy", "There is no live policy of that id.").pointer("/policy")
         }
-        CreateError::Purpose => {
-            Problem::forbidden("purpose", "The register does not let this service ask for the policy's purpose.")
+        CreateError::Purpose => Problem::forbidden(
+            "purpose",
+            "The register does not let this service ask for the policy's purpose.",
+        )
+        .pointer("/policy"),
+        CreateError::Policy(_) => {
+            Problem::conflict("policy-unusable", "The policy cannot be asked with today.")
                 .pointer("/policy")
+                .detail("The operator sees why with `vouchsafe verifier policies check`.")
         }
-        CreateError::Policy(_) => Problem::conflict("policy-unusable", "The policy cannot be asked with today.")
-            .pointer("/policy")
-            .detail("The operator sees why with `vouchsafe verifier policies check`."),
         CreateError::Flow => {
             Problem::unprocessable("flow", "This policy needs the flow same_device.").pointer("/flow")
         }
@@ -163,7 +169,8 @@ fn problem_of(fault: &CreateError) -> Problem {
                 .pointer("/expect")
         }
         CreateError::ExpectUnused => {
-            Problem::unprocessable("expect-unused", "This policy compares no disclosed value.").pointer("/expect")
+            Problem::unprocessable("expect-unused", "This policy compares no disclosed value.")
+                .pointer("/expect")
         }
         CreateError::Unavailable(fault) => unavailable(fault),
     }

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use serde::Serialize;
 use vouchsafe_protocol::json;
 use vouchsafe_protocol::openid4vp::{link, request as wire};
@@ -70,7 +70,9 @@ pub(super) async fn answer(
     }
     let body = match body {
         Ok(body) => body,
-        Err(rejection) => return OauthError::new("invalid_request").status(rejection.status()).into_response(),
+        Err(rejection) => {
+            return OauthError::new("invalid_request").status(rejection.status()).into_response();
+        }
     };
     match answer::answer(app, handle, body).await {
         Ok(answered) => Json(answered).into_response(),
@@ -113,10 +115,13 @@ pub(super) async fn code(
     let typed = typed(&body).ok_or_else(|| {
         Problem::unprocessable("member", "The body must be {\"code\": …} with a text.").pointer("/code")
     })?;
-    let (prefix, now) = (guess::prefix(app.vault(), address.as_ref().map(|Extension(prefix)| prefix)), app.now());
+    let (prefix, now) =
+        (guess::prefix(app.vault(), address.as_ref().map(|Extension(prefix)| prefix)), app.now());
     let taken = app.store().take_guess(prefix, now, guess::MISSES_PER_MINUTE).await;
     if !taken.map_err(|_| Problem::unavailable())? {
-        return Err(Problem::too_many("too-many-codes", "Too many wrong codes. Wait a minute.").retry_after(60));
+        return Err(
+            Problem::too_many("too-many-codes", "Too many wrong codes. Wait a minute.").retry_after(60)
+        );
     }
     let found = request::by_code(&app, &typed).await.map_err(|_| Problem::unavailable())?;
     let found = found.ok_or_else(|| {

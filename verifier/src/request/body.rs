@@ -47,7 +47,8 @@ impl Ask {
     pub fn parse(body: &[u8]) -> Result<Self, BodyError> {
         let members = json::object(body, MAX_BODY).map_err(|_| BodyError::NotAnObject)?;
         let policy = text(&members, "policy").ok_or(BodyError::Member("/policy"))?;
-        let flow = text(&members, "flow").and_then(|word| Flow::parse(&word)).ok_or(BodyError::Member("/flow"))?;
+        let flow =
+            text(&members, "flow").and_then(|word| Flow::parse(&word)).ok_or(BodyError::Member("/flow"))?;
         let reference = optional(&members, "reference", |value| {
             value.as_str().filter(|text| (1..=MAX_REFERENCE).contains(&text.len())).map(str::to_owned)
         });
@@ -74,7 +75,11 @@ fn text(members: &Map<String, Value>, name: &str) -> Option<String> {
 }
 
 /// `Some(None)` where the member is absent, `None` where it is not of its form.
-fn optional<T>(members: &Map<String, Value>, name: &str, read: impl Fn(&Value) -> Option<T>) -> Option<Option<T>> {
+fn optional<T>(
+    members: &Map<String, Value>,
+    name: &str,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Option<Option<T>> {
     members.get(name).map_or(Some(None), |value| read(value).map(Some))
 }
 
@@ -92,12 +97,21 @@ mod tests {
         assert!(Ask::parse(br#"{"policy":"a","flow":"same_device","reference":"r","expect":"x"}"#).is_ok());
         assert_eq!(fault(r#"{"flow":"same_device"}"#), BodyError::Member("/policy"));
         assert_eq!(fault(r#"{"policy":"a","flow":"sideways"}"#), BodyError::Member("/flow"));
-        assert_eq!(fault(r#"{"policy":"a","flow":"same_device","reference":""}"#), BodyError::Member("/reference"));
+        assert_eq!(
+            fault(r#"{"policy":"a","flow":"same_device","reference":""}"#),
+            BodyError::Member("/reference")
+        );
         assert_eq!(fault(r#"{"policy":"a","flow":"same_device","expect":{}}"#), BodyError::Member("/expect"));
-        assert_eq!(fault(r#"{"policy":"a","flow":"same_device","expect":null}"#), BodyError::Member("/expect"));
+        assert_eq!(
+            fault(r#"{"policy":"a","flow":"same_device","expect":null}"#),
+            BodyError::Member("/expect")
+        );
         assert_eq!(fault(r#"{"policy":"a","policy":"a","flow":"same_device"}"#), BodyError::NotAnObject);
         for member in ["service_id", "outcome", "status"] {
-            assert_eq!(fault(&format!(r#"{{"policy":"a","flow":"same_device","{member}":1}}"#)), BodyError::Unknown);
+            assert_eq!(
+                fault(&format!(r#"{{"policy":"a","flow":"same_device","{member}":1}}"#)),
+                BodyError::Unknown
+            );
         }
     }
 }

@@ -7,9 +7,9 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::{
-    ATTEMPTS, Answers, Consume, Decided, Decisions, Effect, Ground, Guesses, Key, LEASE_SECONDS, Lease, NewRequest,
-    NoLease, Once, Pending, RETURN_GRACE_SECONDS, Request, RequestId, Requests, ServiceId, Stale, Status,
-    StoreError, StoredDecision, Tag, minute,
+    ATTEMPTS, Answers, Consume, Decided, Decisions, Effect, Ground, Guesses, Key, LEASE_SECONDS, Lease,
+    NewRequest, NoLease, Once, Pending, RETURN_GRACE_SECONDS, Request, RequestId, Requests, ServiceId, Stale,
+    Status, StoreError, StoredDecision, Tag, minute,
 };
 
 /// Everything behind one lock; nothing survives the process.
@@ -67,12 +67,14 @@ fn ready<'a, T: Send + 'a>(value: T) -> Pending<'a, T> {
 impl Requests for MemoryStore {
     fn insert(&self, new: NewRequest) -> Pending<'_, ()> {
         let mut tables = self.tables();
-        let taken = tables.requests.values().any(|row| row.code == Some(new.code) || row.handle == new.handle);
+        let taken =
+            tables.requests.values().any(|row| row.code == Some(new.code) || row.handle == new.handle);
         if taken {
             return Box::pin(std::future::ready(Err(StoreError::Unavailable)));
         }
         tables.asked.insert((new.service.clone(), new.asked.digest), new.asked.body.clone());
-        let row = Row { handle: new.handle, page: new.page, code: Some(new.code), fence: 0, request: opened(new) };
+        let row =
+            Row { handle: new.handle, page: new.page, code: Some(new.code), fence: 0, request: opened(new) };
         tables.requests.insert((row.request.service.clone(), row.request.id.clone()), row);
         ready(())
     }
@@ -103,7 +105,12 @@ impl Requests for MemoryStore {
         ready(self.tables().asked.get(&(service.clone(), digest)).cloned())
     }
 
-    fn bind_session<'a>(&'a self, service: &'a ServiceId, id: &'a RequestId, session: Tag) -> Pending<'a, bool> {
+    fn bind_session<'a>(
+        &'a self,
+        service: &'a ServiceId,
+        id: &'a RequestId,
+        session: Tag,
+    ) -> Pending<'a, bool> {
         let mut tables = self.tables();
         let Some(row) = tables.requests.get_mut(&(service.clone(), id.clone())) else { return ready(false) };
         if !(mutants::skips("store-first-browser") || row.request.session.is_none()) {
@@ -299,11 +306,19 @@ impl Decisions for MemoryStore {
         ready(members.iter().map(|member| tables.decide(member)).collect())
     }
 
-    fn decision<'a>(&'a self, service: &'a ServiceId, id: &'a RequestId) -> Pending<'a, Option<StoredDecision>> {
+    fn decision<'a>(
+        &'a self,
+        service: &'a ServiceId,
+        id: &'a RequestId,
+    ) -> Pending<'a, Option<StoredDecision>> {
         let tables = self.tables();
         let mut key = (service.clone(), id.clone());
         if mutants::skips("store-tenant-decision") {
-            key.0 = tables.decisions.keys().find(|(_, known)| known == id).map_or(key.0, |(owner, _)| owner.clone());
+            key.0 = tables
+                .decisions
+                .keys()
+                .find(|(_, known)| known == id)
+                .map_or(key.0, |(owner, _)| owner.clone());
         }
         let found = tables.decisions.get(&key).zip(tables.requests.get(&key)).and_then(|(input, row)| {
             Some(StoredDecision {

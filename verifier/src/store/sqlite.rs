@@ -13,8 +13,9 @@ use vouchsafe_service::store::{Sqlite, detached};
 
 use self::rows::RequestRow;
 use super::{
-    ATTEMPTS, Answers, Consume, Decided, Decisions, Guesses, Key, LEASE_SECONDS, Lease, NewRequest, NoLease, Pending,
-    RETURN_GRACE_SECONDS, Request, RequestId, Requests, ServiceId, Stale, StoreError, StoredDecision, Tag, minute,
+    ATTEMPTS, Answers, Consume, Decided, Decisions, Guesses, Key, LEASE_SECONDS, Lease, NewRequest, NoLease,
+    Pending, RETURN_GRACE_SECONDS, Request, RequestId, Requests, ServiceId, Stale, StoreError,
+    StoredDecision, Tag, minute,
 };
 
 /// The schema of the verifier's database.
@@ -121,7 +122,9 @@ impl Requests for SqliteStore {
         let (query, tag, now) = match key {
             Key::Handle(tag) => (select!("handle_tag = ?1 AND ?2 = 0"), tag, 0),
             Key::Page(tag) => (select!("page_tag = ?1 AND ?2 = 0"), tag, 0),
-            Key::Code(tag, _) if mutants::skips("store-code-time") => (select!("code_tag = ?1 AND ?2 = 0"), tag, 0),
+            Key::Code(tag, _) if mutants::skips("store-code-time") => {
+                (select!("code_tag = ?1 AND ?2 = 0"), tag, 0)
+            }
             Key::Code(tag, now) => (select!("code_tag = ?1 AND code_until > ?2"), tag, now.0),
         };
         Box::pin(async move {
@@ -142,7 +145,12 @@ impl Requests for SqliteStore {
         })
     }
 
-    fn bind_session<'a>(&'a self, service: &'a ServiceId, id: &'a RequestId, session: Tag) -> Pending<'a, bool> {
+    fn bind_session<'a>(
+        &'a self,
+        service: &'a ServiceId,
+        id: &'a RequestId,
+        session: Tag,
+    ) -> Pending<'a, bool> {
         let query = if mutants::skips("store-first-browser") {
             "UPDATE requests SET session_tag = ? WHERE service_id = ? AND id = ?"
         } else {
@@ -266,12 +274,13 @@ impl Decisions for SqliteStore {
         })
     }
 
-    fn decision<'a>(&'a self, service: &'a ServiceId, id: &'a RequestId) -> Pending<'a, Option<StoredDecision>> {
-        let query = if mutants::skips("store-tenant-decision") {
-            rows::DECISION_OF_ANYBODY
-        } else {
-            rows::DECISION
-        };
+    fn decision<'a>(
+        &'a self,
+        service: &'a ServiceId,
+        id: &'a RequestId,
+    ) -> Pending<'a, Option<StoredDecision>> {
+        let query =
+            if mutants::skips("store-tenant-decision") { rows::DECISION_OF_ANYBODY } else { rows::DECISION };
         Box::pin(async move {
             let row: Option<(String, String, Option<Vec<u8>>)> =
                 sqlx::query_as(query).bind(&service.0).bind(&id.0).fetch_optional(self.0.reader()).await?;
@@ -301,7 +310,10 @@ impl Guesses for SqliteStore {
     fn take_guess(&self, prefix: Tag, now: UnixTime, most: i64) -> Pending<'_, bool> {
         let minute = minute(now);
         self.write(move |mut transaction| async move {
-            sqlx::query("DELETE FROM misses WHERE minute < ?").bind(minute - 1).execute(&mut *transaction).await?;
+            sqlx::query("DELETE FROM misses WHERE minute < ?")
+                .bind(minute - 1)
+                .execute(&mut *transaction)
+                .await?;
             let done = sqlx::query(
                 "INSERT INTO misses (prefix_tag, minute, count) VALUES (?1, ?2, 1) \
                  ON CONFLICT (prefix_tag, minute) DO UPDATE SET count = count + 1 WHERE ?4 OR count < ?3",

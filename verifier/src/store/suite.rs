@@ -122,14 +122,20 @@ async fn the_first_browser_owns_the_page(store: &dyn Store) {
 async fn a_live_lease_is_alone_and_a_refused_taker_is_not_counted(store: &dyn Store) {
     open(store, [1]).await;
     let first = leased(store, 1, START).await;
-    assert_eq!(store.lease(&service("bus"), &id(1), START.plus(9)).await.unwrap().unwrap_err(), NoLease::Held);
+    assert_eq!(
+        store.lease(&service("bus"), &id(1), START.plus(9)).await.unwrap().unwrap_err(),
+        NoLease::Held
+    );
     assert_eq!(row(store, 1).await.attempts, 1);
     let second = leased(store, 1, START.plus(10)).await;
     assert!(second.fence > first.fence);
     assert_eq!(by_lease(store, 1, &first, START.plus(11)).await, Err(Stale), "a later lease was given");
     store.give_back(&first).await.unwrap();
     assert_eq!(row(store, 1).await.attempts, 2, "an old lease gives nothing back");
-    assert_eq!(store.lease(&service("bus"), &id(1), START.plus(12)).await.unwrap().unwrap_err(), NoLease::Held);
+    assert_eq!(
+        store.lease(&service("bus"), &id(1), START.plus(12)).await.unwrap().unwrap_err(),
+        NoLease::Held
+    );
     assert!(by_lease(store, 1, &second, START.plus(12)).await.is_ok());
 }
 
@@ -144,7 +150,10 @@ async fn a_lease_ends(store: &dyn Store) {
 async fn a_lease_taken_in_time_may_commit_late(store: &dyn Store) {
     open(store, [1]).await;
     let lease = leased(store, 1, END.minus(1)).await;
-    assert_eq!(store.lease(&service("bus"), &id(1), END.plus(20)).await.unwrap().unwrap_err(), NoLease::Closed);
+    assert_eq!(
+        store.lease(&service("bus"), &id(1), END.plus(20)).await.unwrap().unwrap_err(),
+        NoLease::Closed
+    );
     assert!(store.due(END.plus(1), 10).await.unwrap().is_empty(), "the sweep skips a live lease");
     assert_eq!(
         store.decide_many(vec![consume(1, Ground::Expiry, END.plus(1))]).await.unwrap(),
@@ -228,7 +237,10 @@ async fn a_decision_is_whole(store: &dyn Store) {
     let decided = by_lease(store, 1, &lease, START).await.unwrap();
     assert_eq!(decided, Decided { request: id(1), outcome: Outcome::Met });
     let request = row(store, 1).await;
-    assert_eq!((request.status, request.outcome, request.sealed), (Status::Decided, Some(Outcome::Met), None));
+    assert_eq!(
+        (request.status, request.outcome, request.sealed),
+        (Status::Decided, Some(Outcome::Met), None)
+    );
     assert!(store.request_by(Key::Code(tag(4, 1), START)).await.unwrap().is_none());
     let decision = store.decision(&service("bus"), &id(1)).await.unwrap().unwrap();
     assert_eq!((decision.signing_input.as_str(), decision.ref_salt), ("header.claims", Some([1; 16])));

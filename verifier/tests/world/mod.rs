@@ -11,9 +11,9 @@ use axum::http::{Request, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
 use vouchsafe_protocol::encoding::{b64u, sha256};
+use vouchsafe_protocol::jose::Signer as _;
 use vouchsafe_protocol::jose::jws::NewHeader;
 use vouchsafe_protocol::jose::x5c::Anchor;
-use vouchsafe_protocol::jose::Signer as _;
 use vouchsafe_protocol::openid4vp::request::{Expected, Unverified, Verified};
 use vouchsafe_protocol::openid4vp::response::{Response as Answer, VpToken, error_form};
 use vouchsafe_protocol::sd_jwt::disclose::Disclosed;
@@ -250,7 +250,8 @@ impl World {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/oauth-authz-req+jwt");
         let text = text_of(response).await;
-        let judge = Judge { registrar: &self.trust.registrar, last_seen: 0, now: self.clock.now(), verifier: &Jws };
+        let judge =
+            Judge { registrar: &self.trust.registrar, last_seen: 0, now: self.clock.now(), verifier: &Jws };
         let expected = Expected {
             client_id: &link.client_id,
             wallet_nonce: Some(nonce),
@@ -274,7 +275,8 @@ impl World {
             "iss": ISS, "vct": vct, "iat": now.0, "exp": now.plus(30 * 86_400).0,
             "facts_as_of": facts_as_of, "birth_date": birth_date, "ward": "North",
         });
-        let header = NewHeader::new(self.issuer.key.alg(), "dc+sd-jwt").x5c(&[self.issuer.certificate.to_vec()]);
+        let header =
+            NewHeader::new(self.issuer.key.alg(), "dc+sd-jwt").x5c(&[self.issuer.certificate.to_vec()]);
         let entropy = OsEntropy::new();
         let issuable = Builder::new(claims.as_object().cloned().unwrap())
             .conceal("/birth_date")
@@ -344,14 +346,17 @@ fn write_keys(path: &Path, request: &Leaf) {
     std::fs::write(path.join("request.key"), request.key.to_pkcs8_pem().as_bytes()).unwrap();
     let decision = SigningKey::generate().unwrap();
     std::fs::write(path.join("decision.key"), decision.to_pkcs8_pem().as_bytes()).unwrap();
-    std::fs::write(path.join("server.key"), ServerKey::generate(&OsEntropy::new()).to_text().as_bytes()).unwrap();
+    std::fs::write(path.join("server.key"), ServerKey::generate(&OsEntropy::new()).to_text().as_bytes())
+        .unwrap();
 }
 
 fn write_rules(path: &Path) {
     std::fs::create_dir_all(path.join("policies")).unwrap();
     std::fs::create_dir_all(path.join("types")).unwrap();
     std::fs::write(path.join("types/residency.toml"), TYPE).unwrap();
-    for (id, binding) in [("bus-pass", "same_device"), ("counter", "in_person"), ("by-ward", "disclosed:ward")] {
+    for (id, binding) in
+        [("bus-pass", "same_device"), ("counter", "in_person"), ("by-ward", "disclosed:ward")]
+    {
         std::fs::write(path.join(format!("policies/{id}.toml")), policy(id, binding)).unwrap();
         std::fs::write(path.join(format!("policies/{id}.cases.toml")), CASES).unwrap();
     }

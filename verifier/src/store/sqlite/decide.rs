@@ -9,7 +9,10 @@ use super::Transaction;
 type Savepoint<'a> = sqlx::Transaction<'a, sqlx::Sqlite>;
 
 /// Closes one request with all its effects, or changes nothing.
-pub(super) async fn one(transaction: &mut Transaction, member: &Consume) -> Result<Result<Decided, Stale>, StoreError> {
+pub(super) async fn one(
+    transaction: &mut Transaction,
+    member: &Consume,
+) -> Result<Result<Decided, Stale>, StoreError> {
     let mut savepoint = transaction.begin().await?;
     match apply(&mut savepoint, member).await {
         Ok(true) => {
@@ -53,8 +56,9 @@ macro_rules! close {
 }
 
 const BY_LEASE: &str = close!("status = 'open' AND (?5 OR fence = ?6) AND (?7 OR lease_until > ?4)");
-const BY_RETURN: &str =
-    close!("status = 'answered' AND (?5 OR response_tag = ?6) AND (?7 OR session_tag = ?8) AND close_at > ?4");
+const BY_RETURN: &str = close!(
+    "status = 'answered' AND (?5 OR response_tag = ?6) AND (?7 OR session_tag = ?8) AND close_at > ?4"
+);
 const BY_DECLINE: &str = close!(
     "status = 'open' AND error_seen = 1 AND (?5 OR response_tag = ?6) AND (?7 OR session_tag = ?8) \
      AND close_at > ?4 AND lease_until <= ?4"
@@ -83,9 +87,10 @@ async fn close(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<bool, 
             .bind(response.0.to_vec())
             .bind(mutants::skips("store-response-session"))
             .bind(session.0.to_vec()),
-        Ground::Expiry => {
-            query.bind(mutants::skips("store-sweep-lease")).bind(mutants::skips("store-sweep-time")).bind(ATTEMPTS)
-        }
+        Ground::Expiry => query
+            .bind(mutants::skips("store-sweep-lease"))
+            .bind(mutants::skips("store-sweep-time"))
+            .bind(ATTEMPTS),
     };
     Ok(query.execute(&mut **savepoint).await?.rows_affected() == 1)
 }

@@ -111,7 +111,10 @@ pub(super) async fn insert_asked(transaction: &mut Transaction, new: &NewRequest
     Ok(())
 }
 
-pub(super) async fn insert_request(transaction: &mut Transaction, new: &NewRequest) -> Result<(), StoreError> {
+pub(super) async fn insert_request(
+    transaction: &mut Transaction,
+    new: &NewRequest,
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO requests (service_id, id, asked_digest, policy_id, flow, status, created_at, expires_at, \
          close_at, handle_tag, page_tag, nonce_tag, state_tag, sealed, code_tag, code_until, ref, ref_salt) \
@@ -154,7 +157,10 @@ pub(super) async fn why_no_lease(
     .await?;
     Ok(match row {
         Some((status, expires_at, lease_until, _))
-            if status == "open" && expires_at > now.0 && lease_until > now.0 && !mutants::skips("store-lease-held") =>
+            if status == "open"
+                && expires_at > now.0
+                && lease_until > now.0
+                && !mutants::skips("store-lease-held") =>
         {
             NoLease::Held
         }
