@@ -146,10 +146,10 @@ impl Pages {
         seen(self.world.send(request).await).await
     }
 
-    /// A browser goes to `path`, and then the service asks what came of it.
+    /// A browser goes to `path`, and then the service asks what came of it; the reason is what the browser got.
     async fn back(&self, opened: &Opened, path: &str, cookie: &str) -> Seen {
-        self.visit(path, cookie).await;
-        self.decision(opened, BUS_KEY).await
+        let page = self.visit(path, cookie).await;
+        Seen { reason: format!("page-{}", page.status), ..self.decision(opened, BUS_KEY).await }
     }
 
     async fn decision(&self, opened: &Opened, key: &str) -> Seen {
