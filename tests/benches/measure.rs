@@ -5,9 +5,9 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 /// Rounds of which the median is taken.
-const ROUNDS: usize = 41;
-/// Calls in a round.
-const CALLS: u32 = 20;
+const ROUNDS: usize = 301;
+/// Calls in a round: few, so that most rounds fit between two interruptions.
+const CALLS: u32 = 3;
 
 /// One line of the output.
 pub(crate) struct Report {

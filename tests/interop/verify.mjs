@@ -1,7 +1,7 @@
 // Checks, with independent software, what we issued, presented and decided.
 //
 // usage: node verify.mjs FILE
-// FILE is JSON: {issuer_jwk, issued, presentation, audience, nonce, expected, absent, decision, decision_jwks}.
+// FILE is JSON: {issuer_jwk, vct, now, issued, presentation, audience, nonce, expected, absent, decision, decision_jwks}.
 // Prints one line a check and ends with status 1 at the first that fails.
 
 import { readFileSync } from 'node:fs';
@@ -28,17 +28,23 @@ function check(what, held) {
   console.log(`ok: ${what}`);
 }
 
-const issued = await sdJwt.verify(input.issued);
+// The clock of the story is held; what has expired is judged by its time.
+const at = { currentDate: input.now };
+const issued = await sdJwt.verify(input.issued, at);
 check('the issued credential verifies', issued.payload.vct === input.vct);
 
-const shown = await sdJwt.verify(input.presentation, { keyBindingNonce: input.nonce });
+const shown = await sdJwt.verify(input.presentation, { ...at, keyBindingNonce: input.nonce });
 check('the presentation verifies with its key binding', shown.kb !== undefined);
 check('the disclosed claims arrive', input.expected.every(([name, value]) => shown.payload[name] === value));
 check('nothing else was disclosed', input.absent.every((name) => !(name in shown.payload)));
 
 const kb = input.presentation.slice(input.presentation.lastIndexOf('~') + 1);
 const holder = await importJWK(shown.payload.cnf.jwk, 'ES256');
-const { payload, protectedHeader } = await jwtVerify(kb, holder, { audience: input.audience, typ: 'kb+jwt' });
+const { payload, protectedHeader } = await jwtVerify(kb, holder, {
+  audience: input.audience,
+  typ: 'kb+jwt',
+  currentDate: new Date(input.now * 1000),
+});
 check('the key binding names us, once', payload.aud === input.audience && protectedHeader.alg === 'ES256');
 check('the nonce is the one asked for', payload.nonce === input.nonce);
 
