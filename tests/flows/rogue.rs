@@ -40,7 +40,10 @@ async fn a_service_cannot_describe_its_own_purpose() {
     // What the registrar said of it is shown in the registrar's words.
     line.carry(rogue.request(|_| {}));
     let page = wallet.review(&rogue.link()).await.unwrap().page(Language::En).to_string();
-    assert!(page.contains("Larkfield Parking") && page.contains("To decide about a parking permit."), "{page}");
+    assert!(
+        page.contains("Larkfield Parking") && page.contains("To decide about a parking permit."),
+        "{page}"
+    );
 
     let attacks: [(&str, &str, fn(&Rogue, &mut Value)); 7] = [
         ("purpose", "its own words under the registrar's name", |rogue, infos| {
@@ -67,7 +70,8 @@ async fn a_service_cannot_describe_its_own_purpose() {
         }),
         ("purpose", "leave to see an address", |rogue, infos| {
             let may = json!({"vct": "https://larkfield.example/types/residency/1", "pointer": "/address", "how": "show", "rules": []});
-            infos[1] = json!(rogue.rewritten(|_, purpose| purpose["may_ask"].as_array_mut().unwrap().push(may)));
+            infos[1] =
+                json!(rogue.rewritten(|_, purpose| purpose["may_ask"].as_array_mut().unwrap().push(may)));
         }),
         ("purpose-not-allowed", "somebody else's purpose", |rogue, infos| infos[1] = json!(rogue.bus_pass)),
         ("unknown-service", "leave to ask for somebody else's purpose", |rogue, infos| {
@@ -86,9 +90,10 @@ async fn a_service_cannot_describe_its_own_purpose() {
         assert!(matches!(newest.event, Event::Failed { code: kept, .. } if kept == code), "{what}");
     }
     assert!(house.line.seen().iter().all(|sent| !sent.path().starts_with("/a/")), "something was answered");
-    // A request for the honest purpose is still answered.
-    house.collect(&Resident { wallet }, HONEST).await;
-    house.goes_on(&house.resident(HONEST + 1).await).await;
+    // The bus operator's request is answered as ever.
+    let resident = Resident { wallet };
+    house.collect(&resident, HONEST).await;
+    house.goes_on(&resident).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,8 +119,14 @@ async fn the_refusal_says_why() {
 
 /// A wallet that trusts the district and reaches the rogue.
 async fn wallet(house: &House, line: Arc<RogueLine>) -> Wallet {
-    let machine = Machine { http: line, clock: house.clock.clone(), entropy: Arc::new(OsEntropy::new()), env: Env::Test };
-    let wallet = Wallet::open(&house.dir.path().join("wallet"), PASSPHRASE, Cost::LEAST, machine).await.unwrap();
+    let machine = Machine {
+        http: line,
+        clock: house.clock.clone(),
+        entropy: Arc::new(OsEntropy::new()),
+        env: Env::Test,
+    };
+    let wallet =
+        Wallet::open(&house.dir.path().join("wallet"), PASSPHRASE, Cost::LEAST, machine).await.unwrap();
     wallet.trust_add(&std::fs::read(house.world.district.trust_file()).unwrap()).await.unwrap();
     wallet
 }
@@ -134,7 +145,9 @@ struct Rogue {
 impl Rogue {
     async fn new(house: &House) -> Self {
         let read = |name: &str| std::fs::read_to_string(house.world.district.dir().join(name)).unwrap();
-        let authority = DevCa::from_pem("Larkfield anchor (development)", &read("anchor.pem"), &read("anchor.key")).unwrap();
+        let authority =
+            DevCa::from_pem("Larkfield anchor (development)", &read("anchor.pem"), &read("anchor.key"))
+                .unwrap();
         let leaf = authority.signer(PARKING, SigningKey::generate().unwrap(), house.clock.now()).unwrap();
         let registrar = SigningKey::from_pkcs8_pem(&read("registrar.pem")).unwrap();
         // Whoever has the link of a request may fetch it: the bus operator's is the pattern.
@@ -156,7 +169,8 @@ impl Rogue {
         });
         let purpose = signed(1, &|entry| {
             entry["sub"] = json!(PERMIT);
-            entry["text"] = json!({"en": "To decide about a parking permit.", "cy": "I benderfynu ar drwydded barcio."});
+            entry["text"] =
+                json!({"en": "To decide about a parking permit.", "cy": "I benderfynu ar drwydded barcio."});
         });
         let bus_pass = signed(1, &|_| {});
         let kid = part(&purpose, 0)["kid"].as_str().unwrap().to_owned();
@@ -191,7 +205,8 @@ impl Rogue {
         policy["data"]["purpose"] = if purpose.is_null() { json!(PERMIT) } else { purpose };
         let digest = b64u(sha256(canonical(&policy["data"]).unwrap()));
         infos.last_mut().unwrap()["data"]["policy_digest"] = json!(digest);
-        let header = json!({"alg": "ES256", "typ": "oauth-authz-req+jwt", "x5c": [b64(&self.leaf.certificate)]});
+        let header =
+            json!({"alg": "ES256", "typ": "oauth-authz-req+jwt", "x5c": [b64(&self.leaf.certificate)]});
         sign(&header, &claims, &self.leaf.key)
     }
 }

@@ -90,9 +90,11 @@ impl Case {
     /// Fills in the words in braces.
     fn fill(&self, world: &World, command: &str) -> String {
         let mut text = command.to_owned();
-        for (word, value) in
-            [("{other-state}", self.other.request.state()), ("{other-kid}", kid(&self.other)), ("{state}", self.opened.request.state())]
-        {
+        for (word, value) in [
+            ("{other-state}", self.other.request.state()),
+            ("{other-kid}", kid(&self.other)),
+            ("{state}", self.opened.request.state()),
+        ] {
             text = text.replace(word, value);
         }
         while let Some((before, rest)) = text.split_once("{{") {
@@ -167,7 +169,8 @@ impl<'a> Post<'a> {
     }
 
     fn body(&self) -> String {
-        let mut members = if self.clear { self.members() } else { vec![("response".to_owned(), self.sealed())] };
+        let mut members =
+            if self.clear { self.members() } else { vec![("response".to_owned(), self.sealed())] };
         for (name, value) in &self.more {
             match name.strip_prefix('-') {
                 Some(gone) => members.retain(|(name, _)| name != gone),
@@ -188,7 +191,9 @@ impl<'a> Post<'a> {
         let plaintext = match self.plaintext.as_deref() {
             None => answer,
             Some("state-twice") => answer.replacen('{', r#"{"state":"x","#, 1),
-            Some("nested-deep") => answer.replacen('{', &format!(r#"{{"x":{}1{},"#, "[".repeat(33), "]".repeat(33)), 1),
+            Some("nested-deep") => {
+                answer.replacen('{', &format!(r#"{{"x":{}1{},"#, "[".repeat(33), "]".repeat(33)), 1)
+            }
             Some("no-json") => "vp_token".to_owned(),
             Some(name) => panic!("no such plaintext: {name}"),
         };
@@ -252,21 +257,28 @@ impl Answers {
     /// What happens before the post.
     async fn before(&self, case: &Case, command: &str) {
         match command {
-            "first answered" => assert!(self.submit(Post::honest(&self.world, case).request()).await.is_accepted()),
+            "first answered" => {
+                assert!(self.submit(Post::honest(&self.world, case).request()).await.is_accepted())
+            }
             "first declined" => {
                 let mut post = Post::honest(&self.world, case);
-                ["clear", "form -vp_token", "form error access_denied"].into_iter().for_each(|command| post.change(command));
+                ["clear", "form -vp_token", "form error access_denied"]
+                    .into_iter()
+                    .for_each(|command| post.change(command));
                 assert!(self.submit(post.request()).await.is_accepted());
             }
             "first leased" => {
-                let (service, id) = (ServiceId(BUSES.into()), RequestId(case.opened.api["id"].as_str().unwrap().into()));
-                let lease = self.world.app.store().lease(&service, &id, self.world.clock.now()).await.unwrap();
+                let (service, id) =
+                    (ServiceId(BUSES.into()), RequestId(case.opened.api["id"].as_str().unwrap().into()));
+                let lease =
+                    self.world.app.store().lease(&service, &id, self.world.clock.now()).await.unwrap();
                 *case.lease.lock().unwrap() = lease.ok();
             }
             "first spent" => {
                 for _ in 0..5 {
                     let mut post = Post::honest(&self.world, case);
-                    post.answer["vp_token"][case.query()] = json!([case.presentation(&self.world, "expired")]);
+                    post.answer["vp_token"][case.query()] =
+                        json!([case.presentation(&self.world, "expired")]);
                     assert_eq!(self.submit(post.request()).await.reason, "claims");
                 }
             }

@@ -30,7 +30,8 @@ impl Message {
         let key = self.key(to);
         let mut protected = b64u(self.header.to_string());
         let nonce: [u8; 12] = bytes(&OsEntropy::new());
-        let sealed = RingAead.seal(self.enc(), &key, &nonce, protected.as_bytes(), self.plaintext.as_bytes()).unwrap();
+        let sealed =
+            RingAead.seal(self.enc(), &key, &nonce, protected.as_bytes(), self.plaintext.as_bytes()).unwrap();
         let (text, tag) = sealed.split_at(self.plaintext.len());
         let mut header = self.header;
         let before = header.clone();
@@ -49,7 +50,8 @@ impl Message {
         let enc = self.enc();
         let mut input = 1_u32.to_be_bytes().to_vec();
         input.extend_from_slice(&*self.ephemeral.agree(&to.key.key).unwrap());
-        let party = |name: &str| b64u_decode(self.header[name].as_str().unwrap_or_default()).unwrap_or_default();
+        let party =
+            |name: &str| b64u_decode(self.header[name].as_str().unwrap_or_default()).unwrap_or_default();
         for part in [enc.as_str().as_bytes().to_vec(), party("apu"), party("apv")] {
             input.extend_from_slice(&u32::try_from(part.len()).unwrap().to_be_bytes());
             input.extend(part);

@@ -9,7 +9,6 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use serde_json::json;
 use vouchsafe_protocol::form;
-use vouchsafe_service::clock::Clock as _;
 use vouchsafe_verifier::session::cookie_name;
 
 use super::answer::{Case, answer};
@@ -73,7 +72,8 @@ impl Surface for Pages {
             }
             "return-with-wrong-code" => {
                 self.answered(visit).await;
-                self.back(opened, &format!("{}/return?response_code=guessed", visit.page), &visit.cookie).await
+                self.back(opened, &format!("{}/return?response_code=guessed", visit.page), &visit.cookie)
+                    .await
             }
             "return-without-code" => {
                 self.answered(visit).await;

@@ -48,7 +48,11 @@ impl Surface for Requests {
         let own_name = DevCa::generate("signer", NOON).unwrap();
         let parties = Arc::new(Parties::new(&world, &own_name));
         let mutation = Arc::default();
-        let line = Line { router: world.router.clone(), parties: Arc::clone(&parties), mutation: Arc::clone(&mutation) };
+        let line = Line {
+            router: world.router.clone(),
+            parties: Arc::clone(&parties),
+            mutation: Arc::clone(&mutation),
+        };
         let machine = Machine {
             http: Arc::new(line),
             clock: world.clock.clone(),
@@ -56,7 +60,8 @@ impl Surface for Requests {
             env: Env::Test,
         };
         let vault = tempfile::tempdir().unwrap();
-        let wallet = Wallet::open(vault.path(), b"four words and one more", Cost::LEAST, machine).await.unwrap();
+        let wallet =
+            Wallet::open(vault.path(), b"four words and one more", Cost::LEAST, machine).await.unwrap();
         let mut anchors = world.trust.anchors.clone();
         anchors.push(Anchor::from_der(own_name.certificate().to_vec()).unwrap());
         let trust = TrustFile { registrar: world.trust.registrar.clone(), anchors };
@@ -87,7 +92,9 @@ impl Requests {
     async fn review(&self, link: &str) -> Seen {
         match self.wallet.review(link).await {
             Ok(_) => Seen { status: 200, code: String::new(), reason: String::new() },
-            Err(refused) => Seen { status: exit(&refused), code: refused.code().to_owned(), reason: String::new() },
+            Err(refused) => {
+                Seen { status: exit(&refused), code: refused.code().to_owned(), reason: String::new() }
+            }
         }
     }
 }
@@ -124,7 +131,8 @@ impl Line {
             }
         };
         let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
-        let (status, media_type) = (response.status().as_u16(), response.headers()[header::CONTENT_TYPE].clone());
+        let (status, media_type) =
+            (response.status().as_u16(), response.headers()[header::CONTENT_TYPE].clone());
         let text = text_of(response).await;
         let mutation = self.mutation.lock().unwrap().clone();
         let (status, content_type, text) = match mutation {

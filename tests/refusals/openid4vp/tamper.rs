@@ -83,8 +83,10 @@ impl Parties {
         let (prefix, query) = link.split_once('?').unwrap();
         let form = Form::parse(query.as_bytes(), 4096).unwrap();
         let names = ["client_id", "request_uri", "request_uri_method"];
-        let mut members: BTreeMap<String, String> =
-            names.iter().filter_map(|name| Some(((*name).to_owned(), form.member(name)?.to_owned()))).collect();
+        let mut members: BTreeMap<String, String> = names
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), form.member(name)?.to_owned())))
+            .collect();
         for command in self.commands(mutation) {
             match command.split_once(' ') {
                 Some(("as", party)) => drop(members.insert("client_id".to_owned(), self.client_id(party))),
@@ -183,7 +185,10 @@ impl<'a> Sent<'a> {
 
     /// Changes one document and has `key` sign it.
     fn document(&mut self, name: &str, change: impl FnOnce(&mut Value, &mut Value), key: &SigningKey) {
-        let at = DOCUMENTS.iter().position(|known| *known == name).unwrap_or_else(|| panic!("no such command: {name}"));
+        let at = DOCUMENTS
+            .iter()
+            .position(|known| *known == name)
+            .unwrap_or_else(|| panic!("no such command: {name}"));
         let data = &mut self.claims["verifier_info"][at]["data"];
         let jws = data.as_str().unwrap();
         let (mut header, mut payload) = (part(jws, 0), part(jws, 1));
@@ -198,11 +203,14 @@ impl<'a> Sent<'a> {
         let text = match self.text {
             None => object,
             Some("alg-none") => {
-                let header = json!({"alg": "none", "typ": self.header["typ"], "x5c": self.header["x5c"]}).to_string();
+                let header =
+                    json!({"alg": "none", "typ": self.header["typ"], "x5c": self.header["x5c"]}).to_string();
                 format!("{}.{}.", b64u(header), b64u(claims))
             }
             Some("claims-in-clear") => claims,
-            Some("claim-twice") => sign(&header, &claims.replacen('{', r#"{"nonce":"0123456789abcdefghijklmn","#, 1), self.key),
+            Some("claim-twice") => {
+                sign(&header, &claims.replacen('{', r#"{"nonce":"0123456789abcdefghijklmn","#, 1), self.key)
+            }
             Some("nested-deep") => {
                 let deep = format!(r#"{{"x":{}1{},"#, "[".repeat(33), "]".repeat(33));
                 sign(&header, &claims.replacen('{', &deep, 1), self.key)
@@ -216,4 +224,3 @@ impl<'a> Sent<'a> {
         Reply { status: self.reply.0, media_type: self.reply.1, text }
     }
 }
-
