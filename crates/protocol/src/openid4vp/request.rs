@@ -205,7 +205,7 @@ impl Verified {
         self.exp
     }
 
-    /// The highest version of the register in the request, to be remembered.
+    /// The version of the register in the request, to be remembered.
     #[must_use]
     pub fn reg_version(&self) -> u64 {
         self.reg_version
@@ -302,6 +302,9 @@ pub enum RequestError {
     /// A table of the registrar.
     #[error("a table is not the registrar's: {0}")]
     Table(TrustError),
+    /// Extracts of several versions of the register.
+    #[error("the request carries parts of several versions of the trust register; the service must use one")]
+    TwoRegisters,
     /// The policy is not one.
     #[error("the request's policy cannot be used")]
     Policy,

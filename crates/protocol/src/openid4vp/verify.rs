@@ -72,11 +72,11 @@ impl Unverified {
         let response_key = check_response(&claims)?;
         let carried = Carried::read(&claims.verifier_info)?;
         let (service, purpose) = carried.authorise(&claims, expected)?;
-        let tables = carried.tables(expected)?;
+        let reg_version = service.document().reg_version;
+        let tables = carried.tables(expected, reg_version)?;
         let asked = carried.recompute(&claims, &service, tables, response_key.as_ref())?;
         // The registrar's limit, whatever the policy says.
         covers(purpose.document(), &asked.plan().query).map_err(RequestError::OverAsking)?;
-        let reg_version = service.document().reg_version.max(purpose.document().reg_version);
         let Claims { state, response_mode: mode, iat, exp, .. } = claims;
         Ok(Verified { service, purpose, asked, state, mode, response_key, iat, exp, reg_version })
     }
@@ -220,6 +220,14 @@ fn check_response(claims: &Claims) -> Result<Option<ResponseKey>, RequestError> 
     }
 }
 
+/// All entries of a register have its version: extracts of two registers say what no registrar said at one time.
+fn one_register(a: u64, b: u64) -> Result<(), RequestError> {
+    if !(mutants::skips("vp-one-register") || a == b) {
+        return Err(RequestError::TwoRegisters);
+    }
+    Ok(())
+}
+
 /// What the request carries about itself.
 struct Carried<'a> {
     service: &'a str,
@@ -274,10 +282,11 @@ impl<'a> Carried<'a> {
         if !(mutants::skips("vp-policy-purpose") || wanted == Some(&purpose.document().sub)) {
             return Err(RequestError::OtherPurpose);
         }
+        one_register(entry.reg_version, purpose.document().reg_version)?;
         Ok((service, purpose))
     }
 
-    fn tables(&self, expected: &Expected<'_>) -> Result<Tables, RequestError> {
+    fn tables(&self, expected: &Expected<'_>, reg_version: u64) -> Result<Tables, RequestError> {
         let mut tables = Tables::default();
         for jws in &self.tables {
             let table = expected.judge.verify::<Table>(jws).map_err(RequestError::Table)?;
@@ -285,6 +294,7 @@ impl<'a> Carried<'a> {
             if !(mutants::skips("vp-table-once") || tables.table(id, version).is_none()) {
                 return Err(RequestError::Info);
             }
+            one_register(reg_version, table.document().reg_version)?;
             tables.insert(&table);
         }
         Ok(tables)

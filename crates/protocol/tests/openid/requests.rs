@@ -226,6 +226,13 @@ pub(crate) fn who_asks_and_what_for_is_the_registrars_word() {
         case.inform("urn:vouchsafe:table:1", json!(district.document("table", table))),
         RequestError::Table(TrustError::Members)
     );
+    for (format, kind, entry) in [
+        ("urn:vouchsafe:purpose:1", "purpose", district.purpose_entry()),
+        ("urn:vouchsafe:table:1", "table", wards()),
+    ] {
+        let newer = district.document(kind, spoiled(&entry, "/reg_version", json!(8)));
+        assert_eq!(case.inform(format, json!(newer)), RequestError::TwoRegisters);
+    }
     assert_eq!(case.spoil("/verifier_info", json!([])), RequestError::Info);
     let mut tables = case.claims.clone();
     let again = tables["verifier_info"][2].clone();

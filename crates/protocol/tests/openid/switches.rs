@@ -231,6 +231,7 @@ fn switches_that_requests_notice() {
             requests::who_asks_and_what_for_is_the_registrars_word,
             &[
                 "vp-info-order",
+                "vp-one-register",
                 "vp-service-client-id",
                 "vp-service-env",
                 "vp-service-purpose",
