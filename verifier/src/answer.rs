@@ -111,9 +111,8 @@ pub async fn answer(app: Arc<App>, handle: String, body: Bytes) -> Result<Answer
     let pinned = Pinned { asked, env, since, expect: secrets.expect.clone() };
     let authentic = authenticate(&app, &pinned, &response, now)?;
     drop(response);
-    let lease = lease(&app, &request).await?;
-    let work = Work { app, request, secrets, pinned, authentic, lease };
-    // 7 to 13, whoever still listens.
+    let work = Work { app, request, secrets, pinned, authentic };
+    // The lease and 7 to 13, whoever still listens: a lease that nobody works under would keep the resident out.
     detached(work.finish()).await.map_err(|_| StoreError::Unavailable)?
 }
 
@@ -148,19 +147,19 @@ async fn lease(app: &App, request: &Request) -> Result<Lease, AnswerError> {
     }
 }
 
-/// An answer whose sender holds a credential, under a lease.
+/// An answer whose sender holds a credential.
 struct Work {
     app: Arc<App>,
     request: Request,
     secrets: OpenSecrets,
     pinned: Pinned,
     authentic: Authentic,
-    lease: Lease,
 }
 
 impl Work {
     async fn finish(self) -> Result<Answered, AnswerError> {
-        let Self { app, request, secrets, pinned, authentic, lease } = self;
+        let Self { app, request, secrets, pinned, authentic } = self;
+        let lease = lease(&app, &request).await?;
         let result = match judge(&app, pinned, authentic).await {
             Ok(finding) => commit(&app, &request, &secrets, &lease, &finding).await,
             Err(fault) => Err(fault),
