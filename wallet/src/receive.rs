@@ -22,7 +22,7 @@ use vouchsafe_service::keys::Jws;
 use zeroize::Zeroizing;
 
 use crate::history::{self, Event};
-use crate::http::{self, HttpError, Outgoing};
+use crate::http::{self, HttpError, Incoming, Outgoing};
 use crate::vault::VaultError;
 use crate::{Fault, Machine, Wallet, trust};
 
@@ -220,7 +220,14 @@ async fn read_offer(machine: &Machine, text: &str) -> Result<Offer, ReceiveError
     }
     match OfferLink::parse(text)? {
         OfferLink::Value(offer) => Ok(*offer),
-        OfferLink::Reference(url) => Ok(Offer::parse(&get_json(machine, &url, MAX_OFFER).await?)?),
+        OfferLink::Reference(url) => {
+            let reply = get(machine, &url, MAX_OFFER).await?;
+            // OpenID4VCI 4.1.3 leaves open what is there once the offer is over; not there is the usual answer.
+            match reply.status {
+                404 | 410 => Err(ReceiveError::CodeRefused),
+                _ => Ok(Offer::parse(&json_body(reply)?)?),
+            }
+        }
     }
 }
 
@@ -234,8 +241,15 @@ async fn well_known_document(
 }
 
 async fn get_json(machine: &Machine, url: &str, most: usize) -> Result<Zeroizing<Vec<u8>>, ReceiveError> {
+    json_body(get(machine, url, most).await?)
+}
+
+async fn get(machine: &Machine, url: &str, most: usize) -> Result<Incoming, HttpError> {
     let request = Outgoing { url, accept: "application/json", body: None, bearer: None, most };
-    let reply = http::send(&*machine.http, request).await?;
+    http::send(&*machine.http, request).await
+}
+
+fn json_body(reply: Incoming) -> Result<Zeroizing<Vec<u8>>, ReceiveError> {
     if !reply.is("application/json") {
         return Err(ReceiveError::Answer);
     }
