@@ -19,6 +19,12 @@ impl Browser {
         Self { http, cookie: None }
     }
 
+    /// The same cookie jar over the connections of `other`, as after a restart of the service.
+    #[must_use]
+    pub fn moved_to(&self, other: &Self) -> Self {
+        Self { http: other.http.clone(), cookie: self.cookie.clone() }
+    }
+
     /// What the browser sends as its cookie, once a page has set one.
     #[must_use]
     pub fn cookie(&self) -> Option<&str> {

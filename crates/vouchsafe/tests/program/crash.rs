@@ -1,0 +1,253 @@
+//! Killed without warning, thirty times: what was acknowledged is kept, nothing is accepted twice.
+//!
+//! `dev` runs as a child over one folder. A resident and the operator go through the whole story, from the offer to
+//! the decision, and at a seeded point (a call and some milliseconds into it) the program is killed. It is started
+//! again over the same folder, and the books are compared: every acknowledgement against what the program now says;
+//! every one-time value is tried again. Then the story is finished, or begun anew, as an honest resident would.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore as _, SeedableRng as _};
+use serde_json::Value;
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use vouchsafe::demo::browser::{Browser, wallet_link};
+use vouchsafe::demo::operator::{Asked, Operator};
+use vouchsafe::demo::resident::Resident;
+use vouchsafe::exit::Failure;
+
+use crate::child::{Dev, free_base, run};
+use crate::town::{Door, Point, Sent, Wire, resident};
+
+const SEED: u64 = 20_261_121;
+const POINTS: usize = 30;
+/// The calls of the whole story: six to collect, then ask, page, request, answer, return, decision.
+const CALLS: usize = 12;
+/// The longest way into a call at which the program is killed.
+const LONGEST_MS: u32 = 24;
+/// A lease of the program that was killed ends after ten seconds.
+const LEASE_TRIES: usize = 120;
+
+/// What was acknowledged to whom before the program was killed.
+#[derive(Default)]
+struct Books {
+    asked: Option<Asked>,
+    page: Option<(Browser, String)>,
+    back: Option<String>,
+    returned: bool,
+    decision: Option<Value>,
+}
+
+/// Everything that outlives the program.
+struct Town {
+    dir: tempfile::TempDir,
+    base: u16,
+    door: Door,
+    resident: Resident,
+}
+
+/// A started program with the people's ways to it.
+struct Up {
+    dev: Dev,
+    wire: Arc<Wire>,
+    operator: Operator,
+}
+
+impl Town {
+    async fn new() -> Self {
+        let (dir, door) = (tempfile::tempdir().unwrap(), Door::default());
+        let resident = resident(dir.path(), &door).await;
+        Self { dir, base: free_base(), door, resident }
+    }
+
+    async fn start(&self, point: Option<Point>) -> Up {
+        let dev = Dev::start(self.dir.path(), "data", self.base);
+        let wire = Wire::to(&dev, point);
+        self.door.lead_to(&wire);
+        let trust = std::fs::read(dev.text("/trust")).unwrap();
+        self.resident.wallet.trust_add(&trust).await.unwrap();
+        let operator = wire.operator(&dev);
+        Up { dev, wire, operator }
+    }
+
+    /// The whole story, noting every acknowledgement; ends early when the program is gone.
+    async fn story(&self, up: &Up, books: &mut Books) -> Result<(), Failure> {
+        self.resident.receive(up.dev.text("/offer/uri"), up.dev.text("/offer/tx_code")).await?;
+        self.question(up, books).await
+    }
+
+    async fn question(&self, up: &Up, books: &mut Books) -> Result<(), Failure> {
+        up.wire.tick();
+        let asked = up.operator.ask("bus-pass", "PASS-2026-0042").await?;
+        let url = asked.url.clone();
+        books.asked = Some(asked);
+        up.wire.tick();
+        let mut browser = up.wire.browser();
+        let html = browser.open(&url).await?;
+        books.page = Some((browser, wallet_link(&html).unwrap()));
+        self.answer(books).await?;
+        up.wire.tick();
+        self.come_back(books).await?;
+        up.wire.tick();
+        books.decision = up.operator.decision(&books.asked.as_ref().unwrap().id).await?;
+        Ok(())
+    }
+
+    async fn answer(&self, books: &mut Books) -> Result<(), Failure> {
+        let (_, link) = books.page.as_ref().unwrap();
+        books.back = Some(self.resident.share(link).await?);
+        Ok(())
+    }
+
+    async fn come_back(&self, books: &mut Books) -> Result<(), Failure> {
+        let (browser, _) = books.page.as_mut().unwrap();
+        browser.open(books.back.as_ref().unwrap()).await?;
+        books.returned = true;
+        Ok(())
+    }
+
+    /// Copies to answer with, collected by a fresh offer when there are none.
+    async fn has_copies(&self, up: &Up) {
+        let held = self.resident.wallet.list().await.unwrap();
+        if held.iter().all(|batch| batch.copies.unused == 0) {
+            let config = self.dir.path().join("data/issuer/issuer.toml");
+            let config = config.to_str().unwrap();
+            let made = run(
+                self.dir.path(),
+                &["issuer", "offer", "LD-0042", "--type", "residency", "--config", config, "--json"],
+            );
+            assert_eq!(made.code, 0, "{}", made.err);
+            let offer: Value = serde_json::from_str(&made.out).unwrap();
+            let (uri, code) = (offer["uri"].as_str().unwrap(), offer["tx_code"].as_str().unwrap());
+            self.resident.receive(uri, code).await.unwrap();
+        }
+        assert!(up.wire.calls() < 100);
+    }
+
+    fn database(&self) -> PathBuf {
+        self.dir.path().join("data/verifier/verifier.sqlite")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_thirty_points_it_loses_nothing_and_accepts_nothing_twice() {
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+    let town = Town::new().await;
+    let mut decided = 0;
+    let mut reached = [0_usize; CALLS];
+    for n in 0..POINTS {
+        // Every call in turn, so that none is left out; the rest is chance.
+        let call = n % CALLS;
+        let point = Point { call, delay: Duration::from_millis(u64::from(rng.next_u32() % LONGEST_MS)) };
+        let mut up = town.start(Some(point)).await;
+        let mut books = Books::default();
+        let told = town.story(&up, &mut books).await;
+        assert!(up.wire.calls() > call, "{point:?} was not reached: {told:?}");
+        let (status, _) = up.dev.wait();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "{point:?}: {told:?}");
+        let before = up.wire;
+        reached[before.calls().min(CALLS) - 1] += 1;
+        decided += audited(&town, &before, books).await;
+    }
+    assert_eq!(decisions(&town.database()).await, (decided, decided, decided), "decisions, leaves, calls");
+    assert!(reached.iter().filter(|times| **times > 0).count() > CALLS / 2, "kills are spread: {reached:?}");
+}
+
+/// Compares the books after a restart, and finishes honestly; gives how many decisions this round left.
+async fn audited(town: &Town, before: &Wire, mut books: Books) -> i64 {
+    let up = town.start(None).await;
+    for part in ["/token", "/credential"] {
+        if let Some(sent) = before.posted(part) {
+            is_good_once(&up.wire, &sent).await;
+        }
+    }
+    town.has_copies(&up).await;
+    let Some(asked) = books.asked.as_ref().map(|asked| asked.id.clone()) else {
+        return finished_anew(town, &up).await;
+    };
+    let standing = format!("{}/v1/requests/{asked}", up.dev.text("/verifier"));
+    let standing = up.wire.get(&standing, up.dev.text("/client/test_key")).await;
+    assert_eq!(standing.status, 200, "an acknowledged request is there");
+    if let Some((browser, _)) = &mut books.page {
+        *browser = browser.moved_to(&up.wire.browser());
+    }
+    if let Some(sent) = before.posted("/a/") {
+        let taken = answer_is_good_once(&up.wire, &sent).await;
+        books.back = books.back.or(taken);
+    }
+    let lost = before.posted("/a/").is_some() && books.back.is_none();
+    if lost || books.page.is_none() {
+        // The program had taken the answer, or bound the page, and nobody was told: the resident starts anew.
+        assert_eq!(up.operator.decision(&asked).await.unwrap(), None, "nothing is decided behind anybody's back");
+        return finished_anew(town, &up).await;
+    }
+    finished(town, &up, books).await
+}
+
+/// The same request to its end. What was decided before stays as it was.
+async fn finished(town: &Town, up: &Up, mut books: Books) -> i64 {
+    let asked = books.asked.as_ref().unwrap().id.clone();
+    let before = up.operator.decision(&asked).await.unwrap();
+    assert!(before.is_some() || !books.returned, "an acknowledged return has decided");
+    assert!(books.decision.is_none() || books.decision == before, "a decision stays as it was told");
+    if books.back.is_none() {
+        town.answer(&mut books).await.unwrap();
+    }
+    town.come_back(&mut books).await.unwrap();
+    let after = up.operator.decision(&asked).await.unwrap().unwrap();
+    assert_eq!(after["outcome"], "met");
+    assert!(before.is_none_or(|before| before == after), "a second return decides nothing");
+    1
+}
+
+async fn finished_anew(town: &Town, up: &Up) -> i64 {
+    let mut books = Books::default();
+    town.question(up, &mut books).await.unwrap();
+    assert_eq!(books.decision.unwrap()["outcome"], "met");
+    1
+}
+
+/// A code gives one token, a token one batch: what was acknowledged is refused now, anything else is good once.
+async fn is_good_once(wire: &Wire, sent: &Sent) {
+    let first = wire.repeat(sent).await.status;
+    let second = wire.repeat(sent).await.status;
+    assert!(matches!(second, 400 | 401), "{}: {second} at the second time", sent.url);
+    match sent.status {
+        Some(200) => assert!(matches!(first, 400 | 401), "{}: {first} after an acknowledgement", sent.url),
+        _ => assert!(matches!(first, 200 | 400 | 401), "{}: {first}", sent.url),
+    }
+}
+
+/// As [`is_good_once`], for an answer; gives the way back if it is taken only now.
+async fn answer_is_good_once(wire: &Wire, sent: &Sent) -> Option<String> {
+    let mut first = wire.repeat(sent).await;
+    for _ in 0..LEASE_TRIES {
+        if first.status != 503 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        first = wire.repeat(sent).await;
+    }
+    let second = wire.repeat(sent).await;
+    assert_eq!(second.status, 400, "an answer is taken once");
+    assert!(!String::from_utf8_lossy(&second.body).contains("response_code"));
+    if first.status == 200 {
+        assert_ne!(sent.status, Some(200), "an acknowledged answer is not taken again");
+        let body: Value = serde_json::from_slice(&first.body).unwrap();
+        return Some(body["redirect_uri"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(first.status, 400);
+    None
+}
+
+/// How many decisions, leaves and calls to services the verifier's database holds.
+async fn decisions(database: &Path) -> (i64, i64, i64) {
+    let options = SqliteConnectOptions::new().filename(database);
+    let mut database = SqliteConnection::connect_with(&options).await.unwrap();
+    let once = "SELECT count(DISTINCT request_id), (SELECT count(*) FROM log_leaves), \
+                (SELECT count(*) FROM outbox) FROM decisions";
+    sqlx::query_as(once).fetch_one(&mut database).await.unwrap()
+}

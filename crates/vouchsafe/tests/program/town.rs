@@ -1,0 +1,151 @@
+//! A town around a `dev` that may die at any call: one resident, their browser, and the operator.
+//!
+//! Every call goes through [`Wire`], which counts them, remembers what was sent and what came back, and kills the
+//! program a given number of milliseconds into the call of a given number.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use vouchsafe::demo::browser::Browser;
+use vouchsafe::demo::operator::Operator;
+use vouchsafe::demo::resident::Resident;
+use vouchsafe::world;
+use vouchsafe_protocol::text::Env;
+use vouchsafe_service::client::{self, Reply};
+use vouchsafe_service::clock::SystemClock;
+use vouchsafe_service::entropy::OsEntropy;
+use vouchsafe_wallet::http::{Client, Http, HttpError, Incoming, Outgoing, Sending};
+use vouchsafe_wallet::vault::Cost;
+use vouchsafe_wallet::{Machine, Wallet};
+
+use crate::child::{Dev, signal};
+
+/// When to kill which process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Point {
+    /// The call, counted from 0.
+    pub(crate) call: usize,
+    /// How far into it.
+    pub(crate) delay: Duration,
+}
+
+/// What a wallet sent, and the status that acknowledged it; `None` when nothing came back.
+#[derive(Clone)]
+pub(crate) struct Sent {
+    pub(crate) url: String,
+    media_type: String,
+    body: Vec<u8>,
+    bearer: Option<String>,
+    pub(crate) status: Option<u16>,
+}
+
+/// The network between the town and the program.
+pub(crate) struct Wire {
+    http: client::Http,
+    client: Client,
+    process: u32,
+    point: Option<Point>,
+    calls: Mutex<usize>,
+    sent: Mutex<Vec<Sent>>,
+}
+
+impl Wire {
+    /// To the program `dev`, which is killed at `point`.
+    pub(crate) fn to(dev: &Dev, point: Option<Point>) -> Arc<Self> {
+        let http = world::client(Path::new(dev.text("/ca"))).unwrap();
+        let (client, process) = (Client::new(http.clone()), dev.id());
+        Arc::new(Self { http, client, process, point, calls: Mutex::default(), sent: Mutex::default() })
+    }
+
+    /// Counts a call that is about to be made; at the point, sets the killer off.
+    pub(crate) fn tick(&self) {
+        let mut calls = self.calls.lock().unwrap();
+        if let Some(point) = self.point.filter(|point| point.call == *calls) {
+            let process = self.process;
+            std::thread::spawn(move || {
+                std::thread::sleep(point.delay);
+                signal(process, "KILL");
+            });
+        }
+        *calls += 1;
+    }
+
+    /// How many calls were made.
+    pub(crate) fn calls(&self) -> usize {
+        *self.calls.lock().unwrap()
+    }
+
+    /// What wallets posted to a path with `part` in it.
+    pub(crate) fn posted(&self, part: &str) -> Option<Sent> {
+        let sent = self.sent.lock().unwrap();
+        sent.iter().rev().find(|one| one.url.contains(part) && !one.body.is_empty()).cloned()
+    }
+
+    /// Posts once more what was posted before.
+    pub(crate) async fn repeat(&self, sent: &Sent) -> Reply {
+        let mut request = self.http.post(&sent.url).body(&sent.media_type, sent.body.clone());
+        if let Some(token) = &sent.bearer {
+            request = request.bearer(token);
+        }
+        request.send().await.unwrap()
+    }
+
+    pub(crate) fn operator(&self, dev: &Dev) -> Operator {
+        Operator::new(self.http.clone(), dev.text("/verifier"), dev.text("/client/test_key"))
+    }
+
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(self.http.clone())
+    }
+
+    pub(crate) async fn get(&self, url: &str, key: &str) -> Reply {
+        self.http.get(url).bearer(key).send().await.unwrap()
+    }
+
+    async fn exchange(&self, request: Outgoing<'_>) -> Result<Incoming, HttpError> {
+        let (media_type, body) =
+            request.body.as_ref().map_or(("", Vec::new()), |(media, body)| (*media, body.to_vec()));
+        let mut sent = Sent {
+            url: request.url.to_owned(),
+            media_type: media_type.to_owned(),
+            body,
+            bearer: request.bearer.map(str::to_owned),
+            status: None,
+        };
+        self.tick();
+        let reply = self.client.send(request).await;
+        sent.status = reply.as_ref().ok().map(|reply| reply.status);
+        self.sent.lock().unwrap().push(sent);
+        reply
+    }
+}
+
+/// The wallet's door to the network; the wallet outlives the program, so the wire behind it is changed.
+#[derive(Clone, Default)]
+pub(crate) struct Door(Arc<Mutex<Option<Arc<Wire>>>>);
+
+impl Door {
+    pub(crate) fn lead_to(&self, wire: &Arc<Wire>) {
+        *self.0.lock().unwrap() = Some(wire.clone());
+    }
+}
+
+impl Http for Door {
+    fn send<'a>(&'a self, request: Outgoing<'a>) -> Sending<'a, Result<Incoming, HttpError>> {
+        let wire = self.0.lock().unwrap().clone().unwrap();
+        Box::pin(async move { wire.exchange(request).await })
+    }
+}
+
+/// The resident, whose wallet is on a device of its own and survives every crash of the program.
+pub(crate) async fn resident(dir: &Path, door: &Door) -> Resident {
+    let machine = Machine {
+        http: Arc::new(door.clone()),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(OsEntropy::new()),
+        env: Env::Test,
+    };
+    let wallet = Wallet::open(&dir.join("wallet"), b"correct horse battery", Cost::LEAST, machine).await.unwrap();
+    Resident { wallet }
+}
