@@ -21,8 +21,12 @@ use crate::house::{House, PASSPHRASE, Question};
 use needles::{Needle, count, hits};
 use watch::Log;
 
-/// Files in which the values belong: what the council loads.
-const INPUT: [&str; 2] = ["district/issuer/residents.csv", "district/issuer/residents-earlier.csv"];
+/// Files in which the values belong: what the council loads, and the birth dates that a policy's author invented.
+const INPUT: [&str; 3] = [
+    "district/issuer/residents.csv",
+    "district/issuer/residents-earlier.csv",
+    "district/verifier/policies/bus-pass.cases.toml",
+];
 /// The file in which the operator keeps its key.
 const TEST_KEY: &str = "district/client/test.key";
 

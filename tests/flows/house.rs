@@ -21,8 +21,6 @@ use vouchsafe_wallet::http::{Client, Http, HttpError, Incoming, Outgoing, Sendin
 use vouchsafe_wallet::vault::Cost;
 use vouchsafe_wallet::{Machine, Wallet};
 
-pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
-
 /// The district, and what is needed to play everybody in it.
 pub(crate) struct House {
     pub(crate) world: World,
@@ -133,7 +131,6 @@ impl House {
     pub(crate) fn verifier_database(&self) -> PathBuf {
         self.world.district.dir().join("verifier/verifier.sqlite")
     }
-
 
     /// What the verifier's database holds about the end of one request: decisions, of all leaves one each, and calls.
     pub(crate) async fn ends(&self, question: &Question) -> Ends {

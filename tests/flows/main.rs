@@ -5,4 +5,5 @@ mod canary;
 mod dropped;
 mod house;
 mod races;
+mod rogue;
 mod story;

@@ -68,9 +68,7 @@ pub(crate) fn count(hay: &[u8], word: &str) -> usize {
 }
 
 fn positions<'a>(hay: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    let first = needle[0];
-    let starts = hay.iter().enumerate().filter(move |(_, byte)| **byte == first).map(|(at, _)| at);
-    starts.filter(move |at| hay[*at..].starts_with(needle))
+    memchr::memmem::find_iter(hay, needle)
 }
 
 fn stands_alone(hay: &[u8], at: usize, length: usize) -> bool {
