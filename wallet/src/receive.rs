@@ -222,7 +222,7 @@ async fn read_offer(machine: &Machine, text: &str) -> Result<Offer, ReceiveError
         OfferLink::Value(offer) => Ok(*offer),
         OfferLink::Reference(url) => {
             let reply = get(machine, &url, MAX_OFFER).await?;
-            // OpenID4VCI 4.1.3 leaves open what is there once the offer is over; not there is the usual answer.
+            // OpenID4VCI 4.1.3 does not say what stands there once the offer is over: nothing, as a rule.
             match reply.status {
                 404 | 410 => Err(ReceiveError::CodeRefused),
                 _ => Ok(Offer::parse(&json_body(reply)?)?),
