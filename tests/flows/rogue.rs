@@ -45,43 +45,7 @@ async fn a_service_cannot_describe_its_own_purpose() {
         "{page}"
     );
 
-    let attacks: [(&str, &str, fn(&Rogue, &mut Value)); 7] = [
-        ("purpose", "its own words under the registrar's name", |rogue, infos| {
-            infos[1] = json!(rogue.rewritten(|_, purpose| purpose["text"]["en"] = json!(FLATTERY)));
-        }),
-        ("purpose", "its own words under its own key's name", |rogue, infos| {
-            infos[1] = json!(rogue.rewritten(|header, purpose| {
-                header["kid"] = json!("parking");
-                purpose["text"]["en"] = json!(FLATTERY);
-            }));
-        }),
-        ("purpose", "its own words without a signature", |rogue, infos| {
-            let purpose = json!({"text": {"en": FLATTERY, "cy": FLATTERY}});
-            let header = json!({"alg": "none", "typ": "vouchsafe-purpose+jwt", "kid": rogue.kid});
-            infos[1] = json!(format!("{}.{}.", b64u(header.to_string()), b64u(purpose.to_string())));
-        }),
-        ("purpose", "the registrar's words changed under the registrar's signature", |rogue, infos| {
-            let mut purpose = part(&rogue.purpose, 1);
-            purpose["text"]["en"] = json!(FLATTERY);
-            let mut parts: Vec<&str> = rogue.purpose.split('.').collect();
-            let payload = b64u(purpose.to_string());
-            parts[1] = &payload;
-            infos[1] = json!(parts.join("."));
-        }),
-        ("purpose", "leave to see an address", |rogue, infos| {
-            let may = json!({"vct": "https://larkfield.example/types/residency/1", "pointer": "/address", "how": "show", "rules": []});
-            infos[1] =
-                json!(rogue.rewritten(|_, purpose| purpose["may_ask"].as_array_mut().unwrap().push(may)));
-        }),
-        ("purpose-not-allowed", "somebody else's purpose", |rogue, infos| infos[1] = json!(rogue.bus_pass)),
-        ("unknown-service", "leave to ask for somebody else's purpose", |rogue, infos| {
-            let mut service = part(&rogue.service, 1);
-            service["purposes"] = json!([PERMIT, part(&rogue.bus_pass, 1)["sub"]]);
-            infos[0] = json!(sign(&part(&rogue.service, 0), &service, &rogue.leaf.key));
-            infos[1] = json!(rogue.bus_pass);
-        }),
-    ];
-    for (code, what, attack) in attacks {
+    for (code, what, attack) in ATTACKS {
         line.carry(rogue.request(|infos| attack(&rogue, infos)));
         let Err(refused) = wallet.review(&rogue.link()).await else { panic!("the wallet took {what}") };
         assert_eq!((refused.code(), refused.fault()), (code, Fault::RefusedByUs), "{what}: {refused}");
@@ -89,12 +53,50 @@ async fn a_service_cannot_describe_its_own_purpose() {
         let newest = wallet.history().await.unwrap().remove(0);
         assert!(matches!(newest.event, Event::Failed { code: kept, .. } if kept == code), "{what}");
     }
-    assert!(house.line.seen().iter().all(|sent| !sent.path().starts_with("/a/")), "something was answered");
     // The bus operator's request is answered as ever.
     let resident = Resident { wallet };
     house.collect(&resident, HONEST).await;
     house.goes_on(&resident).await;
 }
+
+/// The wallet's code, what the service would like, and what it does for it to the two documents about itself.
+type Attack = (&'static str, &'static str, fn(&Rogue, &mut Value));
+
+const ATTACKS: [Attack; 7] = [
+    ("purpose", "its own words under the registrar's name", |rogue, infos| {
+        infos[1] = json!(rogue.rewritten(|_, purpose| purpose["text"]["en"] = json!(FLATTERY)));
+    }),
+    ("purpose", "its own words under its own key's name", |rogue, infos| {
+        infos[1] = json!(rogue.rewritten(|header, purpose| {
+            header["kid"] = json!("parking");
+            purpose["text"]["en"] = json!(FLATTERY);
+        }));
+    }),
+    ("purpose", "its own words without a signature", |rogue, infos| {
+        let purpose = json!({"text": {"en": FLATTERY, "cy": FLATTERY}});
+        let header = json!({"alg": "none", "typ": "vouchsafe-purpose+jwt", "kid": rogue.kid});
+        infos[1] = json!(format!("{}.{}.", b64u(header.to_string()), b64u(purpose.to_string())));
+    }),
+    ("purpose", "the registrar's words changed under the registrar's signature", |rogue, infos| {
+        let mut purpose = part(&rogue.purpose, 1);
+        purpose["text"]["en"] = json!(FLATTERY);
+        let mut parts: Vec<&str> = rogue.purpose.split('.').collect();
+        let payload = b64u(purpose.to_string());
+        parts[1] = &payload;
+        infos[1] = json!(parts.join("."));
+    }),
+    ("purpose", "leave to see an address", |rogue, infos| {
+        let may = json!({"vct": "https://larkfield.example/types/residency/1", "pointer": "/address", "how": "show", "rules": []});
+        infos[1] = json!(rogue.rewritten(|_, purpose| purpose["may_ask"].as_array_mut().unwrap().push(may)));
+    }),
+    ("purpose-not-allowed", "somebody else's purpose", |rogue, infos| infos[1] = json!(rogue.bus_pass)),
+    ("unknown-service", "leave to ask for somebody else's purpose", |rogue, infos| {
+        let mut service = part(&rogue.service, 1);
+        service["purposes"] = json!([PERMIT, part(&rogue.bus_pass, 1)["sub"]]);
+        infos[0] = json!(sign(&part(&rogue.service, 0), &service, &rogue.leaf.key));
+        infos[1] = json!(rogue.bus_pass);
+    }),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_refusal_says_why() {
@@ -238,6 +240,7 @@ impl Http for RogueLine {
         if !request.url.starts_with(PARKING) {
             return self.line.send(request);
         }
+        assert!(request.body.is_none(), "the rogue service got an answer");
         let body = Zeroizing::new(self.object.lock().unwrap().clone().into_bytes());
         let content_type = "application/oauth-authz-req+jwt".to_owned();
         Box::pin(async { Ok(Incoming { status: 200, content_type, retry_after_s: None, body }) })

@@ -8,6 +8,7 @@ mod answer;
 mod flips;
 mod forge;
 mod key_binding;
+mod openid4vp;
 mod proofs;
 mod reasons;
 mod runner;
