@@ -179,7 +179,11 @@ fn commitments(verified: &Verified, types: &[CredentialType]) -> Result<Vec<Attr
     if !is_proof(verified.vct()) {
         return Ok(Vec::new());
     }
-    let claim = verified.always_visible(zkc::CLAIM).ok_or(AnswerError::Commitments)?;
+    let claim = verified.claims().get(zkc::CLAIM).ok_or(AnswerError::Commitments)?;
+    // Through a Disclosure its holder would choose what the issuer vouches for.
+    if !(mutants::skips("zk-visible") || verified.always_visible(zkc::CLAIM).is_some()) {
+        return Err(AnswerError::Commitments);
+    }
     let attributes = zkc::read(claim).map_err(|_| AnswerError::Commitments)?;
     let declared = |attribute: &Attribute| {
         described.attribute(&attribute.pointer).and_then(crate::types::Attribute::form)

@@ -162,11 +162,14 @@ impl Case {
     }
 }
 
-/// Whether facts of that date are at most `max_age_days` old on the day of asking.
+/// Whether facts of that date are at most `max_age_days` old on the day of asking. Facts of a later day are none;
+/// one day ahead passes, for a request that was made before midnight.
 #[must_use]
 pub fn is_fresh(facts_as_of: Date, as_of: Date, max_age_days: u32) -> bool {
     match (day(facts_as_of), day(as_of)) {
-        (Ok(facts), Ok(asked)) => asked.saturating_sub(facts) <= u64::from(max_age_days),
+        (Ok(facts), Ok(asked)) => {
+            facts <= asked + 1 && asked.saturating_sub(facts) <= u64::from(max_age_days)
+        }
         _ => false,
     }
 }

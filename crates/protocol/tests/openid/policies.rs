@@ -329,3 +329,11 @@ pub(crate) fn values_of_attributes() {
         assert_eq!(plate.value_of(wrong, &lists()), Err(ValueError::Pattern), "{wrong}");
     }
 }
+
+#[test]
+fn facts_are_of_a_day_that_has_come() {
+    let asked = date(2026, 11, 21);
+    let fresh = |facts: Date| vouchsafe_protocol::policy::is_fresh(facts, asked, 30);
+    assert!(fresh(asked) && fresh(date(2026, 10, 22)) && fresh(date(2026, 11, 22)));
+    assert!(!fresh(date(2026, 10, 21)) && !fresh(date(2026, 11, 23)) && !fresh(date(2030, 1, 1)));
+}
