@@ -158,6 +158,7 @@ impl Part for SdJwt {
                 });
             }),
         ),
+        ("iss-under-anchor-of-another", "plain", Credential(|c, w| c.issued_by(ISS, &w.other_ca))),
         ("iss-not-in-policy", "plain", Credential(|c, w| c.issued_by(STRANGER, &w.ca))),
         ("iss-live", "plain", Credential(|c, w| c.issued_by(LIVE, &w.ca))),
         ("iss-for-another-type", "untyped", Credential(|c, w| c.issued_by(UNTYPED, &w.ca))),

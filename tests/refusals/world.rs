@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) trust: TrustFile,
     pub(crate) ca: DevCa,
+    /// Trusted as well, and not for [`ISS`].
+    pub(crate) other_ca: DevCa,
     /// The key and certificate by which requests are signed.
     pub(crate) request: Leaf,
     pub(crate) registrar: SigningKey,
@@ -93,24 +95,25 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(NOON));
         let ca = DevCa::generate("Larkfield test", NOON).unwrap();
+        let other_ca = DevCa::generate("Another test", NOON).unwrap();
         let request = ca.signer(BUSES, SigningKey::generate().unwrap(), NOON).unwrap();
         let registrar = SigningKey::generate().unwrap();
         let client_id = format!("x509_hash:{}", b64u(sha256(&request.certificate)));
-        let sources = files::sources(&client_id, ca.certificate());
+        let sources = files::sources(&client_id, ca.certificate(), other_ca.certificate());
         let sources = Sources::parse([sources.as_str()]).unwrap();
         let signed = sign(&sources, &registrar, None, NOON).await.unwrap();
         let pinned = Registrar {
             iss: sources.iss.clone(),
             keys: vec![(b64u(registrar.public().thumbprint()), registrar.public().clone())],
         };
-        let anchor = Anchor::from_der(ca.certificate().to_vec()).unwrap();
-        let trust = TrustFile { registrar: pinned, anchors: vec![anchor] };
+        let anchors = [&ca, &other_ca].map(|ca| Anchor::from_der(ca.certificate().to_vec()).unwrap());
+        let trust = TrustFile { registrar: pinned, anchors: anchors.into() };
         let config = files::write(folder.path(), &request, &signed.jws, &trust);
         // The loader refuses the policy `untyped`; here it slipped through, as when the register changed after it.
         let opening = App::open(config, clock.clone(), Arc::new(OsEntropy::new()), Schema::Migrate);
         let app = without_async("trust-policy-issuer", opening).await.unwrap();
         let router = router(app.clone());
-        Self { app, clock, trust, ca, request, registrar, router, _folder: folder }
+        Self { app, clock, trust, ca, other_ca, request, registrar, router, _folder: folder }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Response<Body> {

@@ -112,7 +112,7 @@ types = ["{VCT}", "{VCT_PROOF}"]
 sub = "{STRANGER}"
 env = "test"
 name = { en = "Another District", cy = "Dosbarth Arall" }
-anchors = ["{anchor}"]
+anchors = ["{anchor}", "{other}"]
 types = ["{VCT}", "{VCT_PROOF}"]
 [[issuers]]
 sub = "{LIVE}"
@@ -191,8 +191,9 @@ fn fill(template: &str, words: &[(&str, &str)]) -> String {
 }
 
 /// The register's sources.
-pub(super) fn sources(client_id: &str, anchor: &[u8]) -> String {
-    fill(SOURCES, &[("{client_id}", client_id), ("{anchor}", &b64u(sha256(anchor)))])
+pub(super) fn sources(client_id: &str, anchor: &[u8], other: &[u8]) -> String {
+    let (anchor, other) = (b64u(sha256(anchor)), b64u(sha256(other)));
+    fill(SOURCES, &[("{client_id}", client_id), ("{anchor}", &anchor), ("{other}", &other)])
 }
 
 /// Writes the whole folder and gives the configuration that reads it.
