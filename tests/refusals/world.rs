@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 use tower::ServiceExt as _;
 use vouchsafe_mutants::without_async;
 use vouchsafe_protocol::encoding::{b64u, sha256};
@@ -63,6 +64,8 @@ pub(crate) struct World {
     pub(crate) router: Router,
     /// Deleted with the world.
     _folder: tempfile::TempDir,
+    /// A switched-off check is off in the whole process: there is one world at a time.
+    _alone: MutexGuard<'static, ()>,
 }
 
 /// A request that was opened, as its service and as a wallet sees it.
@@ -90,6 +93,8 @@ impl Opened {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        static ALONE: Mutex<()> = Mutex::const_new(());
+        let alone = ALONE.lock().await;
         install();
         reasons::listen();
         let folder = tempfile::tempdir().unwrap();
@@ -113,7 +118,7 @@ impl World {
         let opening = App::open(config, clock.clone(), Arc::new(OsEntropy::new()), Schema::Migrate);
         let app = without_async("trust-policy-issuer", opening).await.unwrap();
         let router = router(app.clone());
-        Self { app, clock, trust, ca, other_ca, request, registrar, router, _folder: folder }
+        Self { app, clock, trust, ca, other_ca, request, registrar, router, _folder: folder, _alone: alone }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Response<Body> {
