@@ -2,10 +2,14 @@
 //!
 //! The handler's future is polled k times and dropped, for every k until it completes. After each drop somebody else
 //! finishes an honest story on the same pools, and what was dropped can be sent again or has taken effect once.
+//!
+//! A database that answers between two steps of a poll is not waited for, so the points differ from run to run; the
+//! last story makes every connection busy, so that the handler is certainly dropped while it waits for one.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -20,6 +24,8 @@ use crate::house::{Exchange, HONEST, House, NEIGHBOUR, ONCE, Question};
 const AT_MOST: usize = 400;
 /// How often in a row a handler must complete before there is no further k: what is ready when depends on threads.
 const IN_A_ROW: usize = 3;
+/// Shorter than the second for which the writer is waited for.
+const PATIENCE: Duration = Duration::from_millis(300);
 /// Copies are collected anew in good time before thirty are used up.
 const REFILL: usize = 20;
 
@@ -43,7 +49,7 @@ impl Street {
     }
 
     async fn refill(&self, k: usize) {
-        if k > 0 && k % REFILL == 0 {
+        if k > 0 && k.is_multiple_of(REFILL) {
             self.house.collect(&self.resident, HONEST).await;
             self.house.collect(&self.neighbour, NEIGHBOUR).await;
         }
@@ -79,7 +85,7 @@ async fn a_wallet_that_leaves_while_it_reads_the_request() {
         street.neighbour_is_well().await;
         street.finishes(question).await;
     }
-    assert!(polls.interrupted > 1, "the handler was never interrupted");
+    assert!(polls.interrupted > 0, "the handler was never interrupted");
 }
 
 #[tokio::test]
@@ -108,7 +114,7 @@ async fn a_wallet_that_leaves_while_its_answer_is_checked() {
             assert_eq!(street.house.ends(&question).await, ONCE);
         }
     }
-    assert!(again > 1 && lost > IN_A_ROW, "both sides of the commit were met: {again} and {lost}");
+    assert!(again > 0 && lost > IN_A_ROW, "both sides of the commit were met: {again} and {lost}");
 }
 
 #[tokio::test]
@@ -125,7 +131,7 @@ async fn a_browser_that_leaves_while_it_comes_back() {
         question.browser.open(&back).await.unwrap();
         street.is_met(&question).await;
     }
-    assert!(polls.interrupted > 1, "the handler was never interrupted");
+    assert!(polls.interrupted > 0, "the handler was never interrupted");
 }
 
 #[tokio::test]
@@ -143,7 +149,7 @@ async fn a_wallet_that_leaves_while_it_gets_its_token() {
     }
     street.house.collect(&street.resident, HONEST).await;
     street.neighbour_is_well().await;
-    assert!(polls.interrupted > 1, "the handler was never interrupted");
+    assert!(polls.interrupted > 0, "the handler was never interrupted");
 }
 
 #[tokio::test]
@@ -165,6 +171,33 @@ async fn a_wallet_that_leaves_while_it_gets_its_credentials() {
     assert!(again > 0 && lost > IN_A_ROW, "both sides of the commit were met: {again} and {lost}");
 }
 
+#[tokio::test]
+async fn clients_that_leave_while_every_connection_is_busy() {
+    let street = Street::open().await;
+    let database = street.house.world.verifier.database().unwrap();
+    let question = street.house.ask().await;
+    let answer = street.house.answer(&street.resident, &question).await;
+    for _ in 0..3 {
+        let mut readers = Vec::new();
+        while let Some(reader) = database.reader().try_acquire() {
+            readers.push(reader);
+        }
+        assert_eq!(dropped_after(1, &street.verifier, request(&answer)).await, None);
+        drop(readers);
+        street.neighbour_is_well().await;
+    }
+    // Now it is dropped behind the one writer: what was begun ends by itself, once the writer is free.
+    let writer = database.write().await.unwrap();
+    let left = tokio::time::timeout(PATIENCE, street.verifier.clone().oneshot(request(&answer))).await;
+    assert!(left.is_err(), "the writer is busy");
+    writer.rollback().await.unwrap();
+    street.neighbour_is_well().await;
+    let again = settled(&street.house, &answer).await;
+    assert_eq!(again.status, 400, "the answer was taken, though nobody waited for it");
+    street.house.run_out().await;
+    assert_eq!(street.house.ends(&question).await, ONCE);
+}
+
 /// What the resident's wallet sends to `path` while it collects, held back on the line.
 async fn held_back(street: &Street, path: &'static str) -> Exchange {
     let offer = dev::offer(&street.house.world, HONEST).await.unwrap();
@@ -181,7 +214,7 @@ async fn settled(house: &House, exchange: &Exchange) -> vouchsafe_service::clien
         if reply.status != 503 {
             return reply;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("the exchange stayed busy");
 }

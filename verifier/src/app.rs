@@ -278,6 +278,12 @@ impl App {
         &*self.store
     }
 
+    /// The database, if the verifier was opened over one of its own: for backups and tests.
+    #[must_use]
+    pub fn database(&self) -> Option<&Sqlite> {
+        self.database.as_ref()
+    }
+
     /// Whether the database answers and the register is not out of date: for readiness.
     pub async fn is_ready(&self) -> bool {
         if !self.rules().is_current(self.now()) {
