@@ -38,7 +38,7 @@ async fn a_resident_collects_reads_and_shares() {
         "Larkfield Buses, at verify.example.",
         "“To issue an older person’s bus pass.”",
         "that you have reached pension age on 21 November 2026 (by the pension-age table), not your date of birth",
-        "is one of the 3 entries of the list",
+        "is one of the 3 entries of a public list",
         "The list names: North, Mill, South.",
         "– “address”",
         "for 90 days",

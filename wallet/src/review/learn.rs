@@ -85,7 +85,7 @@ impl Learn {
             (Rule::AgeAtLeast { unit, n }, _) => self.age(language, "under", *unit, *n, &date),
             (Rule::AgeAtMost { unit, n }, Op::Ge) => self.age(language, "at_most", *unit, *n, &date),
             (Rule::AgeAtMost { unit, n }, _) => self.age(language, "over", *unit, *n, &date),
-            (Rule::Codes { id, .. }, op) => self.codes(language, op, id, stated),
+            (Rule::Codes { .. }, op) => self.codes(language, op, stated),
             (Rule::Fixed {}, _) => self.fixed(language, stated),
         }
     }
@@ -101,19 +101,23 @@ impl Learn {
         say(language, &format!("learn_span_{side}"), &values)
     }
 
-    fn codes(&self, language: Language, op: Op, list: &str, stated: &Stated) -> String {
+    fn codes(&self, language: Language, op: Op, stated: &Stated) -> String {
         let key = match op {
             Op::In => "learn_codes_in",
             Op::Le => "learn_codes_before",
             Op::Ge => "learn_codes_after",
         };
         let n = stated.names.len().to_string();
-        let line = say(language, key, &[("label", self.label_in(language)), ("n", &n), ("list", list)]);
-        if stated.names.is_empty() || stated.names.len() > NAMED_AT_MOST {
-            return line;
-        }
+        let line = say(language, key, &[("label", self.label_in(language)), ("n", &n)]);
         let names: Vec<&str> = stated.names.iter().map(|name| language.pick(&name.en, &name.cy)).collect();
-        line + ". " + &say(language, "learn_codes_named", &[("names", &names.join(", "))])
+        let list = match names.as_slice() {
+            [] => return line,
+            [first, .., last] if names.len() > NAMED_AT_MOST => {
+                say(language, "learn_codes_span", &[("first", first), ("last", last)])
+            }
+            all => say(language, "learn_codes_named", &[("names", &all.join(", "))]),
+        };
+        format!("{line}. {list}")
     }
 
     fn fixed(&self, language: Language, stated: &Stated) -> String {

@@ -148,7 +148,9 @@ fn long_lists_are_counted_and_short_ones_named() {
     let many: Vec<String> = (0..40).map(|n| format!("Ward {n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let line = wards(Op::In, &many).line(Language::En);
-    assert_eq!(line, "that “ward” is one of the 40 entries of the list “Larkfield wards”, not which one");
+    let expected = "that “ward” is one of the 40 entries of a public list, not which one. \
+        The list goes from “Ward 0” to “Ward 39”.";
+    assert_eq!(line, expected);
     assert!(wards(Op::In, &["North", "South"]).line(Language::En).ends_with("The list names: North, South."));
 }
 
