@@ -106,7 +106,10 @@ fn lists() -> CodeLists {
 /// Hands `input` to the independent software and gives what it found.
 fn peer(input: &Value) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop");
-    assert!(folder.join("node_modules").exists(), "run `npm ci` in tests/interop first, or `cargo xtask test`");
+    assert!(
+        folder.join("node_modules").exists(),
+        "run `npm ci` in tests/interop first, or `cargo xtask test`"
+    );
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("input.json");
     std::fs::write(&file, input.to_string()).expect("a file");

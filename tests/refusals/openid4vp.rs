@@ -15,9 +15,15 @@ use vouchsafe_protocol::encoding::b64u_decode;
 /// Does one edit: `set POINTER JSON`, `drop POINTER`, `copy FROM TO` or `move FROM TO`.
 fn edit(value: &mut Value, command: &str) {
     let mut words = command.splitn(3, ' ');
-    let (verb, pointer, rest) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_default());
+    let (verb, pointer, rest) =
+        (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_default());
     match verb {
-        "set" => put(value, pointer, serde_json::from_str(rest).unwrap_or_else(|e| panic!("{command}: {e}")), false),
+        "set" => put(
+            value,
+            pointer,
+            serde_json::from_str(rest).unwrap_or_else(|e| panic!("{command}: {e}")),
+            false,
+        ),
         "drop" => drop(take(value, pointer)),
         "copy" => {
             let copied = value.pointer(pointer).unwrap().clone();
