@@ -18,7 +18,8 @@ use vouchsafe_proofs::context::Attribute;
 use vouchsafe_proofs::encoding::date_from;
 
 use super::credential::{Copy, Openings};
-use crate::encoding::{b64u, b64u_decode};
+use crate::encoding::{b64u, b64u_array, b64u_decode};
+use crate::jose::jws::Compact;
 use crate::jose::x5c::{Anchor, X5cError, validate};
 use crate::jose::{PublicJwk, SignatureVerifier};
 use crate::json;
@@ -97,6 +98,9 @@ pub enum BatchError {
     /// A claim that is always visible and not known to be harmless.
     #[error("a copy has an always visible claim that could tell it from others")]
     Visible,
+    /// A header, a holder key or a digest that says more than it must.
+    #[error("a copy has a mark in its header, holder key or digests that could tell it from others")]
+    Marked,
     /// The copies do not say the same.
     #[error("the copies do not say the same")]
     Differ,
@@ -144,6 +148,7 @@ pub fn receive(
     check_alike(&received)?;
     check_salts(&received)?;
     check_unshared(&received)?;
+    check_marks(&received)?;
     Ok(received)
 }
 
@@ -345,4 +350,54 @@ fn check_unshared(received: &[Received]) -> Result<(), BatchError> {
         return Err(BatchError::Shared);
     }
     Ok(())
+}
+
+/// Every service reads header, holder key and digests of each copy that it is shown: a number of one's own in them
+/// would link them all, and no claim would tell.
+fn check_marks(received: &[Received]) -> Result<(), BatchError> {
+    let (mut headers, mut digests) = (BTreeSet::new(), HashSet::new());
+    for copy in received {
+        let bare = serde_json::json!({"jwk": copy.held.holder().to_value()});
+        if !(mutants::skips("vci-batch-cnf") || copy.held.claims().get("cnf") == Some(&bare)) {
+            return Err(BatchError::Marked);
+        }
+        let text = copy.held.text();
+        let token = Compact::parse(text.split('~').next().unwrap_or_default(), text.len())
+            .map_err(|_| BatchError::Marked)?;
+        let plain = token.header().is_exactly(&["alg", "typ", "x5c"]);
+        if !(mutants::skips("vci-batch-header") || plain) {
+            return Err(BatchError::Marked);
+        }
+        headers.insert(token.text().split('.').next().unwrap_or_default().to_owned());
+        let payload = json::parse(token.dangerous_payload(), text.len()).map_err(|_| BatchError::Marked)?;
+        // Decoys too: one that two copies share, or that is no digest, is a mark.
+        let fresh = |digest: &Value| {
+            digest
+                .as_str()
+                .is_some_and(|text| b64u_array::<32>(text).is_ok() && digests.insert(text.to_owned()))
+        };
+        if !(mutants::skips("vci-batch-digests") || signed_digests(&payload).into_iter().all(fresh)) {
+            return Err(BatchError::Marked);
+        }
+    }
+    if !(mutants::skips("vci-batch-headers-alike") || headers.len() <= 1) {
+        return Err(BatchError::Marked);
+    }
+    Ok(())
+}
+
+/// Every digest in the signed payload, of a Disclosure or a decoy. The depth was bounded when it was read.
+fn signed_digests(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(all) => all.iter().flat_map(signed_digests).collect(),
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(name, value)| match (name.as_str(), value) {
+                ("_sd", Value::Array(digests)) => digests.iter().collect(),
+                ("...", digest) => vec![digest],
+                (_, value) => signed_digests(value),
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use vouchsafe_proofs::commitment::Seed;
-use vouchsafe_protocol::encoding::{b64u, sha256};
+use vouchsafe_protocol::encoding::{b64u, b64u_decode, sha256};
 use vouchsafe_protocol::jose::Alg;
 use vouchsafe_protocol::jose::jws::NewHeader;
 use vouchsafe_protocol::openid4vci::batch::BatchError;
@@ -102,6 +102,43 @@ pub(crate) fn what_could_tell_copies_apart() {
 fn claims_of(copy: &Copy) -> Value {
     let held = vouchsafe_protocol::sd_jwt::Held::dangerous_from_store(&copy.credential).unwrap();
     Value::Object(held.claims().clone())
+}
+
+/// The batch with its first `count` copies signed anew over a payload that was spoiled, under `header`.
+fn marked(
+    district: &District,
+    count: usize,
+    header: &NewHeader,
+    spoil: impl Fn(&mut Value),
+) -> Option<BatchError> {
+    let mut copies = batch(district);
+    for copy in copies.iter_mut().take(count) {
+        let (token, disclosures) = copy.credential.split_once('~').unwrap();
+        let payload = b64u_decode(token.split('.').nth(1).unwrap()).unwrap();
+        let mut payload: Value = serde_json::from_slice(&payload).unwrap();
+        spoil(&mut payload);
+        copy.credential = format!("{}~{disclosures}", sign(&district.issuer, header, &payload));
+    }
+    district.receive(copies, PROOF).err()
+}
+
+#[test]
+pub(crate) fn marks_that_no_claim_tells() {
+    let district = District::new();
+    let header = |typ: &str| NewHeader::new(Alg::Es256, typ).x5c(&district.issuer_x5c);
+    let plain = header("dc+sd-jwt");
+    assert_eq!(marked(&district, 3, &plain, |_| ()), None);
+    let refused = Some(BatchError::Marked);
+    assert_eq!(marked(&district, 3, &header("dc+sd-jwt").kid("0042"), |_| ()), refused);
+    assert_eq!(marked(&district, 1, &header("DC+SD-JWT"), |_| ()), refused);
+    assert_eq!(marked(&district, 1, &plain, |payload| payload["cnf"]["note"] = json!("0042")), refused);
+    assert_eq!(marked(&district, 1, &plain, |payload| payload["cnf"]["jwk"]["kid"] = json!("0042")), refused);
+    let decoy = |text: String| {
+        move |payload: &mut Value| payload["_sd"].as_array_mut().unwrap().push(json!(text.clone()))
+    };
+    assert_eq!(marked(&district, 1, &plain, decoy(b64u([7; 32]))), None);
+    assert_eq!(marked(&district, 2, &plain, decoy(b64u([7; 32]))), refused);
+    assert_eq!(marked(&district, 1, &plain, decoy("0042".to_owned())), refused);
 }
 
 #[test]

@@ -47,6 +47,10 @@ fn switches_that_batches_notice() {
             &["vci-batch-anchor", "vci-batch-count", "vci-batch-iss", "vci-batch-key", "vci-batch-vct"],
         ),
         (
+            batches::marks_that_no_claim_tells,
+            &["vci-batch-cnf", "vci-batch-digests", "vci-batch-header", "vci-batch-headers-alike"],
+        ),
+        (
             batches::what_could_tell_copies_apart,
             &[
                 "vci-batch-coarse",
