@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 use vouchsafe_mutants as mutants;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use curve25519_dalek::{RistrettoPoint, Scalar};
+use curve25519_dalek::RistrettoPoint;
 
 use crate::{
     commitment::{Blinding, commit},
@@ -199,8 +199,8 @@ fn points(context: &Context, statements: &[Statement], plan: &Plan) -> Option<Ve
 /// v <= K: C_w = K*B - C. v >= K: C_w = C - K*B.
 fn entry_point(side: Side, c: RistrettoPoint) -> RistrettoPoint {
     match side {
-        Side::AtMost(k) => RistrettoPoint::mul_base(&Scalar::from(k)) - c,
-        Side::AtLeast(k) => c - RistrettoPoint::mul_base(&Scalar::from(k)),
+        Side::AtMost(k) => group::multiple_vartime(k) - c,
+        Side::AtLeast(k) => c - group::multiple_vartime(k),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Only 32-byte encodings of points and scalars pass. The package absorbs `n`, `m`, the points and the
 //! prover's messages; all else must be in the transcript before it is called.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use bulletproofs::{BulletproofGens, PedersenGens, RangeProof};
 use dalek4::{Scalar, ristretto::CompressedRistretto};
@@ -17,6 +17,9 @@ const MAX_N: usize = 64;
 
 /// Generators for up to 1, 2, 4, 8, 16 and 32 entries: a small answer need not wait for a large set.
 static GENERATORS: [OnceLock<BulletproofGens>; 6] = [const { OnceLock::new() }; 6];
+
+/// B and H as the package has them; it derives H by a hash to the group whenever it is asked.
+static BASES: LazyLock<PedersenGens> = LazyLock::new(PedersenGens::default);
 
 /// What an aggregate is made from; wiped after use.
 pub(crate) struct Witness {
@@ -48,10 +51,9 @@ pub(crate) fn prove(
     for r in witness.blindings.iter() {
         blindings.push(scalar(*r)?);
     }
-    let bases = PedersenGens::default();
     let (proof, points) = RangeProof::prove_multiple_with_rng(
         generators,
-        &bases,
+        &BASES,
         t,
         &witness.values,
         &blindings,
@@ -68,15 +70,13 @@ pub(crate) fn verify_vartime(t: &mut Transcript, n: usize, points: &[[u8; 32]], 
     let Some(generators) = generators(points.len()) else { return false };
     let points: Vec<_> = points.iter().map(|point| CompressedRistretto(*point)).collect();
     let mut weights = Weights::after(t, proof);
-    let bases = PedersenGens::default();
-    parsed.verify_multiple_with_rng(generators, &bases, t, &points, n, &mut weights).is_ok()
+    parsed.verify_multiple_with_rng(generators, &BASES, t, &points, n, &mut weights).is_ok()
 }
 
 /// The encodings of B and H as the package has them.
 #[cfg(test)]
 pub(crate) fn bases() -> ([u8; 32], [u8; 32]) {
-    let bases = PedersenGens::default();
-    (bases.B.compress().to_bytes(), bases.B_blinding.compress().to_bytes())
+    (BASES.B.compress().to_bytes(), BASES.B_blinding.compress().to_bytes())
 }
 
 fn generators(m: usize) -> Option<&'static BulletproofGens> {
