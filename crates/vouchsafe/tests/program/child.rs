@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 
@@ -82,14 +83,17 @@ impl Drop for Dev {
 
 /// Sends a signal to one process.
 pub(crate) fn signal(id: u32, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &id.to_string()]).stderr(Stdio::null()).status();
+    let sent =
+        Command::new("kill").args([&format!("-{name}"), &id.to_string()]).stderr(Stdio::null()).status();
     // A process that is already gone needs no signal.
     let _ = sent.unwrap();
 }
 
-/// The first of nine ports that are free now, outside the range that the system hands out.
+/// The first of nine ports that are free now, outside the range that the system hands out; another one at each call.
 pub(crate) fn free_base() -> u16 {
-    let start = 20_000 + u16::try_from(std::process::id() % 600).unwrap() * 20;
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let apart = TAKEN.fetch_add(20, Ordering::Relaxed);
+    let start = 20_000 + u16::try_from(std::process::id() % 500).unwrap() * 20 + apart;
     let free = |base: &u16| [1, 2, 9].iter().all(|n| TcpListener::bind(("127.0.0.1", base + n)).is_ok());
     (start..32_000).step_by(20).find(free).unwrap()
 }

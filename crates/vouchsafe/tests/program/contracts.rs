@@ -29,7 +29,9 @@ fn dev_says_in_one_line_that_it_is_ready_and_stops_when_asked() {
     assert!(dev.text("/issuer").starts_with("https://localhost:"));
     assert!(dev.text("/verifier").starts_with("https://localhost:"));
     assert!(dev.text("/client/test_key").starts_with("test_"));
-    assert!(std::path::Path::new(dev.text("/ca")).is_file() && std::path::Path::new(dev.text("/trust")).is_file());
+    assert!(
+        std::path::Path::new(dev.text("/ca")).is_file() && std::path::Path::new(dev.text("/trust")).is_file()
+    );
     signal(dev.id(), "INT");
     let (status, rest) = dev.wait();
     assert_eq!((status.code(), rest.as_str()), (Some(0), ""), "nothing but the line is printed");

@@ -65,7 +65,10 @@ async fn a_newcomer_gets_from_nothing_to_a_checked_decision() {
     collects(&newcomer);
     let asked = newcomer.ask().await;
     let names = ["code", "expires_at", "id", "qr_text", "url"];
-    assert!(names.iter().all(|name| asked[name].is_string()) && asked.as_object().unwrap().len() == 5, "{asked}");
+    assert!(
+        names.iter().all(|name| asked[name].is_string()) && asked.as_object().unwrap().len() == 5,
+        "{asked}"
+    );
     let (id, link) = (asked["id"].as_str().unwrap(), asked["qr_text"].as_str().unwrap());
     let mut browser = Browser::new(newcomer.http.clone());
     browser.open(asked["url"].as_str().unwrap()).await.unwrap();
@@ -73,7 +76,11 @@ async fn a_newcomer_gets_from_nothing_to_a_checked_decision() {
     assert!(read.contains("Larkfield Buses"), "{read}");
     let answered = newcomer.told(&["--json", "answer", link, "--yes"]);
     let answered: Value = serde_json::from_str(&answered).unwrap();
-    assert_eq!(newcomer.call(&format!("/v1/requests/{id}/decision")).await.0, 409, "the browser is not back yet");
+    assert_eq!(
+        newcomer.call(&format!("/v1/requests/{id}/decision")).await.0,
+        409,
+        "the browser is not back yet"
+    );
     browser.open(answered["redirect_uri"].as_str().unwrap()).await.unwrap();
     assert_eq!(newcomer.call(&format!("/v1/requests/{id}")).await.1["outcome"], "met");
     checks_the_decision(&newcomer, id).await;
@@ -87,7 +94,8 @@ fn collects(newcomer: &Newcomer) {
     let early = newcomer.wallet(&["receive", uri, "--tx-code", code]);
     assert_eq!((early.code, early.out.as_str()), (2, ""), "a wallet that trusts nobody: {}", early.err);
     newcomer.told(&["trust", "add", newcomer.dev.text("/trust")]);
-    let wrong = newcomer.wallet(&["receive", uri, "--tx-code", if code == "000000" { "111111" } else { "000000" }]);
+    let wrong =
+        newcomer.wallet(&["receive", uri, "--tx-code", if code == "000000" { "111111" } else { "000000" }]);
     assert_eq!((wrong.code, wrong.out.as_str()), (4, ""), "the issuer refuses: {}", wrong.err);
     assert!(newcomer.told(&["receive", uri, "--tx-code", code]).starts_with("30 copies"));
     let again = newcomer.wallet(&["receive", uri, "--tx-code", code]);
@@ -108,7 +116,10 @@ async fn checks_the_decision(newcomer: &Newcomer, id: &str) {
         run(folder, &[&["verifier", "decisions", "verify", "decision"][..], &expected].concat())
     };
     let verified = verify(audience);
-    assert_eq!((verified.code, verified.out.as_str(), verified.err.as_str()), (0, "met under bus-pass@1\n", ""));
+    assert_eq!(
+        (verified.code, verified.out.as_str(), verified.err.as_str()),
+        (0, "met under bus-pass@1\n", "")
+    );
     let other = verify("https://somebody.else.example");
     assert_eq!((other.code, other.out.as_str()), (3, ""), "another service's decision: {}", other.err);
     let checked = run(folder, &["verifier", "policies", "check", "--config", "data/verifier/verifier.toml"]);

@@ -63,8 +63,8 @@ impl Wire {
         let mut calls = self.calls.lock().unwrap();
         if let Some(point) = self.point.filter(|point| point.call == *calls) {
             let process = self.process;
-            std::thread::spawn(move || {
-                std::thread::sleep(point.delay);
+            tokio::spawn(async move {
+                tokio::time::sleep(point.delay).await;
                 signal(process, "KILL");
             });
         }
@@ -146,6 +146,7 @@ pub(crate) async fn resident(dir: &Path, door: &Door) -> Resident {
         entropy: Arc::new(OsEntropy::new()),
         env: Env::Test,
     };
-    let wallet = Wallet::open(&dir.join("wallet"), b"correct horse battery", Cost::LEAST, machine).await.unwrap();
+    let wallet =
+        Wallet::open(&dir.join("wallet"), b"correct horse battery", Cost::LEAST, machine).await.unwrap();
     Resident { wallet }
 }
