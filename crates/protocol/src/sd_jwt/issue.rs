@@ -19,6 +19,8 @@
 //! # Ok::<(), vouchsafe_protocol::sd_jwt::issue::IssueError>(())
 //! ```
 
+use std::borrow::Cow;
+
 use rand_core::CryptoRngCore;
 use serde_json::{Map, Value, json};
 
@@ -31,6 +33,8 @@ use crate::jose::{PublicJwk, SignError, Signer};
 
 const SALT: usize = 16;
 const DIGEST: usize = 32;
+/// Letters of a usual Disclosure, to make room for: a salt, a short name, a short value.
+const TYPICAL: usize = 96;
 
 /// Why claims could not be issued. All are the issuer's own fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -115,7 +119,7 @@ impl Builder {
         // The deepest first, so that what is inside is hidden before it is itself hidden.
         self.work.sort_by_key(|work| std::cmp::Reverse(work.depth));
         let mut payload = Value::Object(self.claims);
-        let mut disclosures = String::new();
+        let mut disclosures = String::with_capacity(self.work.len() * TYPICAL);
         for work in &self.work {
             match work.what {
                 Hide::Claim => conceal(&mut payload, &work.pointer, chance.salt(), &mut disclosures)?,
@@ -213,14 +217,14 @@ fn conceal(
     disclosures: &mut String,
 ) -> Result<(), IssueError> {
     let (parent, last) = pointer.rsplit_once('/').ok_or(IssueError::NoSuchClaim)?;
-    let name = last.replace("~1", "/").replace("~0", "~");
+    let name = unescape(last);
     let top = parent.split('/').nth(1).unwrap_or(&name);
     if NEVER_DISCLOSED.contains(&top) {
         return Err(IssueError::NeverDisclosed);
     }
     match payload.pointer_mut(parent) {
         Some(Value::Object(object)) => {
-            let value = object.remove(&name).ok_or(IssueError::NoSuchClaim)?;
+            let value = object.remove(name.as_ref()).ok_or(IssueError::NoSuchClaim)?;
             add_digest(object, disclosure(&(salt, name, value), disclosures)?)
         }
         Some(Value::Array(array)) => {
@@ -232,6 +236,11 @@ fn conceal(
         }
         _ => Err(IssueError::NoSuchClaim),
     }
+}
+
+/// RFC 6901 4: `~1` is a slash and `~0` a tilde, which few names have.
+fn unescape(name: &str) -> Cow<'_, str> {
+    if name.contains('~') { name.replace("~1", "/").replace("~0", "~").into() } else { name.into() }
 }
 
 /// Writes one Disclosure and gives its digest.
