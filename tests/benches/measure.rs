@@ -4,10 +4,9 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-/// Rounds of which the median is taken.
-const ROUNDS: usize = 301;
-/// Calls in a round: few, so that most rounds fit between two interruptions.
-const CALLS: u32 = 3;
+/// Rounds of which the median is taken. A round is one call, so that function and floor, in turn, find the processor's
+/// caches in the same state, and most rounds fit between two interruptions.
+const ROUNDS: usize = 901;
 
 /// One line of the output.
 pub(crate) struct Report {
@@ -62,10 +61,8 @@ pub(crate) fn alone<A>(mut function: impl FnMut() -> A) -> f64 {
 #[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 fn round<A>(function: &mut impl FnMut() -> A) -> f64 {
     let started = Instant::now();
-    for _ in 0..CALLS {
-        std::hint::black_box(function());
-    }
-    started.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
+    std::hint::black_box(function());
+    started.elapsed().as_secs_f64() * 1e9
 }
 
 fn median(times: &mut [f64]) -> f64 {
