@@ -15,6 +15,10 @@ pub use serde_json::{Map, Value};
 /// The deepest nesting that is read: a scalar has depth 1, `[[]]` has depth 2.
 pub const MAX_DEPTH: usize = 32;
 
+/// What the names begin with by which the JSON package marks values of its own. It takes a member of such a name for
+/// the value itself, and would read the text in it anew and by its own rules, past ours.
+const OF_THE_PACKAGE: &str = "$serde_json::";
+
 /// Why a text was not read as the JSON that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
@@ -27,6 +31,9 @@ pub enum JsonError {
     /// An object names a member twice.
     #[error("an object names a member twice")]
     RepeatedMember,
+    /// An object names a member as the JSON package names its own.
+    #[error("an object has a member whose name is not accepted")]
+    Name,
     /// Not JSON, or not UTF-8.
     #[error("not a JSON text")]
     Syntax,
@@ -166,6 +173,10 @@ impl<'de> Visitor<'de> for Strict<'_> {
         self.enter()?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
+            let ours = !name.starts_with(OF_THE_PACKAGE);
+            if !(mutants::skips("jose-json-name") || ours) {
+                return Err(self.refuse(JsonError::Name));
+            }
             let value = members.next_value_seed(self.inner())?;
             let is_new = object.insert(name, value).is_none();
             if !(mutants::skips("jose-json-repeated") || is_new) {
@@ -190,6 +201,23 @@ mod tests {
         assert_eq!(read(r#"{"a":1,"a":1}"#), Err(JsonError::RepeatedMember));
         assert_eq!(read(r#"{"b":[{"a":1,"\u0061":2}]}"#), Err(JsonError::RepeatedMember));
         assert!(read(r#"{"a":{"a":1},"b":{"a":1}}"#).is_ok());
+    }
+
+    /// Read again by the package, the text in such a member has its own members, each as often as it likes.
+    #[test]
+    fn a_name_of_the_package_is_refused() {
+        let hidden = r#"{"a":{"$serde_json::private::RawValue":"{\"b\":1,\"b\":2}"}}"#;
+        assert_eq!(read(hidden), Err(JsonError::Name));
+        assert_eq!(read(r#"{"$serde_json::private::Number":"1"}"#), Err(JsonError::Name));
+    }
+
+    #[cfg(feature = "mutants")]
+    #[test]
+    fn without_its_check_a_name_of_the_package_smuggles() {
+        let hidden = br#"{"$serde_json::private::RawValue":"{\"b\":1,\"b\":2}"}"#;
+        let smuggled = || typed::<Value>(hidden, 4096).is_ok_and(|value| value["b"] == 2);
+        assert!(!smuggled());
+        assert!(mutants::without("jose-json-name", smuggled));
     }
 
     #[test]
