@@ -195,7 +195,9 @@ async fn commit(
         Flow::SameDevice => {
             let code = entropy::token32(app.entropy());
             let response = app.vault().tag(Kind::Response, &code);
-            let kept = app.store().answered(lease, finding.to_text(), response, app.now()).await?;
+            let finding = finding.to_text();
+            let finding = app.vault().bind(Kind::Finding, &request.service, &request.id, &finding);
+            let kept = app.store().answered(lease, finding, response, app.now()).await?;
             kept.map_err(|_| AnswerError::Closed)?;
             Ok(returning(app, secrets, &code))
         }

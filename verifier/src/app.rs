@@ -31,9 +31,9 @@ use crate::paths::PathCache;
 use crate::policies::{self, FileFault, Refusal};
 use crate::pool::{Cap, Full, ProofPool};
 use crate::question::{Question, QuestionError, Questions};
-use crate::secrets::Vault;
+use crate::secrets::{Kind, Vault};
 use crate::store::sqlite::{MIGRATOR, SqliteStore};
-use crate::store::{Consume, Decided, Ground, Request, ServiceId, Stale, Store, StoreError};
+use crate::store::{Consume, Decided, Effect, Ground, Request, ServiceId, Stale, Store, StoreError};
 use crate::trust::{self, LoadFault};
 
 /// How many answers are under way at once in this process, before they are told to come back.
@@ -365,7 +365,14 @@ impl App {
         ground: Ground,
         at: UnixTime,
     ) -> Consume {
-        self.desk.closing(request, question, finding, ground, at, self.entropy())
+        let mut member = self.desk.closing(request, question, finding, ground, at, self.entropy());
+        for effect in &mut member.effects {
+            if let Effect::Decision { signing_input, .. } = effect {
+                *signing_input =
+                    self.vault.bind(Kind::Decision, &request.service, &request.id, signing_input);
+            }
+        }
+        member
     }
 
     /// Closes every member that still may be closed, in one transaction, and counts the outcomes.

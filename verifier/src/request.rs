@@ -24,7 +24,9 @@ use crate::expiry;
 use crate::policies::{self, Refusal};
 use crate::question::Question;
 use crate::secrets::{Kind, OpenSecrets};
-use crate::store::{Asked, Flow, NewRequest, Once, Reference, Request, RequestId, ServiceId, Status};
+use crate::store::{
+    Asked, Flow, NewRequest, Once, Reference, Request, RequestId, ServiceId, Status, StoreError,
+};
 
 /// The longest that a typed code is valid, in seconds.
 const CODE_TTL: i64 = 300;
@@ -228,7 +230,13 @@ pub async fn decision(
     if own(app, service, id).await?.is_none() {
         return Ok(None);
     }
-    let Some(stored) = app.store().decision(service, id).await? else { return Ok(Some(None)) };
+    let Some(mut stored) = app.store().decision(service, id).await? else { return Ok(Some(None)) };
+    // Signed from what was stored: what somebody else put into the row gets no signature of ours.
+    stored.signing_input = app
+        .vault()
+        .bound(Kind::Decision, service, id, &stored.signing_input)
+        .ok_or(StoreError::Damaged("signing_input"))?
+        .to_owned();
     let decision = app.desk().sign(&stored).await?;
     Ok(Some(Some(SignedDecision { decision, outcome: stored.outcome, ref_salt: stored.ref_salt })))
 }

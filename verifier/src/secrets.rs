@@ -4,10 +4,11 @@
 //! of its own. What has to come back is sealed, bound to the table and the row; the row loses it when it closes.
 
 use serde::{Deserialize, Serialize};
+use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::encoding::{b64u, b64u_array};
 use vouchsafe_service::entropy::{self, Entropy};
 use vouchsafe_service::keys::AgreementKey;
-use vouchsafe_service::secret::{Sealer, ServerKey};
+use vouchsafe_service::secret::{Sealer, ServerKey, same};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::store::{Once, RequestId, ServiceId, Tag};
@@ -32,6 +33,10 @@ pub enum Kind {
     Response,
     /// A sender's address prefix.
     Prefix,
+    /// What an answer showed, in its row.
+    Finding,
+    /// A decision's signing input, in its row.
+    Decision,
 }
 
 impl Kind {
@@ -45,6 +50,8 @@ impl Kind {
             Self::Session => "session",
             Self::Response => "response",
             Self::Prefix => "prefix",
+            Self::Finding => "finding",
+            Self::Decision => "decision",
         }
     }
 }
@@ -113,6 +120,32 @@ impl Vault {
         Tag(self.key.hmac(kind.label(), value.as_bytes()))
     }
 
+    /// `text` with a tag behind its last dot, for a row whose text we act on later. Whoever can write to the
+    /// database, and no more, can neither put a text of their own there nor move one.
+    #[must_use]
+    pub fn bind(&self, kind: Kind, service: &ServiceId, id: &RequestId, text: &str) -> String {
+        format!("{text}.{}", b64u(self.place(kind, service, id, text).0))
+    }
+
+    /// The text that [`Vault::bind`] bound to this row; `None` when it was altered or moved.
+    #[must_use]
+    pub fn bound<'t>(
+        &self,
+        kind: Kind,
+        service: &ServiceId,
+        id: &RequestId,
+        kept: &'t str,
+    ) -> Option<&'t str> {
+        let (text, tag) = kept.rsplit_once('.')?;
+        let expected = self.place(kind, service, id, text);
+        let ours = b64u_array::<32>(tag).is_ok_and(|tag| same(&tag, &expected.0));
+        (mutants::skips("store-row-bound") || ours).then_some(text)
+    }
+
+    fn place(&self, kind: Kind, service: &ServiceId, id: &RequestId, text: &str) -> Tag {
+        self.tag(kind, &format!("{}\n{text}", row(service, id)))
+    }
+
     /// Seals a request's secrets for its row.
     #[must_use]
     pub fn seal(
@@ -158,6 +191,20 @@ mod tests {
         assert!(vault.open(&sealed, &service, &RequestId("q".into())).is_none());
         assert!(vault.open(&sealed, &ServiceId("t".into()), &id).is_none());
         assert!(!sealed.windows(8).any(|window| window == &secrets.nonce.as_bytes()[..8]));
+    }
+
+    #[test]
+    fn a_text_counts_in_its_own_row_alone() {
+        let vault = Vault::new(ServerKey::generate(&OsEntropy::new()));
+        let (service, id) = (ServiceId("s".into()), RequestId("r".into()));
+        let kept = vault.bind(Kind::Decision, &service, &id, "header.claims");
+        assert_eq!(vault.bound(Kind::Decision, &service, &id, &kept), Some("header.claims"));
+        assert_eq!(vault.bound(Kind::Finding, &service, &id, &kept), None);
+        assert_eq!(vault.bound(Kind::Decision, &service, &RequestId("q".into()), &kept), None);
+        assert_eq!(vault.bound(Kind::Decision, &ServiceId("t".into()), &id, &kept), None);
+        for altered in [kept.replace("claims", "claimz"), "header.claims".into(), "x".into(), String::new()] {
+            assert_eq!(vault.bound(Kind::Decision, &service, &id, &altered), None, "{altered}");
+        }
     }
 
     #[test]

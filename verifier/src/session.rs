@@ -95,7 +95,7 @@ pub async fn come_back(
         return Ok(Seen::Elsewhere);
     }
     let response = app.vault().tag(Kind::Response, response_code);
-    if let Some((finding, ground)) = ending(&request, response, session) {
+    if let Some((finding, ground)) = ending(app, &request, response, session) {
         let question = app.question(&request).await?;
         let member = app.closing(&request, &question, &finding, ground, app.now());
         // Stale: another tab was first, or the code is not this answer's; the page says how it stands.
@@ -106,10 +106,12 @@ pub async fn come_back(
 }
 
 /// How the request ends when its own browser is back; the store checks code and session once more.
-fn ending(request: &Request, response: Tag, session: Tag) -> Option<(Finding, Ground)> {
+fn ending(app: &App, request: &Request, response: Tag, session: Tag) -> Option<(Finding, Ground)> {
     match request.status {
         Status::Answered => {
-            let finding = Finding::from_text(request.finding.as_deref()?)?;
+            let kept = request.finding.as_deref()?;
+            let text = app.vault().bound(Kind::Finding, &request.service, &request.id, kept)?;
+            let finding = Finding::from_text(text)?;
             Some((finding, Ground::Return { response, session }))
         }
         Status::Open if request.error_seen => {

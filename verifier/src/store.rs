@@ -292,7 +292,7 @@ pub enum Effect {
     Decision {
         /// Its random id.
         jti: String,
-        /// The JWS signing input.
+        /// The JWS signing input, with the tag that binds it to its row.
         signing_input: String,
     },
     /// The leaf of the log.
@@ -332,7 +332,7 @@ pub struct Decided {
 pub struct StoredDecision {
     /// The outcome.
     pub outcome: Outcome,
-    /// The JWS signing input.
+    /// The JWS signing input, with the tag that binds it to its row.
     pub signing_input: String,
     /// The salt of the service's reference, if there was one.
     pub ref_salt: Option<[u8; 16]>,

@@ -5,6 +5,7 @@ mod world;
 
 use axum::http::{StatusCode, header};
 use serde_json::json;
+use sqlx::{Connection as _, SqliteConnection};
 use vouchsafe_mutants::without_async;
 use vouchsafe_protocol::openid4vp::response::error_form;
 use vouchsafe_protocol::text::Env;
@@ -29,6 +30,7 @@ kills! {
     sign_older "trust-sign-older" => sign_an_older_register
     ask_purpose "vp-ask-purpose" => ask_for_a_purpose_of_another_service
     error_state "vp-error-state" => decline_for_somebody_else
+    row_bound "store-row-bound" => have_a_decision_of_our_own_signed
     flow "vp-flow" => ask_across_devices_where_the_policy_binds
     origin "vp-origin" => serve_in_clear_text
     page_session "vp-page-session" => see_the_page_of_another_browser
@@ -66,6 +68,24 @@ async fn ask_for_a_purpose_of_another_service() -> bool {
     let world = World::new().await;
     let body = json!({"policy": "counter", "flow": "cross_device"});
     world.post_json("/v1/requests", POOL_KEY, &body).await.status() == StatusCode::CREATED
+}
+
+/// With the database and without the server's key.
+async fn have_a_decision_of_our_own_signed() -> bool {
+    let world = World::new().await;
+    let opened = world.ask("counter", "cross_device").await;
+    world.clock.advance(7200);
+    let decision = format!("/v1/requests/{}/decision", opened["id"].as_str().unwrap());
+    let key = format!("Bearer {BUS_KEY}");
+    let fetch = async || world.get_with(&decision, header::AUTHORIZATION, &key).await.status();
+    assert_eq!(fetch().await, StatusCode::OK);
+    let file = world.folder.path().join("v.sqlite");
+    let mut database = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    sqlx::query("UPDATE decisions SET signing_input = replace(signing_input, '.', 'AAAA.')")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    fetch().await == StatusCode::OK
 }
 
 async fn decline_for_somebody_else() -> bool {
