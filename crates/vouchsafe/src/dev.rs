@@ -1,7 +1,9 @@
 //! `vouchsafe dev`: issuer and verifier up and seeded, for whoever builds against them. Loopback only.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use vouchsafe_issuer::Kind;
@@ -29,9 +31,14 @@ pub async fn run(port_base: u16, data_dir: &Path, json: bool) -> Result<(), Fail
     let world = World::start(data_dir, Ports::from_base(port_base), clock.clone()).await?;
     enrol(&world, clock.now().london_date()).await?;
     let ready = ready(&world).await?;
+    // Listening comes before the line: a script may stop us as soon as it has read it.
+    let mut stop = pin!(stop_signal());
+    let stopped = tokio::time::timeout(Duration::ZERO, stop.as_mut()).await.is_ok();
     print::one(json, &ready, || words(&ready))?;
     let sweeper = tokio::spawn(serve::sweep(Arc::clone(&world.verifier)));
-    stop_signal().await;
+    if !stopped {
+        stop.await;
+    }
     sweeper.abort();
     world.stop().await;
     Ok(())
