@@ -45,7 +45,8 @@ impl House {
     pub(crate) async fn open() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(opening()));
-        let world = World::start(&dir.path().join("district"), Ports::default(), clock.clone()).await.unwrap();
+        let world =
+            World::start(&dir.path().join("district"), Ports::default(), clock.clone()).await.unwrap();
         let yesterday = clock.now().london_date().yesterday().unwrap();
         dev::enrol(&world, yesterday).await.unwrap();
         let key = world.test_key().unwrap();

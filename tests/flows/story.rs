@@ -36,8 +36,10 @@ async fn the_demo_tells_every_outcome_and_ends_well() {
     let text = told(true).await;
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let (last, steps) = lines.split_last().unwrap();
-    let steps: Vec<_> =
-        steps.iter().map(|line| (line["step"].as_str().unwrap(), line["outcome"].as_str().unwrap())).collect();
+    let steps: Vec<_> = steps
+        .iter()
+        .map(|line| (line["step"].as_str().unwrap(), line["outcome"].as_str().unwrap()))
+        .collect();
     assert_eq!(steps, STORY);
     assert_eq!(*last, serde_json::json!({"demo": "ok", "steps": STORY.len()}));
 }

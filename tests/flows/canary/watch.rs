@@ -19,8 +19,10 @@ impl Log {
     /// Listens from now on: ours from the lowest level, libraries from debug.
     pub(crate) fn listen() -> Self {
         let log = Self::default();
-        let filter = Targets::new().with_default(LevelFilter::DEBUG).with_target("vouchsafe", LevelFilter::TRACE);
-        let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log.clone()).with_filter(filter);
+        let filter =
+            Targets::new().with_default(LevelFilter::DEBUG).with_target("vouchsafe", LevelFilter::TRACE);
+        let layer =
+            tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log.clone()).with_filter(filter);
         tracing_subscriber::registry().with(layer).try_init().unwrap();
         log
     }
