@@ -31,8 +31,9 @@ const JSON: &str = "application/json";
 /// The largest answer of a verifier taken.
 const MAX_REPLY: usize = 16 * 1024;
 
-/// How often a busy verifier is tried, and the longest wait between two tries.
-const TRIES: u32 = 5;
+/// How often a busy verifier is tried: for longer than the ten seconds of a lease that a crash left behind.
+const TRIES: u32 = 12;
+/// The longest wait between two tries, in seconds.
 const LONGEST_WAIT_S: u64 = 5;
 
 /// Which answer the resident confirmed.
