@@ -36,7 +36,6 @@ pub(crate) fn commit(v: &Scalar, r: &Scalar) -> RistrettoPoint {
 
 /// k*B of a public `k`, in variable time: a bound has some twenty bits, and only those cost anything.
 #[expect(clippy::disallowed_methods, reason = "the bound is public, and the name says what it is")]
-#[expect(clippy::disallowed_methods, reason = "the bounds of statements are public: they stand in the request")]
 pub(crate) fn multiple_vartime(k: u64) -> RistrettoPoint {
     let none = RistrettoPoint::identity();
     RistrettoPoint::vartime_double_scalar_mul_basepoint(&Scalar::ZERO, &none, &Scalar::from(k))
