@@ -2,7 +2,7 @@
 //!
 //! The file is streamed. The header is matched to the columns that the type names; a row in error is reported by line
 //! and column with a reason and never with its value, and nothing can be issued from it. All rows of one import share
-//! one `facts_as_of` (`PROFILE` 5: the register's date).
+//! one `facts_as_of` (`specs/profiles/issuing.md`: the register's date).
 //!
 //! An import can be stopped anywhere and run again: the file's digest, the type's description, the key column and the
 //! day name it ([`ImportId`]), batches are written all or none together with the place reached, and so each row is

@@ -1,4 +1,4 @@
-"""The bytes of an answer: made, and checked against a context (PROFILE 3 and 6)."""
+"""The bytes of an answer: made, and checked against a context (specs/proofs and specs/profiles/presentation.md)."""
 
 import bulletproof
 import binding

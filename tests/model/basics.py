@@ -1,4 +1,4 @@
-"""Checks that need no file: published constants, the rules of PROFILE, and that the model refuses what it must."""
+"""Checks that need no file: published constants, the rules of specs/profiles, and that the model refuses what it must."""
 
 import copy
 import hashlib
@@ -89,7 +89,7 @@ def civil_dates(count):
 
 
 def leap_days(count):
-    """PROFILE 4: d <= clamp(T - k) if and only if add_next_day(d, k) <= T, around 29 February and month ends."""
+    """specs/proofs: d <= clamp(T - k) if and only if add_next_day(d, k) <= T, around 29 February and month ends."""
     for unit, spans in (("years", (1, 4, 18, 66)), ("months", (1, 11, 12, 13)), ("days", (1, 365))):
         for span in spans:
             holds = True

@@ -1,4 +1,4 @@
-"""The one list of what a proof is bound to (PROOFS 2.2, PROFILE 6), item by item.
+"""The one list of what a proof is bound to (specs/proofs, specs/profiles/presentation.md), item by item.
 
 A context is a plain dictionary in the shape of the frozen vectors; hashes and thumbprints are hexadecimal there and
 32 raw bytes in the transcript. Every label is written out once, here.

@@ -15,7 +15,7 @@ def inv(value):
 
 
 def length(n, m):
-    """PROOFS 5.1: 32 * (9 + 2 * log2(n * m)) bytes."""
+    """specs/proofs: 32 * (9 + 2 * log2(n * m)) bytes."""
     return 32 * (9 + 2 * ((n * m).bit_length() - 1))
 
 

@@ -11,7 +11,7 @@ def canonical(value):
 
 
 def check(value):
-    """PROFILE 2: no floats, no null, nothing that JSON implementations read differently."""
+    """specs/profiles/request.md: no floats, no null, nothing that JSON implementations read differently."""
     if isinstance(value, dict):
         for key, member in value.items():
             check(key)

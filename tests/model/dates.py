@@ -1,9 +1,9 @@
-"""Civil dates, age cutoffs and tables keyed by birth date (PROOFS 2.2, PROFILE 4 and 8)."""
+"""Civil dates, age cutoffs and tables keyed by birth date (specs/proofs, specs/proofs and specs/vectors/vouchsafe-1)."""
 
 import calendar
 from datetime import date, timedelta
 
-#: PROFILE 8: day(1600-01-01) = 0, proleptic Gregorian.
+#: specs/vectors/vouchsafe-1: day(1600-01-01) = 0, proleptic Gregorian.
 EPOCH = date(1600, 1, 1)
 
 
@@ -40,13 +40,13 @@ def _shift(when, months):
 
 
 def clamp(when, months):
-    """T moved by whole months (negative: back), or the last day of the month reached (PROOFS 2.2)."""
+    """T moved by whole months (negative: back), or the last day of the month reached (specs/proofs)."""
     year, month, number = _shift(when, months)
     return date(year, month, min(number, last_of_month(year, month)))
 
 
 def add_next_day(when, months):
-    """A birthday that does not exist is reached on the day after (PROFILE 4: born 29 February, 1 March)."""
+    """A birthday that does not exist is reached on the day after (specs/proofs: born 29 February, 1 March)."""
     year, month, number = _shift(when, months)
     if number <= last_of_month(year, month):
         return date(year, month, number)

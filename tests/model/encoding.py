@@ -1,4 +1,4 @@
-"""Encodings of attributes, and the commitments made from a copy's seed (PROOFS 2.1, PROFILE 5)."""
+"""Encodings of attributes, and the commitments made from a copy's seed (specs/proofs, specs/profiles/issuing.md)."""
 
 import base64
 import hashlib

@@ -102,5 +102,5 @@ def nonces(d, digest):
 
 
 def payload_octets(jws):
-    """The octets that were signed as payload; a table's hash is theirs (PROFILE 2)."""
+    """The octets that were signed as payload; a table's hash is theirs (specs/profiles/request.md)."""
     return encoding.b64u_decode(jws.split(".")[1])

@@ -1,4 +1,4 @@
-"""The planner: statements to the entries of one aggregate (PROFILE 3). Public input only, never the witness."""
+"""The planner: statements to the entries of one aggregate (specs/proofs). Public input only, never the witness."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Entry:
         return self.constant + self.sign * value
 
     def point(self, commitment):
-        """C_w = K*B - C, or C - K*B (PROOFS 2.2)."""
+        """C_w = K*B - C, or C - K*B (specs/proofs)."""
         own = commitment if self.sign == 1 else ristretto.negate(commitment)
         return ristretto.add(ristretto.multiply(self.constant, ristretto.B), own)
 
@@ -69,7 +69,7 @@ def plan(statements, ranges):
 
 
 def only_term(statement):
-    """PROFILE 2: one term, coefficient 1."""
+    """specs/profiles/request.md: one term, coefficient 1."""
     if len(statement["terms"]) != 1 or statement["terms"][0]["coeff"] != 1:
         raise Refused("one term with coefficient 1")
     return statement["terms"][0]

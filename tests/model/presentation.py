@@ -1,7 +1,7 @@
 """A whole presentation made from the profile alone: register, request, credential, proof, key binding.
 
 The result must be accepted by an implementation that shares nothing with this one but the text. Section numbers are
-those of PROFILE.
+those of specs/profiles.
 """
 
 import base64

@@ -8,7 +8,7 @@ in tests: two quadruples of one coset encode alike.
 import hashlib
 
 P = 2**255 - 19
-#: The order of the group, written l in PROOFS.
+#: The order of the group, written l in specs/proofs.
 L = 2**252 + 27742317777372353535851937790883648493
 
 D = (-121665 * pow(121666, P - 2, P)) % P
@@ -159,7 +159,7 @@ def _map(half):
 
 
 def scalar_from_wide(data):
-    """PROFILE 5: wide reductions take 64 bytes little-endian mod l."""
+    """specs/profiles/issuing.md: wide reductions take 64 bytes little-endian mod l."""
     if len(data) != 64:
         raise Invalid("a wide reduction takes 64 bytes")
     return int.from_bytes(data, "little") % L
@@ -183,11 +183,11 @@ def _base():
     return x, y, 1, x * y % P
 
 
-#: PROOFS 2.1: B is the base point, H = from_uniform(SHA3-512(encoding(B))).
+#: specs/proofs: B is the base point, H = from_uniform(SHA3-512(encoding(B))).
 B = _base()
 H = from_uniform(hashlib.sha3_512(encode(B)).digest())
 
 
 def commit(value, blinding):
-    """PROOFS, notation: Com(v; r) = v*B + r*H."""
+    """specs/proofs, notation: Com(v; r) = v*B + r*H."""
     return add(multiply(value, B), multiply(blinding, H))

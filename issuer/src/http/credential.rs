@@ -77,7 +77,7 @@ async fn answer<S: Store>(
     let received = received(&app, carriage, &body)?;
     let (credential_type, kind) = granted(&app, &grant, &received)?;
     if kind == Kind::Proof {
-        // PROOFS 2.1: the seed travels in the answer.
+        // specs/proofs: the seed travels in the answer.
         received.check_proof_copies()?;
     }
     let proofs = proofs(&app, credential_type, &received, now)?;

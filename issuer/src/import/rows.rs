@@ -158,7 +158,7 @@ impl<'a, R: Read> Rows<'a, R> {
     fn value(&self, attribute: &Attribute, cell: Option<&[u8]>) -> Result<Option<Value>, Reason> {
         let text = text(cell)?;
         if text.is_empty() {
-            // Provable attributes are mandatory: a missing income kept as 0 would satisfy "below" (PROOFS 2.1).
+            // Provable attributes are mandatory: a missing income kept as 0 would satisfy "below" (specs/proofs).
             let optional = mutants::skips("store-import-missing") || !attribute.may(Answer::Prove);
             return if optional { Ok(None) } else { Err(Reason::Missing) };
         }
