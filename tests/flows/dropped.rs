@@ -114,7 +114,8 @@ async fn a_wallet_that_leaves_while_its_answer_is_checked() {
             assert_eq!(street.house.ends(&question).await, ONCE);
         }
     }
-    assert!(again > 0 && lost > IN_A_ROW, "both sides of the commit were met: {again} and {lost}");
+    // Whether a drop also falls between the two is chance here, and made certain in the last story.
+    assert!(again > 0 && lost >= IN_A_ROW, "both sides of the commit were met: {again} and {lost}");
 }
 
 #[tokio::test]
@@ -168,7 +169,8 @@ async fn a_wallet_that_leaves_while_it_gets_its_credentials() {
     }
     street.house.collect(&street.resident, HONEST).await;
     street.neighbour_is_well().await;
-    assert!(again > 0 && lost > IN_A_ROW, "both sides of the commit were met: {again} and {lost}");
+    // Whether a drop also falls between the two is chance here, and made certain in the last story.
+    assert!(again > 0 && lost >= IN_A_ROW, "both sides of the commit were met: {again} and {lost}");
 }
 
 #[tokio::test]
