@@ -137,10 +137,12 @@ async fn killed_at_thirty_points_it_loses_nothing_and_accepts_nothing_twice() {
     let mut rng = ChaCha20Rng::seed_from_u64(SEED);
     let town = Town::new().await;
     let mut decided = 0;
+    let mut reached = [0_usize; CALLS];
     for n in 0..POINTS {
-        // Every call in turn, so that none is left out; the rest is chance.
+        // Every call in turn, so that none is left out: first as it begins, then by chance some way into it.
         let call = n % CALLS;
-        let point = Point { call, delay: Duration::from_micros(u64::from(rng.next_u32() % LONGEST_US)) };
+        let longest = if n < CALLS { 1 } else { LONGEST_US };
+        let point = Point { call, delay: Duration::from_micros(u64::from(rng.next_u32() % longest)) };
         let mut up = town.start(Some(point)).await;
         let mut books = Books::default();
         let told = town.story(&up, &mut books).await;
@@ -148,9 +150,11 @@ async fn killed_at_thirty_points_it_loses_nothing_and_accepts_nothing_twice() {
         let (status, _) = up.dev.wait();
         assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "{point:?}: {told:?}");
         let before = up.wire;
+        reached[before.calls().min(CALLS) - 1] += 1;
         decided += audited(&town, &before, books).await;
     }
     assert_eq!(decisions(&town.database()).await, (decided, decided, decided), "decisions, leaves, calls");
+    assert!(reached.iter().filter(|times| **times > 0).count() > CALLS / 2, "kills are spread: {reached:?}");
 }
 
 /// Compares the books after a restart, and finishes honestly; gives how many decisions this round left.
