@@ -10,8 +10,8 @@ use vouchsafe_proofs::statement::Term;
 
 use super::plan::{ContextOption, Plan, PlanError, PlannedOutcome, plan};
 use super::{Body, Test};
-use crate::dcql::Query;
-use crate::statement::{Op, WireStatement};
+use crate::dcql::{DcqlError, Query};
+use crate::statement::{MAX_STATEMENTS, Op, WireStatement};
 use crate::trust::{How, Purpose, Tables};
 use crate::types::{Answer, CredentialType, is_proof};
 
@@ -124,13 +124,21 @@ pub enum CheckError {
         /// What to mend.
         why: &'static str,
     },
+    /// More statements than a wallet takes.
+    #[error(
+        "the policy's plan has {0} statements with the contraries, and wallets refuse a request with more than {MAX_STATEMENTS}: take out conditions or accepted proof types, or make two policies of it"
+    )]
+    TooManyStatements(usize),
+    /// A query that a wallet refuses for another reason.
+    #[error("wallets would refuse what the policy asks: {0}; mend the pointers and the number of conditions")]
+    Refused(DcqlError),
     /// A bound or a width that cannot be proved.
     #[error("an option of the policy cannot be proved from the declared ranges: {0}")]
     Range(#[from] planner::PlanError),
 }
 
-/// Everything that is looked at before a policy is used: plan, purpose, types and ranges. The result is what
-/// each option costs.
+/// Everything that is looked at before a policy is used: plan, what wallets take, purpose, types and ranges. The
+/// result is what each option costs.
 ///
 /// # Errors
 /// [`CheckError`].
@@ -145,6 +153,7 @@ pub fn check(
         return Err(CheckError::Purpose);
     }
     let plan = plan(policy, tables, as_of)?;
+    check_taken(&plan.query)?;
     covers(purpose, &plan.query)?;
     check_types(policy, types)?;
     let cost = |option: &ContextOption| match cost(&plan, option, types) {
@@ -153,6 +162,20 @@ pub fn check(
         other => Some(other.map_err(CheckError::Range)),
     };
     plan.options.iter().filter_map(cost).collect()
+}
+
+/// The query goes through the checks of a wallet, in the form in which it is sent: what every wallet would refuse
+/// must not be found out by residents.
+fn check_taken(query: &Query) -> Result<(), CheckError> {
+    let sent = serde_json::to_value(query).expect("a query is strings and integers");
+    let statements = query.statements.len();
+    match Query::from_value(&sent) {
+        Err(_) if mutants::skips("vp-policy-taken") => Ok(()),
+        Err(DcqlError::Length) if statements > MAX_STATEMENTS => {
+            Err(CheckError::TooManyStatements(statements))
+        }
+        read => read.map(drop).map_err(CheckError::Refused),
+    }
 }
 
 fn check_types(policy: &Body, types: &[CredentialType]) -> Result<(), CheckError> {

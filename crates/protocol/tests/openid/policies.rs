@@ -3,6 +3,7 @@
 use jiff::civil::{Date, date};
 use serde_json::{Value, json};
 use vouchsafe_proofs::encoding::day;
+use vouchsafe_protocol::dcql::DcqlError;
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::policy::{
     Case, CaseError, CheckError, PlanError, PlannedOutcome, Policy, PolicyError, check, covers, plan,
@@ -226,6 +227,39 @@ pub(crate) fn what_a_policy_costs_and_what_it_may_not() {
         run(proof_only, &[CredentialType::from_json(&whole).unwrap()]),
         Err(CheckError::Range(_))
     ));
+}
+
+/// The bus pass by proof, with `n` conditions on the ward beside the one on the age.
+fn crowded(n: usize) -> Value {
+    let mut crowded = policy();
+    crowded["accept"].as_array_mut().unwrap().truncate(1);
+    let ward = crowded["conditions"].as_array_mut().unwrap().pop().unwrap();
+    for i in 0..n {
+        let more = spoiled(&ward, "/id", json!(format!("w{i}")));
+        crowded["conditions"].as_array_mut().unwrap().push(more);
+    }
+    crowded
+}
+
+#[test]
+pub(crate) fn a_policy_that_every_wallet_would_refuse() {
+    let district = District::new();
+    let register = district.register();
+    let purpose = register.purpose(PURPOSE).unwrap().document();
+    let run = |policy: Value| check(&load(policy), purpose, register.tables(), &[residency()], TODAY).err();
+    // Each condition on the ward is a statement and two contraries, the one on the age a statement and one.
+    assert_eq!(run(crowded(4)), None);
+    let refused = run(crowded(5)).unwrap();
+    assert_eq!(refused, CheckError::TooManyStatements(17));
+    let said = refused.to_string();
+    assert!(
+        said.contains("17 statements") && said.contains("more than 16") && said.contains("take out"),
+        "{said}"
+    );
+    let deep = spoiled(&crowded(1), "/conditions/0/pointer", json!("/a".repeat(33)));
+    let shown =
+        spoiled(&spoiled(&deep, "/conditions/0/op", json!("show")), "/conditions/0/rule", json!(null));
+    assert_eq!(run(shown), Some(CheckError::Refused(DcqlError::Length)));
 }
 
 #[test]

@@ -162,7 +162,10 @@ fn switches_that_messages_notice() {
 
 #[test]
 fn switches_that_policies_notice() {
-    each_is_noticed(&[(policies::only_plain_values_and_known_members, &["vp-policy-values"])]);
+    each_is_noticed(&[
+        (policies::a_policy_that_every_wallet_would_refuse, &["vp-policy-taken"]),
+        (policies::only_plain_values_and_known_members, &["vp-policy-values"]),
+    ]);
 }
 
 #[test]
