@@ -2,13 +2,20 @@
 //!
 //! Counts by address prefix in this process, for a first shedding of floods; counters that replicas must share live in
 //! the database. Addresses are cut to a prefix before anything is kept, and nothing is kept longer than one window.
+//! A [`Gate`] puts a [`Rate`] before routes: `router.route_layer(from_fn_with_state(gate, limits::pass))`.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::time::UnixTime;
+
+use crate::clock::Clock;
+use crate::problem::Problem;
 
 /// The most prefixes that are counted at a time; beyond them a flood is wide, and all strangers share one counter.
 const MAX_PREFIXES: usize = 65_536;
@@ -83,12 +90,59 @@ impl Rate {
         *count = count.saturating_add(1);
         mutants::skips("svc-rate") || *count <= self.calls
     }
+
+    /// As [`Rate::admits`], with the refusal that the sender gets: when to come back, and that nothing was done.
+    ///
+    /// # Errors
+    /// 429 (RFC 6585, section 4), with `Retry-After` at the end of the window.
+    pub fn admit(&self, prefix: AddressPrefix, now: UnixTime) -> Result<(), Problem> {
+        if self.admits(prefix, now) {
+            return Ok(());
+        }
+        let left = self.window_s - now.0.rem_euclid(self.window_s);
+        let title = "Too many calls from this part of the network. Nothing was done; try again later.";
+        Err(Problem::too_many("too-many-calls", title).retry_after(u32::try_from(left).unwrap_or(u32::MAX)))
+    }
+}
+
+/// A [`Rate`] before routes, on the clock of their program. Clones count together.
+#[derive(Clone)]
+pub struct Gate {
+    rate: Arc<Rate>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Gate {
+    /// `calls` a minute for each prefix.
+    #[must_use]
+    pub fn per_minute(calls: u32, clock: Arc<dyn Clock>) -> Self {
+        Self { rate: Arc::new(Rate::new(calls, 60)), clock }
+    }
+}
+
+/// The middleware of a [`Gate`]: counts the call by the [`AddressPrefix`] that the listener left with it, before any
+/// handler sees it. Calls that came by no listener of ours share one budget.
+pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let prefix = request.extensions().get().copied().unwrap_or(AddressPrefix::CROWD);
+    match gate.rate.admit(prefix, gate.clock.now()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
     use super::*;
+    use crate::clock::ManualClock;
 
     fn prefix(text: &str) -> AddressPrefix {
         AddressPrefix::of(text.parse().unwrap())
@@ -112,6 +166,35 @@ mod tests {
         assert!(!rate.admits(one, UnixTime(59)));
         assert!(rate.admits(other, UnixTime(59)));
         assert!(rate.admits(one, UnixTime(60)));
+    }
+
+    #[tokio::test]
+    async fn a_gate_refuses_before_the_handler_and_says_when_to_come_back() {
+        let clock = Arc::new(ManualClock::at(UnixTime(90)));
+        let gate = Gate::per_minute(1, clock.clone());
+        let handled = Arc::new(AtomicU32::new(0));
+        let count = handled.clone();
+        let router = Router::new()
+            .route("/", get(|| async move { count.fetch_add(1, Ordering::Relaxed).to_string() }))
+            .route_layer(from_fn_with_state(gate, pass));
+        let call = async |address: Option<&str>| {
+            let mut request = Request::get("/").body(Body::empty()).unwrap();
+            if let Some(address) = address {
+                request.extensions_mut().insert(prefix(address));
+            }
+            router.clone().oneshot(request).await.unwrap()
+        };
+        assert_eq!(call(Some("192.0.2.1")).await.status(), 200);
+        let refused = call(Some("192.0.2.200")).await;
+        assert_eq!(refused.status(), 429);
+        assert_eq!(refused.headers()["retry-after"], "30");
+        assert_eq!(refused.headers()["content-type"], "application/problem+json");
+        assert_eq!(call(Some("198.51.100.1")).await.status(), 200);
+        assert_eq!(call(None).await.status(), 200);
+        assert_eq!(call(None).await.status(), 429, "whoever has no address shares one budget");
+        assert_eq!(handled.load(Ordering::Relaxed), 3);
+        clock.advance(30);
+        assert_eq!(call(Some("192.0.2.200")).await.status(), 200);
     }
 
     #[test]
