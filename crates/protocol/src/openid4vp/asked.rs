@@ -42,6 +42,7 @@ pub struct Asked {
     tables: Tables,
     as_of: Date,
     plan: Plan,
+    statements: Vec<Statement>,
     statements_sha256: [u8; 32],
 }
 
@@ -82,12 +83,22 @@ impl Asked {
     /// The record of a request by `policy` on the day `as_of`.
     ///
     /// # Errors
-    /// [`PlanError`] where the policy has no plan for the day.
+    /// [`PlanError`] where the policy has no plan for the day, or one with a statement that cannot be proved.
     pub fn new(party: Party, policy: Policy, tables: Tables, as_of: Date) -> Result<Self, PlanError> {
         let plan = plan(&policy, &tables, as_of)?;
-        let statements =
-            json::canonical(&plan.query.statements).expect("statements are strings and integers");
-        Ok(Self { party, policy, tables, as_of, plan, statements_sha256: sha256(statements) })
+        Self::planned(party, policy, tables, as_of, plan)
+    }
+
+    fn planned(
+        party: Party,
+        policy: Policy,
+        tables: Tables,
+        as_of: Date,
+        plan: Plan,
+    ) -> Result<Self, PlanError> {
+        let statements = plan.to_proof()?;
+        let sent = json::canonical(&plan.query.statements).expect("statements are strings and integers");
+        Ok(Self { party, policy, tables, as_of, plan, statements, statements_sha256: sha256(sent) })
     }
 
     /// Who asked.
@@ -150,8 +161,8 @@ impl Asked {
     /// The statements that apply to an option, in the order of the request.
     #[must_use]
     pub fn statements(&self, chosen: &Chosen) -> Vec<Statement> {
-        let ids = chosen.queries.iter().cloned().collect();
-        self.plan.query.statements_of(&ids).filter_map(|statement| statement.to_proof().ok()).collect()
+        let applies = |s: &&Statement| s.terms.iter().all(|term| chosen.queries.contains(&term.query));
+        self.statements.iter().filter(applies).cloned().collect()
     }
 
     /// What a proof for an option is bound to, with the presented credentials in DCQL order.
@@ -200,5 +211,47 @@ impl Asked {
     fn in_order(&self, queries: &[String]) -> Vec<String> {
         let ids = self.plan.query.credentials.iter().map(|query| &query.id);
         ids.filter(|id| queries.contains(id)).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use crate::statement::StatementError;
+    use serde_json::json;
+
+    /// What is asked of incomes, after `spoil` has changed its plan.
+    fn asked(spoil: fn(&mut Plan)) -> Result<Asked, PlanError> {
+        let words = json!({"en": "Ask.", "cy": "Gofynnwch."});
+        let policy = json!({"id": "meals", "version": 1, "purpose": "meals", "subject": "same_person",
+            "subject_binding": "same_device", "other_route": words,
+            "accept": [{"vct": "https://larkfield.example/types/income/1/zk", "iss": ["https://larkfield.example"],
+                "max_age_days": 30}],
+            "conditions": [{"id": "low", "pointer": "/income", "op": "le", "rule": {"kind": "fixed"}, "k": "740000"}]});
+        let policy = Policy::from_json(policy).unwrap();
+        let as_of = jiff::civil::date(2026, 11, 21);
+        let mut plan = plan(&policy, &Tables::default(), as_of).unwrap();
+        spoil(&mut plan);
+        let party = Party {
+            service: "https://meals.example".into(),
+            client_id: "x509_hash:A".into(),
+            nonce: "n".into(),
+            state_sha256: [0; 32],
+            response_uri: "https://verifier.example/a/b".into(),
+            encryption_key: None,
+        };
+        Asked::planned(party, policy, Tables::default(), as_of, plan)
+    }
+
+    #[test]
+    fn no_statement_is_dropped() {
+        let asked_for = asked(|_| ()).unwrap();
+        assert_eq!(asked_for.statements(&asked_for.option(0).unwrap()).len(), 1);
+        let fault = |spoil| asked(spoil).err();
+        let of = |fault| Some(PlanError::Statement { id: "low-q0".into(), fault });
+        let bounds = |plan: &mut Plan| plan.query.statements[0].k = Some("0740000".into());
+        assert_eq!(fault(bounds), of(StatementError::Bounds));
+        assert_eq!(fault(|plan| plan.query.statements[0].terms[0].coeff = 2), of(StatementError::Terms));
     }
 }

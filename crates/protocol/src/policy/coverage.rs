@@ -6,9 +6,9 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::answer;
 use vouchsafe_proofs::context::SignedRange;
 use vouchsafe_proofs::planner::{self, Declared};
-use vouchsafe_proofs::statement::Term;
+use vouchsafe_proofs::statement::{Statement, Term};
 
-use super::plan::{ContextOption, Plan, PlanError, PlannedOutcome, plan};
+use super::plan::{ContextOption, PlanError, PlannedOutcome, plan};
 use super::{Body, Test};
 use crate::dcql::{DcqlError, Query};
 use crate::statement::{MAX_STATEMENTS, Op, WireStatement};
@@ -156,7 +156,8 @@ pub fn check(
     check_taken(&plan.query)?;
     covers(purpose, &plan.query)?;
     check_types(policy, types)?;
-    let cost = |option: &ContextOption| match cost(&plan, option, types) {
+    let statements = plan.to_proof()?;
+    let cost = |option: &ContextOption| match cost(&plan.query, &statements, option, types) {
         // A contrary that nobody within the declared range can prove stays unused.
         Err(planner::PlanError::Bound) if option.outcome == PlannedOutcome::NotMet => None,
         other => Some(other.map_err(CheckError::Range)),
@@ -204,9 +205,14 @@ fn check_types(policy: &Body, types: &[CredentialType]) -> Result<(), CheckError
     Ok(())
 }
 
-fn cost(plan: &Plan, option: &ContextOption, types: &[CredentialType]) -> Result<Cost, planner::PlanError> {
-    let ids = option.queries.iter().cloned().collect();
-    let statements: Vec<_> = plan.query.statements_of(&ids).filter_map(|s| s.to_proof().ok()).collect();
+fn cost(
+    query: &Query,
+    all: &[Statement],
+    option: &ContextOption,
+    types: &[CredentialType],
+) -> Result<Cost, planner::PlanError> {
+    let applies = |s: &&Statement| s.terms.iter().all(|term| option.queries.contains(&term.query));
+    let statements: Vec<_> = all.iter().filter(applies).cloned().collect();
     let mut cost = Cost {
         queries: option.queries.clone(),
         outcome: option.outcome,
@@ -216,7 +222,7 @@ fn cost(plan: &Plan, option: &ContextOption, types: &[CredentialType]) -> Result
         bytes: 0,
     };
     if !statements.is_empty() {
-        let aggregate = planner::plan(&statements, |term| declared(&plan.query, types, term))?;
+        let aggregate = planner::plan(&statements, |term| declared(query, types, term))?;
         (cost.n, cost.m, cost.bytes) = (aggregate.n, aggregate.m, answer::length(&aggregate));
     }
     Ok(cost)

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vouchsafe_proofs::dates::clamp;
 use vouchsafe_proofs::encoding::day;
-use vouchsafe_proofs::statement::Predicate;
+use vouchsafe_proofs::statement::{self as proofs, Predicate};
 
 use super::{Accept, Body, Condition, PolicyRule, Test};
 use crate::dcql::{ClaimQuery, CredentialQuery, CredentialSet, Query};
-use crate::statement::{Rule, Unit, WireStatement, decimal};
+use crate::statement::{Rule, StatementError, Unit, WireStatement, decimal};
 use crate::trust::{TableExtract, Tables};
 use crate::types::is_proof;
 
@@ -58,6 +58,27 @@ pub enum PlanError {
     /// The rule leads nowhere on that day.
     #[error("condition {0} divides nobody from anybody on that day")]
     NoBound(String),
+    /// A statement of the plan cannot be proved in this profile.
+    #[error("statement {id} of the plan cannot be proved: {fault}")]
+    Statement {
+        /// Its id.
+        id: String,
+        /// What is wrong with it.
+        fault: StatementError,
+    },
+}
+
+impl Plan {
+    /// Every statement as the proof knows it, in the order of the request.
+    ///
+    /// # Errors
+    /// [`PlanError::Statement`] names the first that cannot be converted: one left out would be one that nobody
+    /// has to prove.
+    pub fn to_proof(&self) -> Result<Vec<proofs::Statement>, PlanError> {
+        let named = |s: &WireStatement, fault| PlanError::Statement { id: s.id.clone(), fault };
+        let convert = |s: &WireStatement| s.to_proof().map_err(|fault| named(s, fault));
+        self.query.statements.iter().map(convert).collect()
+    }
 }
 
 /// The query and statements of `policy` for the day `as_of`.

@@ -8,7 +8,7 @@ use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::policy::{
     Case, CaseError, CheckError, PlanError, PlannedOutcome, Policy, PolicyError, check, covers, plan,
 };
-use vouchsafe_protocol::statement::{Op, Rule};
+use vouchsafe_protocol::statement::{Op, Rule, StatementError};
 use vouchsafe_protocol::trust::{Row, Tables};
 use vouchsafe_protocol::types::{CodeLists, CredentialType, TypeError, ValueError};
 
@@ -260,6 +260,22 @@ pub(crate) fn a_policy_that_every_wallet_would_refuse() {
     let shown =
         spoiled(&spoiled(&deep, "/conditions/0/op", json!("show")), "/conditions/0/rule", json!(null));
     assert_eq!(run(shown), Some(CheckError::Refused(DcqlError::Length)));
+}
+
+/// What [`check`] says of a policy with a statement that no wallet can prove, which never loads from a file.
+pub(crate) fn checked_with_a_long_id() -> Option<CheckError> {
+    let district = District::new();
+    let register = district.register();
+    let purpose = register.purpose(PURPOSE).unwrap().document();
+    let mut body = load(crowded(1)).body().clone();
+    body.conditions[0].id = "a".repeat(40);
+    check(&body, purpose, register.tables(), &[residency()], TODAY).err()
+}
+
+#[test]
+pub(crate) fn a_statement_that_cannot_be_proved_is_refused() {
+    let fault = StatementError::Id;
+    assert_eq!(checked_with_a_long_id(), Some(CheckError::Refused(DcqlError::Statement(fault))));
 }
 
 #[test]

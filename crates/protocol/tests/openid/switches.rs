@@ -3,6 +3,8 @@
 use std::panic::catch_unwind;
 
 use vouchsafe_mutants::without;
+use vouchsafe_protocol::policy::{CheckError, PlanError};
+use vouchsafe_protocol::statement::StatementError;
 
 use crate::{answers, batches, credentials, documents, messages, policies, queries, requests};
 
@@ -166,6 +168,14 @@ fn switches_that_policies_notice() {
         (policies::a_policy_that_every_wallet_would_refuse, &["vp-policy-taken"]),
         (policies::only_plain_values_and_known_members, &["vp-policy-values"]),
     ]);
+}
+
+/// The cost of an option is that of all its statements: none is dropped where the wallets' checks are gone.
+#[test]
+fn costs_leave_no_statement_out() {
+    let fault = PlanError::Statement { id: format!("{}-q0", "a".repeat(40)), fault: StatementError::Id };
+    let said = without("vp-policy-taken", policies::checked_with_a_long_id);
+    assert_eq!(said, Some(CheckError::Plan(fault)));
 }
 
 #[test]
