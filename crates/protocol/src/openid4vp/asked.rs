@@ -4,6 +4,7 @@
 //! field of it from an answer.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use jiff::civil::Date;
 use thiserror::Error;
@@ -18,7 +19,7 @@ use crate::policy::{ContextOption, Plan, PlanError, PlannedOutcome, Policy, Poli
 use crate::trust::{TableExtract, Tables};
 
 /// Who asked, under which nonce, and where the answer goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Party {
     /// The stable service id.
     pub service: String,
@@ -34,8 +35,19 @@ pub struct Party {
     pub encryption_key: Option<[u8; 32]>,
 }
 
+// Nonce, state and the handle in the address let somebody else answer or look in: none is ever printed.
+impl fmt::Debug for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, client_id, .. } = self;
+        f.debug_struct("Party")
+            .field("service", service)
+            .field("client_id", client_id)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A request as it is remembered.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Asked {
     party: Party,
     policy: Policy,
@@ -44,6 +56,17 @@ pub struct Asked {
     plan: Plan,
     statements: Vec<Statement>,
     statements_sha256: [u8; 32],
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked")
+            .field("party", &self.party)
+            .field("policy", &self.policy.id)
+            .field("version", &self.policy.version)
+            .field("as_of", &self.as_of)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One option of the request, chosen by the queries that were answered.

@@ -22,7 +22,7 @@ pub enum Method {
 }
 
 /// Where a request is, and who is said to ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Link {
     /// The client id, which the request object must repeat.
     pub client_id: String,
@@ -84,6 +84,14 @@ impl Link {
             members.push(("request_uri_method", "post"));
         }
         format!("{prefix}?{}", form::write(&members))
+    }
+}
+
+// Whoever has the handle in the address can fetch the request. `Display` is for whom the link is meant.
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { client_id, method, .. } = self;
+        f.debug_struct("Link").field("client_id", client_id).field("method", method).finish_non_exhaustive()
     }
 }
 

@@ -51,8 +51,9 @@ pub(super) struct ContextInfo {
     pub(super) options: Vec<ContextOption>,
 }
 
-/// The claims that are read and written; others are ignored, but for those that are refused.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// The claims that are read and written; others are ignored, but for those that are refused. Not shown: nonces,
+/// state and addresses are in them.
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Claims {
     pub(super) aud: String,
     pub(super) client_id: String,

@@ -281,11 +281,19 @@ impl Opener<'_> {
 }
 
 /// What the verifier answers to a post.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
     /// Where the wallet sends the resident's browser, with a fresh `response_code`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect_uri: Option<String>,
+}
+
+// The `response_code` closes the request for whoever brings it.
+impl std::fmt::Debug for Answered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let returns = self.redirect_uri.is_some();
+        f.debug_struct("Answered").field("returns", &returns).finish_non_exhaustive()
+    }
 }
 
 impl Answered {

@@ -92,7 +92,7 @@ pub fn evaluate(
 }
 
 /// A test case of a policy, kept beside it. Closed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// What it shows.
@@ -107,6 +107,14 @@ pub struct Case {
     pub facts_as_of: Option<String>,
     /// The outcome that is right.
     pub expect: Outcome,
+}
+
+// Nothing stops an author from taking the values of somebody real.
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, expect, .. } = self;
+        f.debug_struct("Case").field("name", name).field("expect", expect).finish_non_exhaustive()
+    }
 }
 
 /// Why a test case fails.

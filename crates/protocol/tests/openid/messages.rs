@@ -6,11 +6,12 @@ use vouchsafe_protocol::openid4vci::PRE_AUTHORIZED_GRANT;
 use vouchsafe_protocol::openid4vci::errors::TokenError;
 use vouchsafe_protocol::openid4vci::offer::{Offer, OfferError, OfferLink};
 use vouchsafe_protocol::openid4vci::token::{TokenRequest, TokenResponse};
-use vouchsafe_protocol::openid4vp::link::{Link, LinkError};
+use vouchsafe_protocol::openid4vp::link::{Link, LinkError, Method};
 use vouchsafe_protocol::openid4vp::response::{Answered, ResponseError};
+use vouchsafe_protocol::policy::Case;
 use vouchsafe_protocol::statement::{StatementError, WireStatement};
 
-use crate::district::spoiled;
+use crate::district::{District, NONCE, REPLY, SERVICE, STATE, policy, spoiled};
 
 fn offer() -> Value {
     json!({"credential_issuer": "https://issuer.example", "credential_configuration_ids": ["residency-zk"],
@@ -73,6 +74,35 @@ pub(crate) fn forms_links_and_returns() {
         returning.redirect_uri.as_deref(),
         Some("https://verifier.example/p/1/return?response_code=a+b")
     );
+}
+
+#[test]
+fn what_is_printed_to_find_faults_holds_no_secret() {
+    let district = District::new();
+    let asked = district.asked(&district.register(), policy());
+    let link = Link {
+        client_id: district.client_id(),
+        request_uri: "https://verifier.example/r/h4ndle".into(),
+        method: Method::Post,
+    };
+    let case = json!({"name": "old enough", "as_of": "2026-11-21", "values": {"/birth_date": "1951-02-03"},
+        "facts_as_of": "2026-11-20", "expect": "met"});
+    let case: Case = serde_json::from_value(case).unwrap();
+    let answered = Answered::returning("https://verifier.example/p/h4ndle/return", "c0de");
+    let shown = [
+        format!("{:?} {:#?}", asked.party(), asked.party()),
+        format!("{asked:?} {asked:#?}"),
+        format!("{link:?} {link:#?} {:?}", Link::parse(&link.to_string())),
+        format!("{answered:?} {answered:#?}"),
+        format!("{case:?} {case:#?}"),
+    ];
+    let state = format!("{:?}", asked.party().state_sha256);
+    let secrets = [NONCE, STATE, REPLY, &state, "h4ndle", "c0de", "1951-02-03", "https://verifier.example"];
+    for (text, secret) in shown.iter().flat_map(|text| secrets.iter().map(move |secret| (text, secret))) {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    // What is left says which request it is about.
+    assert!(shown[1].contains(SERVICE) && shown[1].contains("bus-pass") && shown[1].contains("2026-11-21"));
 }
 
 #[test]
