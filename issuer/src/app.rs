@@ -18,7 +18,8 @@ use vouchsafe_service::secret::{SecretError, ServerKey};
 use vouchsafe_service::store::{OpenError as StoreOpenError, Schema, Sqlite};
 use webpki::EndEntityCert;
 
-use crate::config::{Config, Name, OfferSettings, SettingsError};
+use crate::config::{Config, LimitSettings, Name, OfferSettings, SettingsError};
+use crate::http::Rates;
 use crate::registrar::{self, RegistrarFiles};
 use crate::secrets::Secrets;
 use crate::store::{MIGRATOR, SqliteStore, Store};
@@ -44,6 +45,8 @@ pub struct Parts {
     pub registrar: RegistrarFiles,
     /// How long offers live.
     pub offers: OfferSettings,
+    /// How often one part of the network may call.
+    pub limits: LimitSettings,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -56,6 +59,7 @@ pub struct App<S = SqliteStore> {
     request_key: AgreementKey,
     request_jwk: NamedJwk,
     request_kid: String,
+    rates: Rates,
     store: S,
 }
 
@@ -114,6 +118,7 @@ impl App<SqliteStore> {
             secrets: Secrets::new(ServerKey::from_text(&config.keys.server.read()?)?),
             registrar,
             offers: config.offers,
+            limits: config.limits,
             clock,
             entropy,
         };
@@ -135,7 +140,8 @@ impl<S: Store> App<S> {
             usage: Some("enc".to_owned()),
             alg: Some(KEY_ALG.to_owned()),
         };
-        Self { parts, request_key, request_jwk, request_kid, store }
+        let rates = Rates::new(&parts.limits);
+        Self { parts, request_key, request_jwk, request_kid, rates, store }
     }
 
     /// The credential issuer identifier.
@@ -204,6 +210,10 @@ impl<S: Store> App<S> {
 
     pub(crate) fn registrar(&self) -> &RegistrarFiles {
         &self.parts.registrar
+    }
+
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.rates
     }
 
     pub(crate) fn offer_settings(&self) -> &OfferSettings {

@@ -36,6 +36,9 @@ pub struct Config {
     /// How long offers live.
     #[serde(default)]
     pub offers: OfferSettings,
+    /// How often one part of the network may call.
+    #[serde(default)]
+    pub limits: LimitSettings,
     /// Where `serve` listens.
     #[serde(default)]
     pub listen: Listen,
@@ -86,6 +89,36 @@ impl Default for OfferSettings {
     }
 }
 
+/// Calls a minute that one part of the network may make, by endpoint: a flood from there is refused, others are served.
+///
+/// A part is the sender's first 24 bits of IPv4 or 48 of IPv6, so neighbours, a library's computers and the subscribers of
+/// one mobile network share it: the defaults leave room for them. Behind a proxy all wallets have the proxy's address
+/// and share one part: the proxy limits then, and these are raised. A transaction code is guarded on its own, by
+/// `offers.tx_code_tries`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitSettings {
+    /// Offers fetched.
+    pub offers_per_minute: u32,
+    /// Codes brought for a token.
+    pub token_per_minute: u32,
+    /// Nonces fetched.
+    pub nonce_per_minute: u32,
+    /// Credential requests. The dearest call: some thirty signatures are checked and as many made.
+    pub credential_per_minute: u32,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            offers_per_minute: 600,
+            token_per_minute: 300,
+            nonce_per_minute: 600,
+            credential_per_minute: 300,
+        }
+    }
+}
+
 /// The addresses of the listeners.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -120,7 +153,27 @@ impl Config {
         if !is_origin(&self.issuer) {
             return Err(SettingsError::Issuer);
         }
-        self.offers.check()
+        self.offers.check()?;
+        self.limits.check()
+    }
+}
+
+impl LimitSettings {
+    /// Checks the bounds: a limit of none would close the endpoint.
+    ///
+    /// # Errors
+    /// [`SettingsError::Bounds`] names the key to mend.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let limits = [
+            ("limits.offers_per_minute", self.offers_per_minute),
+            ("limits.token_per_minute", self.token_per_minute),
+            ("limits.nonce_per_minute", self.nonce_per_minute),
+            ("limits.credential_per_minute", self.credential_per_minute),
+        ];
+        match limits.into_iter().find(|(_, limit)| !(1..=1_000_000).contains(limit)) {
+            Some((key, _)) => Err(SettingsError::Bounds(key)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -167,6 +220,7 @@ mod tests {
             vouchsafe_service::config::parse(include_str!("../issuer.example.toml"), []).unwrap();
         assert_eq!(config.check(), Ok(()));
         assert_eq!(config.offers, OfferSettings::default());
+        assert_eq!(config.limits, LimitSettings::default());
     }
 
     #[test]

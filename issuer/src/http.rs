@@ -1,11 +1,13 @@
 //! The issuer's endpoints: OpenID4VCI 1.0 with pre-authorised codes, by anonymous wallets.
 //!
 //! Codes, tokens, nonces and credentials are answered with `no-store`. A token is taken from the `Authorization`
-//! header alone. Whatever touches the database runs to its end, whoever is still listening.
+//! header alone. Whatever touches the database runs to its end, whoever is still listening. One part of the network
+//! may call only so often ([`limits`]); a call beyond that is refused before anything is read.
 //!
 //! Must be served over TLS, by a listener that caps headers, bodies and time.
 
 mod credential;
+mod limits;
 mod metadata;
 mod offers;
 mod refusal;
@@ -17,6 +19,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -24,6 +27,8 @@ use vouchsafe_protocol::openid4vci::credential::MAX_MESSAGE;
 
 use crate::app::App;
 use crate::store::Store;
+use limits::Endpoint;
+pub(crate) use limits::Rates;
 pub(crate) use refusal::Refusal;
 
 /// Token requests are a few hundred bytes; a batch of 30 proofs, encrypted, stays below this.
@@ -31,13 +36,14 @@ const MAX_BODY: usize = MAX_MESSAGE;
 
 /// The issuer's endpoints.
 pub fn router<S: Store>(app: Arc<App<S>>) -> Router {
+    let limited = |endpoint| from_fn_with_state((Arc::clone(&app), endpoint), limits::check::<S>);
     Router::new()
         .route("/.well-known/openid-credential-issuer", get(metadata::issuer::<S>))
         .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server::<S>))
-        .route("/offers/{handle}", get(offers::offer::<S>))
-        .route("/token", post(token::token::<S>))
-        .route("/nonce", post(token::nonce::<S>))
-        .route("/credential", post(credential::credential::<S>))
+        .route("/offers/{handle}", get(offers::offer::<S>).route_layer(limited(Endpoint::Offers)))
+        .route("/token", post(token::token::<S>).route_layer(limited(Endpoint::Token)))
+        .route("/nonce", post(token::nonce::<S>).route_layer(limited(Endpoint::Nonce)))
+        .route("/credential", post(credential::credential::<S>).route_layer(limited(Endpoint::Credential)))
         .fallback(async || Refusal::NothingHere)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(app)

@@ -2,6 +2,7 @@
 
 mod council;
 mod imports;
+mod limits;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod opening;

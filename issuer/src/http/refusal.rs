@@ -6,6 +6,7 @@ use vouchsafe_protocol::openid4vci::errors::{CredentialError, TokenError};
 use vouchsafe_service::oauth::OauthError;
 use vouchsafe_service::problem::Problem;
 
+use super::limits::{Endpoint, WINDOW_S};
 use crate::issue::IssueError;
 use crate::store::{IssueRefusal, RedeemRefusal, StoreError};
 
@@ -30,6 +31,8 @@ pub(crate) enum Refusal {
     NothingHere,
     /// The offer is over.
     OfferOver,
+    /// Too many calls from one part of the network; nothing was looked at.
+    TooOften(Endpoint),
     /// We are busy; nothing was changed.
     Busy,
     /// Our own fault.
@@ -58,6 +61,7 @@ impl IntoResponse for Refusal {
                 Problem::gone("offer-over", "The offer is over. Ask the issuer for a new one.")
                     .into_response()
             }
+            Self::TooOften(endpoint) => too_often(endpoint),
             Self::Busy => Problem::unavailable().into_response(),
             Self::Ours => Problem::internal().into_response(),
         }
@@ -66,6 +70,20 @@ impl IntoResponse for Refusal {
 
 fn oauth(code: &'static str, description: &'static str) -> OauthError {
     OauthError::new(code).describe(description)
+}
+
+/// RFC 6585 4, in the error shape of the endpoint: offers are no OAuth endpoint. RFC 6749 5.2 has no code for it;
+/// `temporarily_unavailable` is that of 4.1.2.1 and says what is meant.
+fn too_often(endpoint: Endpoint) -> Response {
+    const SENTENCE: &str =
+        "Too many calls from your network. Nothing was used up: wait a minute and send the same again.";
+    if endpoint == Endpoint::Offers {
+        return Problem::too_many("too-many-calls", SENTENCE).retry_after(WINDOW_S).into_response();
+    }
+    let body = oauth("temporarily_unavailable", SENTENCE).status(StatusCode::TOO_MANY_REQUESTS);
+    let mut response = body.into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, WINDOW_S.into());
+    response
 }
 
 fn scope() -> Response {

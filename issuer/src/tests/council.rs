@@ -23,7 +23,7 @@ use vouchsafe_service::secret::ServerKey;
 use vouchsafe_service::store::{Schema, Sqlite};
 
 use crate::RegistrarFiles;
-use crate::config::{Name, OfferSettings};
+use crate::config::{LimitSettings, Name, OfferSettings};
 use crate::import::{self, Options};
 use crate::offer::{self, Delivery, Offer, OfferRequest};
 use crate::store::{MIGRATOR, SqliteStore};
@@ -150,6 +150,7 @@ pub(super) fn parts(clock: Arc<ManualClock>, ca: &DevCa, registrar: RegistrarFil
         chain: vec![leaf.certificate.to_vec()],
         secrets: Secrets::new(ServerKey::generate(&OsEntropy::new())),
         offers: OfferSettings::default(),
+        limits: LimitSettings::default(),
         clock,
         entropy: Arc::new(OsEntropy::new()),
     }
@@ -161,11 +162,22 @@ impl Council {
     }
 
     pub(super) async fn with(registrar: RegistrarFiles) -> Self {
+        Self::made(registrar, LimitSettings::default()).await
+    }
+
+    /// A council whose endpoints are called only so often by one part of the network.
+    pub(super) async fn limited(limits: LimitSettings) -> Self {
+        let council = Self::made(RegistrarFiles::default(), limits).await;
+        council.import().await;
+        council
+    }
+
+    async fn made(registrar: RegistrarFiles, limits: LimitSettings) -> Self {
         install();
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(NOW));
         let ca = DevCa::generate("Larkfield", NOW).unwrap();
-        let parts = parts(Arc::clone(&clock), &ca, registrar);
+        let parts = Parts { limits, ..parts(Arc::clone(&clock), &ca, registrar) };
         let pools =
             Sqlite::open(&folder.path().join("issuer.sqlite"), &MIGRATOR, Schema::Migrate).await.unwrap();
         Self { app: Arc::new(App::new(parts, SqliteStore::new(pools))), clock, ca, folder }
@@ -174,9 +186,13 @@ impl Council {
     /// A council that has imported its register.
     pub(super) async fn enrolled() -> Self {
         let council = Self::new().await;
-        let report = import::run(&council.app, &council.file(REGISTER), &options(), |_| {}).await.unwrap();
-        assert_eq!((report.progress.added, report.progress.rejected), (5, 0));
+        council.import().await;
         council
+    }
+
+    async fn import(&self) {
+        let report = import::run(&self.app, &self.file(REGISTER), &options(), |_| {}).await.unwrap();
+        assert_eq!((report.progress.added, report.progress.rejected), (5, 0));
     }
 
     pub(super) fn folder(&self) -> &Path {

@@ -8,6 +8,7 @@ use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::openid4vci::credential::Request as Ask;
 
 use super::council::{Council, NOW, REGISTER, options};
+use super::limits::FEW;
 use super::wallet::{JSON, Wallet};
 use crate::Kind;
 use crate::import::{self, Options};
@@ -198,4 +199,23 @@ async fn nonces() {
         wallet.ask_plain(&second, &nonce).await.status == 200
     })
     .await;
+}
+
+/// Whether a call to `path` gets through although its network has called often enough.
+async fn gets_through(method: &str, path: &str) -> bool {
+    let council = Council::limited(FEW).await;
+    let call = || Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    for _ in 0..2 {
+        assert_ne!(council.call(call()).await.status, 429);
+    }
+    council.call(call()).await.status != 429
+}
+
+#[tokio::test]
+async fn rates() {
+    let offer = "/offers/AAAAAAAAAAAAAAAAAAAAAA";
+    killed("vci-rate-offers", async || gets_through("GET", offer).await).await;
+    killed("vci-rate-token", async || gets_through("POST", "/token").await).await;
+    killed("vci-rate-nonce", async || gets_through("POST", "/nonce").await).await;
+    killed("vci-rate-credential", async || gets_through("POST", "/credential").await).await;
 }

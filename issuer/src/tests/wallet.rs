@@ -55,9 +55,12 @@ impl<'a> Wallet<'a> {
     }
 
     pub(super) async fn ask_token(&self, code: &str, tx_code: Option<&str>) -> Reply {
+        self.post("/token", FORM, Self::token_form(code, tx_code)).await
+    }
+
+    pub(super) fn token_form(code: &str, tx_code: Option<&str>) -> String {
         let secret = |text: &str| Zeroizing::new(text.to_owned());
-        let form = TokenRequest { code: secret(code), tx_code: tx_code.map(secret) }.write();
-        self.post("/token", FORM, form).await
+        TokenRequest { code: secret(code), tx_code: tx_code.map(secret) }.write()
     }
 
     pub(super) async fn token(&self, offer: &Offer) -> String {
