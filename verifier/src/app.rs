@@ -114,6 +114,9 @@ pub enum OpenError {
     /// A time to live is out of range.
     #[error("request.ttl_seconds must be 30 to {MAX_REQUEST_TTL}, decision.ttl_seconds at least 1")]
     Ttl,
+    /// A limit is out of range.
+    #[error("{0} must be 1 to 1000000")]
+    Limit(&'static str),
     /// A service's key is missing or not in its form.
     #[error("the service {0} needs either test_key_hash (base64url SHA-256) or test_key_file")]
     ServiceKey(String),
@@ -272,6 +275,11 @@ impl App {
         self.clock.now()
     }
 
+    /// Where the time comes from.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
     /// The store.
     #[must_use]
     pub fn store(&self) -> &dyn Store {
@@ -401,7 +409,7 @@ fn check_numbers(config: &Config) -> Result<(), OpenError> {
     if !(30..=MAX_REQUEST_TTL).contains(&config.request.ttl_seconds) || config.decision.ttl_seconds == 0 {
         return Err(OpenError::Ttl);
     }
-    Ok(())
+    config.limits.fault().map_or(Ok(()), |key| Err(OpenError::Limit(key)))
 }
 
 /// The request key with its certificate path, which must lead to an anchor that wallets have.

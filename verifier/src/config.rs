@@ -37,6 +37,54 @@ pub struct Config {
     pub decision: Decisions,
     /// The services that may ask through us.
     pub services: Vec<Service>,
+    /// How often one part of the network may call.
+    #[serde(default)]
+    pub limits: LimitSettings,
+}
+
+/// Calls a minute that one part of the network may make, by door: a flood from there is refused with 429 before anything
+/// of it is looked at, and others are served.
+///
+/// A part is the sender's first 24 bits of IPv4 or 48 of IPv6, so neighbours, a library's computers and the subscribers of
+/// one mobile network share it, and the defaults leave room for them: an answer is some 20 a second. Behind a proxy
+/// everybody has the proxy's address and shares one part: the proxy limits then, and these are raised. Counted in this
+/// process; what must hold over several (attempts at a request, wrong codes) is counted in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitSettings {
+    /// `/v1`: requests opened and looked at by services.
+    pub requests_per_minute: u32,
+    /// `/r` and `/c`: request objects fetched and codes typed. Each object is signed anew.
+    pub objects_per_minute: u32,
+    /// `/a`: answers. The dearest call.
+    pub answers_per_minute: u32,
+    /// `/p`: pages shown, each reloading while its request is open.
+    pub pages_per_minute: u32,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            requests_per_minute: 6000,
+            objects_per_minute: 3000,
+            answers_per_minute: 1200,
+            pages_per_minute: 6000,
+        }
+    }
+}
+
+impl LimitSettings {
+    /// The setting that is out of bounds, if one is: a limit of none would close its door.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
+        let limits = [
+            ("limits.requests_per_minute", self.requests_per_minute),
+            ("limits.objects_per_minute", self.objects_per_minute),
+            ("limits.answers_per_minute", self.answers_per_minute),
+            ("limits.pages_per_minute", self.pages_per_minute),
+        ];
+        limits.into_iter().find(|(_, limit)| !(1..=1_000_000).contains(limit)).map(|(key, _)| key)
+    }
 }
 
 /// The public listener.
@@ -120,6 +168,7 @@ mod tests {
         let sample = include_str!("../verifier.example.toml");
         let config: Config = vouchsafe_service::config::parse(sample, []).unwrap();
         assert_eq!(config.request.ttl_seconds, 300);
+        assert_eq!(config.limits, LimitSettings::default());
         assert!(vouchsafe_service::config::parse::<Config>(&format!("more = 1\n{sample}"), []).is_err());
     }
 }

@@ -1,6 +1,8 @@
 //! The doors of the verifier, each a thin translation: our own API, the wallet's endpoints, the hosted pages.
 //!
-//! Every answer carries the same security headers. Nothing here decides; no handler holds a transaction.
+//! Every answer carries the same security headers. Nothing here decides; no handler holds a transaction. One part of
+//! the network may call each door only so often; a call beyond that is refused before anything of it is looked at, so
+//! it uses up nothing, and the same answer may be sent again.
 
 mod api;
 mod pages;
@@ -11,9 +13,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
+
+use vouchsafe_service::limits::{self, Gate};
 
 use crate::app::App;
 
@@ -23,22 +27,28 @@ const API_BODY: usize = 16 * 1024;
 
 /// The verifier's routes.
 pub fn router(app: Arc<App>) -> Router {
+    let gate = |calls| from_fn_with_state(Gate::per_minute(calls, app.clock()), limits::pass);
+    let most = app.config().limits;
     let api = Router::new()
         .route("/v1/requests", post(api::create))
         .route("/v1/requests/{id}", get(api::standing))
         .route("/v1/requests/{id}/decision", get(api::decision))
-        .route("/.well-known/jwks.json", get(api::jwks));
+        .route_layer(gate(most.requests_per_minute));
     let wallet = Router::new()
         .route("/r/{handle}", get(wallet::object_by_get).post(wallet::object_by_post))
-        .route("/c", post(wallet::code));
+        .route("/c", post(wallet::code))
+        .route_layer(gate(most.objects_per_minute));
     let pages = Router::new()
         // HEAD, as link previews send it, must neither bind a page to a browser nor decide anything.
         .route("/p/{page}", get(pages::open).head(pages::no_head))
         .route("/p/{page}/return", get(pages::come_back).head(pages::no_head))
-        .route("/style.css", get(pages::style));
-    let small = api.merge(wallet).merge(pages).layer(DefaultBodyLimit::max(API_BODY));
+        .route_layer(gate(most.pages_per_minute));
+    let files =
+        Router::new().route("/.well-known/jwks.json", get(api::jwks)).route("/style.css", get(pages::style));
+    let small = api.merge(wallet).merge(pages).merge(files).layer(DefaultBodyLimit::max(API_BODY));
     Router::new()
         .route("/a/{handle}", post(wallet::answer).layer(DefaultBodyLimit::max(ANSWER_BODY)))
+        .route_layer(gate(most.answers_per_minute))
         .merge(small)
         .layer(map_response(secured))
         .with_state(app)

@@ -1,0 +1,97 @@
+//! What happens when too much arrives: refused early, at nobody's cost.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod world;
+
+use std::net::IpAddr;
+
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode, header};
+use vouchsafe_service::limits::AddressPrefix;
+use vouchsafe_verifier::app::OpenError;
+use vouchsafe_verifier::config::{Config, LimitSettings};
+use vouchsafe_verifier::http::router;
+use world::{BUS_KEY, World, path_of};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const HERE: [u8; 4] = [192, 0, 2, 1];
+const NEIGHBOUR: [u8; 4] = [192, 0, 2, 200];
+const ELSEWHERE: [u8; 4] = [198, 51, 100, 1];
+
+async fn world_with(change: impl FnOnce(&mut Config)) -> World {
+    let world = World::new().await;
+    let app = world.reopen(change).await.unwrap();
+    World { router: router(app.clone()), app, ..world }
+}
+
+/// Sends a call as if from `address`.
+async fn from(world: &World, address: [u8; 4], mut request: Request<Body>) -> Response<Body> {
+    request.extensions_mut().insert(AddressPrefix::of(IpAddr::from(address)));
+    world.send(request).await
+}
+
+fn post(path: &str, body: String) -> Request<Body> {
+    Request::post(path).header(header::CONTENT_TYPE, FORM).body(Body::from(body)).unwrap()
+}
+
+fn get(path: &str) -> Request<Body> {
+    let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {BUS_KEY}"));
+    request.body(Body::empty()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_door_takes_so_many_calls_a_minute_from_one_part_of_the_network() {
+    let two = LimitSettings {
+        requests_per_minute: 2,
+        objects_per_minute: 2,
+        answers_per_minute: 2,
+        pages_per_minute: 2,
+    };
+    let world = world_with(|config| config.limits = two).await;
+    let calls: [fn() -> Request<Body>; 4] = [
+        || get("/v1/requests/none"),
+        || post("/r/none", String::new()),
+        || post("/a/none", "error=x".into()),
+        || get("/p/none"),
+    ];
+    for call in calls {
+        let path = call().uri().path().to_owned();
+        for address in [HERE, NEIGHBOUR] {
+            assert_eq!(from(&world, address, call()).await.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+        let refused = from(&world, HERE, call()).await;
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS, "{path}");
+        assert_eq!(refused.headers()[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(refused.headers()[header::RETRY_AFTER], "60");
+        assert!(refused.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+        assert_eq!(from(&world, ELSEWHERE, call()).await.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+    for path in ["/.well-known/jwks.json", "/style.css"] {
+        for _ in 0..4 {
+            assert_eq!(from(&world, HERE, get(path)).await.status(), StatusCode::OK, "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_came_too_often_may_be_sent_again() {
+    let world = world_with(|config| config.limits.answers_per_minute = 1).await;
+    let opened = world.ask("counter", "cross_device").await;
+    let request = world.fetch(opened["qr_text"].as_str().unwrap()).await;
+    let copy = world.copy("1950-01-01", "2026-11-20").await;
+    let (path, form) = (path_of(request.response_uri()), world.answer(&request, &copy));
+    assert_eq!(from(&world, HERE, post(path, "error=x".into())).await.status(), StatusCode::BAD_REQUEST);
+    for _ in 0..8 {
+        let refused = from(&world, HERE, post(path, form.clone())).await;
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    }
+    world.clock.advance(60);
+    assert_eq!(from(&world, HERE, post(path, form)).await.status(), StatusCode::OK, "nothing was counted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_none_is_no_limit() {
+    let world = World::new().await;
+    let fault = world.reopen(|config| config.limits.pages_per_minute = 0).await.err().unwrap();
+    assert!(matches!(fault, OpenError::Limit("limits.pages_per_minute")), "{fault}");
+}
