@@ -3,6 +3,8 @@
 //! Names and purposes come from the trust register in both languages. The page shows no attribute, and what it
 //! shows of the outcome it shows to the browser that opened it first, and to no other.
 
+use std::fmt;
+
 use askama::Template;
 use fast_qr::convert::svg::SvgBuilder;
 use fast_qr::convert::{Builder as _, Shape};
@@ -36,8 +38,8 @@ pub struct View<'a> {
     pub ways: Option<Ways>,
 }
 
-/// The ways to reach a wallet.
-#[derive(Clone, Debug)]
+/// The ways to reach a wallet. Not printed: whoever has one of them may answer.
+#[derive(Clone)]
 pub struct Ways {
     /// The link for any wallet.
     pub link: String,
@@ -49,6 +51,12 @@ pub struct Ways {
     pub code: Option<String>,
     /// Whether the browser must come back.
     pub comes_back: bool,
+}
+
+impl fmt::Debug for Ways {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ways(…)")
+    }
 }
 
 #[derive(Template)]
@@ -199,6 +207,23 @@ mod tests {
             assert!(html.contains(word));
             assert!(!html.contains("refresh") && !html.contains("openid4vp://"));
         }
+    }
+
+    #[test]
+    fn links_and_codes_are_not_printed() {
+        let (link, code) = ("openid4vp://x".to_owned(), Some("ABCD 1234".into()));
+        let ways = Ways { other_link: link.clone(), qr: link.clone(), link, code, comes_back: true };
+        let (service, purpose, other_route) = (text("Buses"), text("A pass"), text("Visit us"));
+        let view = View {
+            service: &service,
+            purpose: &purpose,
+            other_route: &other_route,
+            status: Status::Open,
+            outcome: None,
+            ways: Some(ways),
+        };
+        let printed = format!("{view:?}");
+        assert!(printed.contains("Ways(…)") && !printed.contains("openid4vp") && !printed.contains("ABCD"));
     }
 
     fn english() -> &'static Words {

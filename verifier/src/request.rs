@@ -8,6 +8,7 @@
 mod body;
 mod object;
 
+use std::fmt;
 use std::sync::Arc;
 
 use vouchsafe_mutants as mutants;
@@ -207,8 +208,8 @@ async fn own(app: &App, service: &ServiceId, id: &RequestId) -> Result<Option<Re
     }
 }
 
-/// A signed decision, as its service fetches it.
-#[derive(Clone, Debug)]
+/// A signed decision, as its service fetches it. For that service alone, and not printed.
+#[derive(Clone)]
 pub struct SignedDecision {
     /// The JWS.
     pub decision: String,
@@ -216,6 +217,12 @@ pub struct SignedDecision {
     pub outcome: Outcome,
     /// The salt of the reference; never in the token.
     pub ref_salt: Option<[u8; 16]>,
+}
+
+impl fmt::Debug for SignedDecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedDecision(…)")
+    }
 }
 
 /// What the service's own request came to: `None` for no such request, `Some(None)` while it is not decided.

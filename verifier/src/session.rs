@@ -5,6 +5,8 @@
 //! the first opening and is never taken from the browser, so that nobody can plant one; it is named after the
 //! page, so that two pages in one browser do not disturb each other.
 
+use std::fmt;
+
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_service::entropy;
@@ -24,7 +26,7 @@ use vouchsafe_protocol::decision::{Outcome, Reason};
 pub const COOKIE: &str = "__Host-vouchsafe-";
 
 /// What a browser gets to see.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Seen {
     /// The page, and on first opening the cookie to set.
     Page {
@@ -37,6 +39,17 @@ pub enum Seen {
     Elsewhere,
     /// There is no such page.
     Missing,
+}
+
+/// Pages hold links, codes and outcomes; cookies are sessions.
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Page { .. } => "Page(…)",
+            Self::Elsewhere => "Elsewhere",
+            Self::Missing => "Missing",
+        })
+    }
 }
 
 /// The name of the page's session cookie.
@@ -168,4 +181,15 @@ fn ways(app: &App, request: &Request) -> Option<Ways> {
         code: (request.code_until > now).then(|| page::grouped(&secrets.code)),
         comes_back: request.flow == Flow::SameDevice,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_browser_sees_is_not_printed() {
+        let page = Seen::Page { html: "ABCD 1234".into(), set_cookie: Some("x=session".into()) };
+        assert_eq!(format!("{page:?}"), "Page(…)");
+    }
 }

@@ -106,13 +106,20 @@ pub struct Asked {
     pub body: String,
 }
 
-/// The salted hash of the service's reference; the reference itself is not stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The salted hash of the service's reference; the reference itself is not stored. Not printed: a reference can be
+/// guessed from hash and salt.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reference {
     /// base64url of the hash, as the decision carries it.
     pub hash: String,
     /// The salt that our API gives beside the decision.
     pub salt: [u8; 16],
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reference(…)")
+    }
 }
 
 /// A request as it is opened.
@@ -284,7 +291,7 @@ impl Once {
 }
 
 /// One thing that the deciding transaction writes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Effect {
     /// Uses a value up; a second use makes the whole member stale.
     Spend(Once, Tag),
@@ -299,6 +306,18 @@ pub enum Effect {
     Leaf([u8; 32]),
     /// A message for the service: its topic alone, the service fetches the rest.
     Outbox(&'static str),
+}
+
+/// A decision is for its service alone, and is not printed.
+impl fmt::Debug for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spend(what, _) => f.debug_tuple("Spend").field(what).finish(),
+            Self::Decision { .. } => f.write_str("Decision(…)"),
+            Self::Leaf(_) => f.write_str("Leaf(…)"),
+            Self::Outbox(topic) => f.debug_tuple("Outbox").field(topic).finish(),
+        }
+    }
 }
 
 /// One request to be closed, with all that must happen in the same transaction.
@@ -327,8 +346,8 @@ pub struct Decided {
     pub outcome: Outcome,
 }
 
-/// A decision as it was stored.
-#[derive(Clone, Debug)]
+/// A decision as it was stored. For its service alone, and not printed.
+#[derive(Clone)]
 pub struct StoredDecision {
     /// The outcome.
     pub outcome: Outcome,
@@ -336,6 +355,12 @@ pub struct StoredDecision {
     pub signing_input: String,
     /// The salt of the service's reference, if there was one.
     pub ref_salt: Option<[u8; 16]>,
+}
+
+impl fmt::Debug for StoredDecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoredDecision(…)")
+    }
 }
 
 /// The store itself failed; ours to mend, and nothing of the operation was kept.
@@ -435,4 +460,23 @@ impl<T: Requests + Answers + Decisions + Guesses> Store for T {}
 /// The minute that a time falls into.
 fn minute(now: UnixTime) -> i64 {
     now.0.div_euclid(60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_and_references_are_not_printed() {
+        let (signing_input, jti) = ("aGVhZA.Y2xhaW1z".to_owned(), "4f2a".to_owned());
+        let stored = StoredDecision {
+            outcome: Outcome::Met,
+            signing_input: signing_input.clone(),
+            ref_salt: Some([7; 16]),
+        };
+        let effect = Effect::Decision { jti, signing_input };
+        let reference = Reference { hash: "aGFzaA".into(), salt: [7; 16] };
+        let printed = format!("{stored:?} {effect:?} {reference:?}");
+        assert_eq!(printed, "StoredDecision(…) Decision(…) Reference(…)");
+    }
 }
