@@ -7,6 +7,7 @@ use axum::http::{StatusCode, header};
 use serde_json::json;
 use vouchsafe_protocol::decision::{Claims, Evidence, Expected, Outcome, Reason, reference_hash};
 use vouchsafe_protocol::encoding::b64u_array;
+use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::clock::Clock as _;
 use vouchsafe_service::keys::Jws;
@@ -18,15 +19,16 @@ fn text(value: &serde_json::Value, member: &str) -> String {
 }
 
 /// Checks a decision as its service does: with the published key.
-async fn checked(world: &World, token: &str) -> Claims {
+async fn checked(world: &World, id: &str, token: &str) -> Claims {
     let jwks = json_of(world.get("/.well-known/jwks.json").await).await;
-    let expected = Expected { iss: ORIGIN, aud: BUSES, now: world.clock.now() };
+    let now = world.clock.now();
+    let expected = Expected { iss: ORIGIN, aud: BUSES, request_id: id, env: Env::Test, now };
     vouchsafe_verifier::decision::verify(token, &jwks, &expected, &Jws).unwrap()
 }
 
 async fn outcome(world: &World, id: &str) -> (Outcome, Vec<Reason>, Evidence) {
     let decision = world.decision(id).await;
-    let claims = checked(world, &text(&decision, "decision")).await;
+    let claims = checked(world, id, &text(&decision, "decision")).await;
     assert_eq!(text(&decision, "outcome"), claims.outcome.as_str());
     (claims.outcome, claims.reasons, claims.evidence)
 }
@@ -59,7 +61,7 @@ async fn a_resident_shows_and_comes_back() {
     assert!(text_of(returned).await.contains("you meet the conditions"));
 
     let decision = world.decision(&id).await;
-    let claims = checked(&world, &text(&decision, "decision")).await;
+    let claims = checked(&world, &id, &text(&decision, "decision")).await;
     assert_eq!(claims.outcome, Outcome::Met);
     assert_eq!((claims.reasons, claims.evidence), (vec![Reason::ConditionsMet], Evidence::Disclosed));
     assert_eq!((claims.request_id, claims.subject_binding.as_str()), (id, "same_device"));

@@ -160,6 +160,12 @@ pub enum DecisionError {
     /// It comes from another verifier.
     #[error("the decision comes from another verifier")]
     Issuer,
+    /// It answers another request.
+    #[error("the decision is about another request; fetch the one of this request")]
+    Request,
+    /// Test and live mixed.
+    #[error("the decision is of another environment (test or live) than its reader")]
+    Env,
     /// It is not yet, or no longer, valid.
     #[error("the decision is outside its time; ask again")]
     Time,
@@ -173,7 +179,8 @@ impl Claims {
         Unsigned::new(&header, self).expect("the claims are strings, integers and codes")
     }
 
-    /// Checks a decision as the service that asked for it does: signature, issuer, audience, time.
+    /// Checks a decision as the service that asked for it does: signature, issuer, audience, request, environment,
+    /// time.
     ///
     /// # Errors
     /// [`DecisionError`] names the first check that failed.
@@ -197,6 +204,13 @@ impl Claims {
         if !(mutants::skips("vp-decision-aud") || self.aud == expected.aud) {
             return Err(DecisionError::Audience);
         }
+        // One resident's decision must not be taken for another's.
+        if !(mutants::skips("vp-decision-request") || self.request_id == expected.request_id) {
+            return Err(DecisionError::Request);
+        }
+        if !(mutants::skips("vp-decision-env") || self.env == expected.env) {
+            return Err(DecisionError::Env);
+        }
         let live = self.iat.0 <= expected.now.0 + SKEW && expected.now.0 < self.exp.0 + SKEW;
         if !(mutants::skips("vp-decision-time") || live) {
             return Err(DecisionError::Time);
@@ -205,13 +219,18 @@ impl Claims {
     }
 }
 
-/// What the reader of a decision expects of it.
+/// What the reader of a decision expects of it. All of it is required: a decision for this service may still be
+/// about somebody else's request, or about nobody real.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// The verifier's origin.
     pub iss: &'a str,
     /// The service's own id.
     pub aud: &'a str,
+    /// The id that the verifier's API gave when this service asked.
+    pub request_id: &'a str,
+    /// Where the service runs: test or live.
+    pub env: Env,
     /// The time of reading.
     pub now: UnixTime,
 }

@@ -5,6 +5,7 @@ use vouchsafe_protocol::decision::{Claims, DecisionError, Expected, TYP, leaf, r
 use vouchsafe_protocol::encoding::{b64, b64u, sha256};
 use vouchsafe_protocol::jose::jws::{Compact, NewHeader};
 use vouchsafe_protocol::jose::{Alg, Signer as _};
+use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_protocol::trust::{
     Judge, Purpose, Register, ServiceEntry, Table, TrustError, TrustFile, unsigned,
@@ -139,19 +140,27 @@ fn decision() -> Value {
 }
 
 #[test]
-pub(crate) fn a_decision_is_for_one_service_and_a_short_time() {
+pub(crate) fn a_decision_is_for_one_service_one_request_and_a_short_time() {
     let district = District::new();
     let claims: Claims = serde_json::from_value(decision()).unwrap();
     assert_eq!(serde_json::to_value(&claims).unwrap(), decision());
     let unsigned = claims.unsigned(Alg::Es256, "d1");
     let input = unsigned.signing_input().to_vec();
     let token = unsigned.finish(&district.service.sign_now(&input));
-    let expected = Expected { iss: "https://verifier.example", aud: SERVICE, now: NOW };
+    let expected = Expected {
+        iss: "https://verifier.example",
+        aud: SERVICE,
+        request_id: "req_1",
+        env: Env::Test,
+        now: NOW,
+    };
     let verify =
         |expected: Expected<'_>| Claims::verify(&token, district.service.public(), &expected, &Ring).err();
     assert_eq!(verify(expected), None);
     assert_eq!(verify(Expected { aud: "other", ..expected }), Some(DecisionError::Audience));
     assert_eq!(verify(Expected { iss: "other", ..expected }), Some(DecisionError::Issuer));
+    assert_eq!(verify(Expected { request_id: "req_2", ..expected }), Some(DecisionError::Request));
+    assert_eq!(verify(Expected { env: Env::Live, ..expected }), Some(DecisionError::Env));
     for now in [NOW.minus(61), NOW.plus(660)] {
         assert_eq!(verify(Expected { now, ..expected }), Some(DecisionError::Time));
     }

@@ -107,7 +107,7 @@ fn switches_that_credentials_notice() {
             &["vci-request-kid", "vci-response-alg", "vci-response-key-plain", "vci-response-zip"],
         ),
         (credentials::requests_that_are_refused, &["vci-request-one-id", "vci-request-one-type"]),
-        (credentials::responses, &["vci-deferred", "vci-response-kid"]),
+        (credentials::responses, &["vci-response-both", "vci-response-kid"]),
         (credentials::shapes_of_vp_token, &["vp-older-response", "vp-token-count", "vp-token-single"]),
     ]);
 }
@@ -116,8 +116,14 @@ fn switches_that_credentials_notice() {
 fn switches_that_documents_notice() {
     each_is_noticed(&[
         (
-            documents::a_decision_is_for_one_service_and_a_short_time,
-            &["vp-decision-aud", "vp-decision-iss", "vp-decision-time"],
+            documents::a_decision_is_for_one_service_one_request_and_a_short_time,
+            &[
+                "vp-decision-aud",
+                "vp-decision-env",
+                "vp-decision-iss",
+                "vp-decision-request",
+                "vp-decision-time",
+            ],
         ),
         (
             documents::entries_that_are_refused,

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
-use vouchsafe_protocol::decision::{Claims, Expected};
+use vouchsafe_protocol::decision::Expected;
 use vouchsafe_protocol::encoding::b64u;
-use vouchsafe_protocol::jose::PublicJwk;
+use vouchsafe_protocol::text::Env;
 use vouchsafe_service::clock::{Clock as _, SystemClock};
 use vouchsafe_service::config::{self, SecretFile};
 use vouchsafe_service::keys::{self, Jws, SigningKey};
 use vouchsafe_verifier::config::Config;
+use vouchsafe_verifier::decision;
 use vouchsafe_verifier::policies::{self, Report};
 use vouchsafe_verifier::trust::{self, Signed, Sources};
 
@@ -66,9 +67,33 @@ pub(crate) struct DecisionArgs {
     /// The service's own id.
     #[arg(long)]
     audience: String,
+    /// The id of the request, as the verifier's API gave it.
+    #[arg(long)]
+    request: String,
+    /// Where the service runs.
+    #[arg(long)]
+    env: Environment,
     /// JSON in place of words.
     #[arg(long, env = "VOUCHSAFE_JSON")]
     json: bool,
+}
+
+/// Test or live, as it is typed.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Environment {
+    /// Synthetic people, development keys.
+    Test,
+    /// Real people.
+    Live,
+}
+
+impl From<Environment> for Env {
+    fn from(env: Environment) -> Self {
+        match env {
+            Environment::Test => Self::Test,
+            Environment::Live => Self::Live,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -155,25 +180,18 @@ fn verify(args: &DecisionArgs) -> Result<(), Failure> {
     let token = read(&args.decision)?;
     let keys: Value = serde_json::from_str(&read(&args.jwks)?)
         .map_err(|_| Failure::usage(format!("{} is not JSON", args.jwks.display())))?;
-    let expected = Expected { iss: &args.issuer, aud: &args.audience, now: SystemClock.now() };
-    let mut last = Failure::refused("decision", "the key set holds no usable key");
-    for key in keys["keys"].as_array().into_iter().flatten().filter_map(|key| PublicJwk::from_value(key).ok())
-    {
-        match Claims::verify(token.trim(), &key, &expected, &Jws) {
-            Ok(claims) => {
-                return print::one(args.json, &claims, || {
-                    format!(
-                        "{} under {}@{}",
-                        claims.outcome.as_str(),
-                        claims.policy.id,
-                        claims.policy.version
-                    )
-                });
-            }
-            Err(refused) => last = Failure::refused("decision", refused),
-        }
-    }
-    Err(last)
+    let expected = Expected {
+        iss: &args.issuer,
+        aud: &args.audience,
+        request_id: &args.request,
+        env: args.env.into(),
+        now: SystemClock.now(),
+    };
+    let claims = decision::verify(token.trim(), &keys, &expected, &Jws);
+    let claims = claims.map_err(|refused| Failure::refused("decision", refused))?;
+    print::one(args.json, &claims, || {
+        format!("{} under {}@{}", claims.outcome.as_str(), claims.policy.id, claims.policy.version)
+    })
 }
 
 async fn sign(args: &SignArgs) -> Result<(), Failure> {

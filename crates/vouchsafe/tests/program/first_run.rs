@@ -111,17 +111,22 @@ async fn checks_the_decision(newcomer: &Newcomer, id: &str) {
     let (_, keys) = newcomer.call("/.well-known/jwks.json").await;
     std::fs::write(folder.join("jwks"), keys.to_string()).unwrap();
     let (issuer, audience) = (newcomer.dev.text("/verifier"), newcomer.dev.text("/client/id"));
-    let verify = |audience| {
-        let expected = ["--jwks", "jwks", "--issuer", issuer, "--audience", audience];
-        run(folder, &[&["verifier", "decisions", "verify", "decision"][..], &expected].concat())
+    let verify = |audience, request, env| {
+        let command = ["verifier", "decisions", "verify", "decision", "--jwks", "jwks"];
+        let expected = ["--issuer", issuer, "--audience", audience, "--request", request, "--env", env];
+        run(folder, &[&command[..], &expected].concat())
     };
-    let verified = verify(audience);
+    let verified = verify(audience, id, "test");
     assert_eq!(
         (verified.code, verified.out.as_str(), verified.err.as_str()),
         (0, "met under bus-pass@1\n", "")
     );
-    let other = verify("https://somebody.else.example");
+    let other = verify("https://somebody.else.example", id, "test");
     assert_eq!((other.code, other.out.as_str()), (3, ""), "another service's decision: {}", other.err);
+    for (request, env) in [("another", "test"), (id, "live")] {
+        let other = verify(audience, request, env);
+        assert_eq!((other.code, other.out.as_str()), (3, ""), "{request} {env}: {}", other.err);
+    }
     let checked = run(folder, &["verifier", "policies", "check", "--config", "data/verifier/verifier.toml"]);
     assert_eq!((checked.code, checked.err.as_str()), (0, ""));
     assert!(checked.out.starts_with("bus-pass@1: ") && !checked.out.contains("refused"), "{}", checked.out);
