@@ -399,6 +399,24 @@ async fn a_service_cannot_find_a_birth_date_by_asking() {
     assert_eq!(outcomes, [fine, fine, warned, warned, warned, (true, Some("probing")), fine]);
 }
 
+// A purpose that allows `fixed` names no bound: the count of different bounds is what limits the service.
+#[tokio::test]
+async fn bounds_that_a_service_chooses_itself_are_counted_one_by_one() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    let born = vouchsafe_proofs::encoding::day(old_resident()).unwrap();
+    let mut refused = Vec::new();
+    for days in [6000, 3000, 1500, 700, 300, 150, 3000] {
+        wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
+        world.service.ask_born_by(born + days);
+        let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+        let shared = wallet.share(&review, Confirmed::Share).await;
+        refused.push(shared.map_err(|refused| refused.code()).err());
+    }
+    assert_eq!(refused, [None, None, None, None, None, Some("probing"), None]);
+}
+
 #[tokio::test]
 async fn history_and_budget_hold_no_values_and_spent_copies_leave_no_secrets() {
     let world = World::of(old_resident());

@@ -128,6 +128,14 @@ impl Service {
         *self.policy.lock().unwrap() = policy;
     }
 
+    /// Asks "born on that day or before?" from now on, by a bound that only the service chose.
+    pub(crate) fn ask_born_by(&self, k: u64) {
+        let mut policy = policy();
+        policy["conditions"] = json!([{"id": "age", "pointer": "/birth_date", "op": "le", "rule": {"kind": "fixed"},
+            "k": k.to_string()}]);
+        *self.policy.lock().unwrap() = policy;
+    }
+
     /// Asks to see the ward from now on, which must be in the list, or be `equals`.
     pub(crate) fn ask_ward(&self, equals: Option<&str>) {
         let mut policy = policy();
@@ -275,6 +283,7 @@ fn purpose(rogue: Rogue, tables: &[Extract<Table>]) -> Value {
     let vct = format!("{VCT}/zk");
     let hash = |at: usize| vouchsafe_protocol::encoding::b64u(tables[at].payload_sha256());
     let mut birth = vec![json!({"kind": "table", "id": PENSION, "version": 1, "hash": hash(0)})];
+    birth.push(json!({"kind": "fixed"}));
     birth.extend((55..70).map(|n| json!({"kind": "age_at_least", "unit": "years", "n": n})));
     let codes = json!([{"kind": "codes", "id": WARDS, "version": 1, "hash": hash(1)}]);
     let ask = |pointer: &str, how: &str, rules: &Value| json!({"vct": vct, "pointer": pointer, "how": how, "rules": rules});

@@ -9,7 +9,7 @@ use vouchsafe_protocol::policy::{
     Case, CaseError, CheckError, PlanError, PlannedOutcome, Policy, PolicyError, check, covers, plan,
 };
 use vouchsafe_protocol::statement::{Op, Rule, StatementError};
-use vouchsafe_protocol::trust::{Row, Tables};
+use vouchsafe_protocol::trust::{Register, Row, Tables};
 use vouchsafe_protocol::types::{CodeLists, CredentialType, TypeError, ValueError};
 
 use crate::district::{
@@ -288,6 +288,33 @@ pub(crate) fn a_rule_is_covered_with_its_hash() {
     planned.query.statements[0].rule = Rule::Table { id: PENSION.into(), version: 1, hash: "AAAA".into() };
     assert_eq!(covers(purpose, &planned.query).unwrap_err().how, "le");
     assert!(covers(purpose, &plan(&load(policy()), &tables(), TODAY).unwrap().query).is_err());
+}
+
+/// `specs/decisions/0011-fixed-bounds-are-not-named.md`: the rule is covered, and the bound is nobody's but the
+/// service's. What pins a bound is any other rule.
+#[test]
+fn a_purpose_that_allows_fixed_allows_every_bound() {
+    let district = District::new();
+    let allowing = |rule: Value| {
+        let mut entry = district.purpose_entry();
+        for i in [0, 1] {
+            entry["may_ask"][i]["rules"] = json!([rule]);
+        }
+        district.register_with(entry, district.issuer_entry())
+    };
+    let covered = |register: &Register, condition: Value| {
+        let query = plan(&load(spoiled(&policy(), "/conditions/0", condition)), register.tables(), TODAY);
+        covers(register.purpose(PURPOSE).unwrap().document(), &query.unwrap().query).is_ok()
+    };
+    let fixed = |k: &str| json!({"id": "age", "pointer": "/birth_date", "op": "le", "rule": {"kind": "fixed"}, "k": k});
+    let aged = |n: u32| json!({"kind": "age_at_least", "unit": "years", "n": n});
+    let age = |n: u32| json!({"id": "age", "pointer": "/birth_date", "op": "le", "rule": aged(n)});
+    let free = allowing(json!({"kind": "fixed"}));
+    assert!(["131699", "131700", "140000"].iter().all(|k| covered(&free, fixed(k))));
+    assert!(!covered(&free, age(66)));
+    let pinned = allowing(aged(66));
+    assert!(covered(&pinned, age(66)));
+    assert!(!covered(&pinned, age(67)) && !covered(&pinned, fixed("131699")));
 }
 
 #[test]
