@@ -1,4 +1,6 @@
-//! What a fresh machine lacks: Debian packages, a Rust component, pinned npm packages.
+//! What a fresh machine lacks: Debian packages, a Rust component, pinned npm and Python packages.
+
+use std::path::Path;
 
 use crate::process::{Failure, output, program, quietly, say, succeeds};
 
@@ -13,6 +15,10 @@ pub(crate) struct Needed {
 pub(crate) const COMPILER: Needed = Needed { program: "cc", package: "build-essential" };
 /// The independent model.
 pub(crate) const PYTHON: Needed = Needed { program: "python3", package: "python3" };
+
+/// The pinned Python packages of `tests/interop` live in an environment of their own; nothing is installed globally.
+const PYTHON_HOME: &str = "target/interop-python";
+const PYTHON_PINNED: &str = "tests/interop/requirements.txt";
 
 /// The oldest Node that the pinned peers run on.
 const NODE: (u32, u32) = (20, 19);
@@ -72,9 +78,9 @@ pub(crate) fn have_interop_packages() -> Result<(), Failure> {
         let found = if version.is_empty() { "none" } else { version.trim() };
         return Err(Failure(format!("Node {}.{} or newer is needed, found {found}", NODE.0, NODE.1)));
     }
-    let installed = std::path::Path::new("tests/interop/node_modules/.package-lock.json");
-    let lock = std::path::Path::new("tests/interop/package-lock.json");
-    let newer = |path: &std::path::Path| path.metadata().and_then(|meta| meta.modified());
+    let installed = Path::new("tests/interop/node_modules/.package-lock.json");
+    let lock = Path::new("tests/interop/package-lock.json");
+    let newer = |path: &Path| path.metadata().and_then(|meta| meta.modified());
     if installed.exists() && newer(installed)? >= newer(lock)? {
         return Ok(());
     }
@@ -84,6 +90,27 @@ pub(crate) fn have_interop_packages() -> Result<(), Failure> {
     } else {
         Err(Failure("npm ci failed in tests/interop".into()))
     }
+}
+
+/// The pinned Python packages of `tests/interop`, exactly as its list says.
+pub(crate) fn have_interop_python() -> Result<(), Failure> {
+    let pinned = std::fs::read_to_string(PYTHON_PINNED)?;
+    let installed = Path::new(PYTHON_HOME).join("installed.txt");
+    if std::fs::read_to_string(&installed).is_ok_and(|kept| kept == pinned) {
+        return Ok(());
+    }
+    // Debian keeps what fills a fresh environment in a package of its own.
+    if !quietly(&mut program("python3", &["-c", "import ensurepip, venv"])) {
+        install(&["python3-venv"])?;
+    }
+    let pip = format!("{PYTHON_HOME}/bin/pip");
+    let wheels = ["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"];
+    let made = succeeds(&mut program("python3", &["-m", "venv", "--clear", PYTHON_HOME]))?
+        && succeeds(&mut program(&pip, &[&wheels[..], &["-r", PYTHON_PINNED]].concat()))?;
+    if !made {
+        return Err(Failure(format!("the packages of {PYTHON_PINNED} could not be installed")));
+    }
+    Ok(std::fs::write(&installed, pinned)?)
 }
 
 fn node_suffices(version: &str) -> bool {

@@ -71,7 +71,8 @@ fn compiler() -> Result<Tally, Failure> {
 
 fn prepare() -> Result<Tally, Failure> {
     machine::have(&[COMPILER, PYTHON])?;
-    machine::have_interop_packages().map(|()| Tally::default())
+    machine::have_interop_packages()?;
+    machine::have_interop_python().map(|()| Tally::default())
 }
 
 fn format() -> Result<Tally, Failure> {
