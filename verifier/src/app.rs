@@ -460,11 +460,9 @@ async fn load_rules(
         }
     }
     let types = policies::read_types(&config.types)?;
-    let policies = policies::live(&policies::read_policies(&config.policies)?);
-    for (id, policy) in &policies {
-        policies::costs(policy, &types, &register, now.london_date())
-            .map_err(|refusal| OpenError::Policy { id: id.clone(), refusal })?;
-    }
+    let files = policies::read_policies(&config.policies)?;
+    let policies = policies::askable(&files, &types, &register, now.london_date())
+        .map_err(|(id, refusal)| OpenError::Policy { id, refusal })?;
     Ok(Rules { trust, register, policies, types })
 }
 

@@ -32,6 +32,9 @@ kills! {
     error_state "vp-error-state" => decline_for_somebody_else
     row_bound "store-row-bound" => have_a_decision_of_our_own_signed
     flow "vp-flow" => ask_across_devices_where_the_policy_binds
+    policy_bounds "vp-policy-bounds" => ask_so_often_that_a_birth_date_is_known
+    policy_case "vp-policy-case" => start_with_a_policy_that_says_otherwise_than_meant
+    policy_cases "vp-policy-cases" => start_with_a_policy_that_nobody_tried
     origin "vp-origin" => serve_in_clear_text
     page_session "vp-page-session" => see_the_page_of_another_browser
     test_key_live "vp-test-key-live" => call_a_live_service_with_a_test_key
@@ -48,6 +51,34 @@ async fn accept_an_issuer_of_our_own_choice() -> bool {
     let file = world.folder.path().join("policies/counter.toml");
     let good = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, good.replace("issuer.larkfield", "other.larkfield")).unwrap();
+    world.reopen(|_| ()).await.is_ok()
+}
+
+async fn ask_so_often_that_a_birth_date_is_known() -> bool {
+    let world = World::new().await;
+    let folder = world.folder.path().join("policies");
+    let policy = std::fs::read_to_string(folder.join("counter.toml")).unwrap();
+    for n in 60..=68 {
+        let aged =
+            policy.replace("\"counter\"", &format!("\"aged-{n}\"")).replace("n = 66", &format!("n = {n}"));
+        std::fs::write(folder.join(format!("aged-{n}.toml")), aged).unwrap();
+        std::fs::copy(folder.join("counter.cases.toml"), folder.join(format!("aged-{n}.cases.toml")))
+            .unwrap();
+    }
+    world.reopen(|_| ()).await.is_ok()
+}
+
+async fn start_with_a_policy_that_says_otherwise_than_meant() -> bool {
+    let world = World::new().await;
+    let file = world.folder.path().join("policies/counter.cases.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, good.replace("\"not_met\"", "\"met\"")).unwrap();
+    world.reopen(|_| ()).await.is_ok()
+}
+
+async fn start_with_a_policy_that_nobody_tried() -> bool {
+    let world = World::new().await;
+    std::fs::remove_file(world.folder.path().join("policies/counter.cases.toml")).unwrap();
     world.reopen(|_| ()).await.is_ok()
 }
 
@@ -81,7 +112,7 @@ async fn have_a_decision_of_our_own_signed() -> bool {
     assert_eq!(fetch().await, StatusCode::OK);
     let file = world.folder.path().join("v.sqlite");
     let mut database = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
-    sqlx::query("UPDATE decisions SET signing_input = replace(signing_input, '.', 'AAAA.')")
+    sqlx::query("UPDATE decisions SET signing_input = 'AAAA' || signing_input")
         .execute(&mut database)
         .await
         .unwrap();

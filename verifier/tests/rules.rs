@@ -56,6 +56,42 @@ async fn a_policy_that_may_not_be_asked_keeps_the_verifier_shut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_check_of_policies_refuses_keeps_the_verifier_shut() {
+    let world = World::new().await;
+    let at = |name: &str| world.folder.path().join("policies").join(name);
+    let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(at(name), text).unwrap();
+    let refusal = async || match world.reopen(|_| ()).await.err().unwrap() {
+        OpenError::Policy { refusal, .. } => refusal,
+        other => panic!("{other}"),
+    };
+    let (policy, cases) = (read("counter.toml"), read("counter.cases.toml"));
+    std::fs::remove_file(at("counter.cases.toml")).unwrap();
+    assert_eq!(refusal().await, Refusal::NoCases);
+    write("counter.cases.toml", &cases.replace("\"not_met\"", "\"met\""));
+    assert!(matches!(refusal().await, Refusal::Case(_)));
+    write("counter.cases.toml", &cases);
+    // Nine bounds on one attribute: with each of the nine answers a birth date is known to the year.
+    for n in 60..=68 {
+        let id = format!("aged-{n}");
+        let aged = policy.replace("\"counter\"", &format!("\"{id}\"")).replace("n = 66", &format!("n = {n}"));
+        write(&format!("{id}.toml"), &aged);
+        write(&format!("{id}.cases.toml"), &cases);
+    }
+    assert_eq!(refusal().await, Refusal::TooManyBounds("/birth_date".into()));
+    assert!(matches!(world.app.reload().await, Err(OpenError::Policy { .. })));
+    assert!(world.app.rules().policies.contains_key("counter"), "what was loaded before stays");
+    std::fs::remove_file(at("aged-60.toml")).unwrap();
+    assert!(world.reopen(|_| ()).await.is_ok());
+    // An older version is asked with by nobody.
+    write("older.toml", &policy.replace("version = 1", "version = 0").replace("\"pass\"", "\"other\""));
+    write("newer.toml", &policy.replace("version = 1", "version = 2"));
+    write("newer.cases.toml", &cases);
+    std::fs::remove_file(at("counter.cases.toml")).unwrap();
+    assert!(world.reopen(|_| ()).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_older_register_is_refused_after_a_restart_too() {
     let world = World::new().await;
     world.sign(&world.sources.replace("reg_version = 3", "reg_version = 2")).await;

@@ -93,6 +93,14 @@ op = "in"
 rule = { kind = "codes", id = "our-wards", version = 1 }
 "#;
 
+const CASES: &str = r#"
+[[cases]]
+name = "old enough and in the district"
+as_of = "2026-11-21"
+values = { "/birth_date" = "1950-01-01", "/ward" = "W100" }
+expect = "met"
+"#;
+
 const SOURCES: &str = r#"
 iss = "https://registrar.larkfield.example"
 reg_version = 3
@@ -211,6 +219,7 @@ pub(super) fn write(dir: &Path, request: &Leaf, register: &str, trust: &TrustFil
     put("types/residency.toml", &fill(TYPE, &[]));
     for (id, text) in policies() {
         put(&format!("policies/{id}.toml"), &text);
+        put(&format!("policies/{id}.cases.toml"), CASES);
     }
     let (dir, bus_key) = (dir.display().to_string(), b64u(sha256(BUS_KEY)));
     vouchsafe_service::config::parse(&fill(CONFIG, &[("{dir}", &dir), ("{bus_key}", &bus_key)]), []).unwrap()
