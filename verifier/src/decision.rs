@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use vouchsafe_protocol::decision::{
     self, Claims, DecisionError, Evidence, Expected, Outcome, PolicyRef, Reason,
 };
-use vouchsafe_protocol::encoding::b64u;
+use vouchsafe_protocol::encoding::{b64u, b64u_decode};
 use vouchsafe_protocol::jose::jws::Compact;
 use vouchsafe_protocol::jose::{NamedJwk, SignError, SignatureVerifier, Signer};
 use vouchsafe_protocol::time::UnixTime;
@@ -151,6 +151,14 @@ impl Desk {
         let signature = self.signer.sign(stored.signing_input.as_bytes()).await?;
         Ok(format!("{}.{}", stored.signing_input, b64u(signature)))
     }
+}
+
+/// The outcome that a stored signing input states.
+#[must_use]
+pub fn outcome_of(signing_input: &str) -> Option<Outcome> {
+    let (_, claims) = signing_input.split_once('.')?;
+    let claims: Claims = serde_json::from_slice(&b64u_decode(claims).ok()?).ok()?;
+    Some(claims.outcome)
 }
 
 /// Checks a decision with the verifier's published key set, as its service does.

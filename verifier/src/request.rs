@@ -21,12 +21,14 @@ pub use self::body::{Ask, BodyError};
 pub(crate) use self::object::{MODE, asked, kid, link};
 pub use self::object::{ObjectError, object};
 use crate::app::{App, Unavailable};
+use crate::decision::outcome_of;
 use crate::expiry;
 use crate::policies::{self, Refusal};
 use crate::question::Question;
 use crate::secrets::{Kind, OpenSecrets};
 use crate::store::{
     Asked, Flow, NewRequest, Once, Reference, Request, RequestId, ServiceId, Status, StoreError,
+    StoredDecision,
 };
 
 /// The longest that a typed code is valid, in seconds.
@@ -193,12 +195,36 @@ pub async fn standing(
 ) -> Result<Option<Standing>, Unavailable> {
     let Some(request) = own(app, service, id).await? else { return Ok(None) };
     Ok(Some(Standing {
+        outcome: outcome(app, &request).await?,
         id: request.id,
         policy: request.policy_id,
         status: request.status,
-        outcome: request.outcome,
         expires_at: request.expires_at,
     }))
+}
+
+/// The outcome of a request that is decided, from the decision that will be signed: the row's own column is not bound
+/// to anything, and whoever can write to the database could change what a service or a resident is told.
+pub(crate) async fn outcome(app: &App, request: &Request) -> Result<Option<Outcome>, Unavailable> {
+    if request.status != Status::Decided {
+        return Ok(None);
+    }
+    let stored = bound_decision(app, &request.service, &request.id).await?;
+    Ok(Some(stored.ok_or(StoreError::Damaged("signing_input"))?.outcome))
+}
+
+/// The stored decision, if its text is the one that we bound to its row; its outcome is what the text says.
+async fn bound_decision(
+    app: &App,
+    service: &ServiceId,
+    id: &RequestId,
+) -> Result<Option<StoredDecision>, Unavailable> {
+    let Some(mut stored) = app.store().decision(service, id).await? else { return Ok(None) };
+    let text = app.vault().bound(Kind::Decision, service, id, &stored.signing_input);
+    let text = text.ok_or(StoreError::Damaged("signing_input"))?;
+    stored.outcome = outcome_of(text).ok_or(StoreError::Damaged("signing_input"))?;
+    stored.signing_input = text.to_owned();
+    Ok(Some(stored))
 }
 
 async fn own(app: &App, service: &ServiceId, id: &RequestId) -> Result<Option<Request>, Unavailable> {
@@ -237,13 +263,8 @@ pub async fn decision(
     if own(app, service, id).await?.is_none() {
         return Ok(None);
     }
-    let Some(mut stored) = app.store().decision(service, id).await? else { return Ok(Some(None)) };
     // Signed from what was stored: what somebody else put into the row gets no signature of ours.
-    stored.signing_input = app
-        .vault()
-        .bound(Kind::Decision, service, id, &stored.signing_input)
-        .ok_or(StoreError::Damaged("signing_input"))?
-        .to_owned();
+    let Some(stored) = bound_decision(app, service, id).await? else { return Ok(Some(None)) };
     let decision = app.desk().sign(&stored).await?;
     Ok(Some(Some(SignedDecision { decision, outcome: stored.outcome, ref_salt: stored.ref_salt })))
 }

@@ -160,7 +160,7 @@ async fn show(
         purpose: &question.purpose.document().text,
         other_route: &question.policy.other_route,
         status: request.status,
-        outcome: request.outcome,
+        outcome: request::outcome(app, request).await?,
         ways: ways(app, request),
     };
     let html = view.render(language).map_err(|_| Unavailable::Page)?;

@@ -35,6 +35,7 @@ kills! {
     policy_bounds "vp-policy-bounds" => ask_so_often_that_a_birth_date_is_known
     policy_case "vp-policy-case" => start_with_a_policy_that_says_otherwise_than_meant
     policy_cases "vp-policy-cases" => start_with_a_policy_that_nobody_tried
+    row_bound_standing "store-row-bound" => have_an_outcome_of_our_own_told
     origin "vp-origin" => serve_in_clear_text
     page_session "vp-page-session" => see_the_page_of_another_browser
     test_key_live "vp-test-key-live" => call_a_live_service_with_a_test_key
@@ -109,6 +110,24 @@ async fn have_a_decision_of_our_own_signed() -> bool {
     let decision = format!("/v1/requests/{}/decision", opened["id"].as_str().unwrap());
     let key = format!("Bearer {BUS_KEY}");
     let fetch = async || world.get_with(&decision, header::AUTHORIZATION, &key).await.status();
+    assert_eq!(fetch().await, StatusCode::OK);
+    let file = world.folder.path().join("v.sqlite");
+    let mut database = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    sqlx::query("UPDATE decisions SET signing_input = 'AAAA' || signing_input")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    fetch().await == StatusCode::OK
+}
+
+/// With the database and without the server's key.
+async fn have_an_outcome_of_our_own_told() -> bool {
+    let world = World::new().await;
+    let opened = world.ask("counter", "cross_device").await;
+    world.clock.advance(7200);
+    let standing = format!("/v1/requests/{}", opened["id"].as_str().unwrap());
+    let key = format!("Bearer {BUS_KEY}");
+    let fetch = async || world.get_with(&standing, header::AUTHORIZATION, &key).await.status();
     assert_eq!(fetch().await, StatusCode::OK);
     let file = world.folder.path().join("v.sqlite");
     let mut database = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
