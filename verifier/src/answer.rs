@@ -7,13 +7,15 @@
 //! transaction. Garbage before 6 costs the resident nothing; from 7 on only verified data is reachable.
 //!
 //! A crash before 13 consumed nothing, one after it loses nothing. From the lease on the work runs to its end even
-//! when the wallet leaves. Presentations are dropped with this function; what stays are codes.
+//! when the wallet leaves, and keeps its room among the answers under way for as long. Presentations are dropped with
+//! this function; what stays are codes.
 
 mod check;
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::jose::KeyAgreement as _;
 use vouchsafe_protocol::openid4vp::response::{Answered, Opener, Posted, Response, ResponseError};
@@ -95,10 +97,14 @@ pub async fn answer(app: Arc<App>, handle: String, body: Bytes) -> Result<Answer
     // 2: the request, read only, and room for one more answer.
     let now = app.now();
     let (request, secrets) = find(&app, &handle, now).await?;
+    let room = app.flights.enter().map_err(Unavailable::from)?;
     if let Posted::Error { state, .. } = posted {
-        return error_post(&app, &request, &secrets, state.as_deref(), now).await;
+        let noted = async move {
+            let _room = room;
+            error_post(&app, &request, &secrets, state.as_deref(), now).await
+        };
+        return detached(noted).await.map_err(|_| StoreError::Unavailable)?;
     }
-    let _room = app.flights.enter().map_err(Unavailable::from)?;
     // 3: decryption with the request's own key.
     let key = secrets.key().ok_or(QuestionError::Damaged)?;
     let opener = Opener { kid: &request::kid(key.public()), key: &key, aead: &RingAead };
@@ -111,7 +117,7 @@ pub async fn answer(app: Arc<App>, handle: String, body: Bytes) -> Result<Answer
     let pinned = Pinned { asked, env, since, expect: secrets.expect.clone() };
     let authentic = authenticate(&app, &pinned, &response, now)?;
     drop(response);
-    let work = Work { app, request, secrets, pinned, authentic };
+    let work = Work { app, request, secrets, pinned, authentic, _room: room };
     // The lease and 7 to 13, whoever still listens: a lease that nobody works under would keep the resident out.
     detached(work.finish()).await.map_err(|_| StoreError::Unavailable)?
 }
@@ -154,11 +160,12 @@ struct Work {
     secrets: OpenSecrets,
     pinned: Pinned,
     authentic: Authentic,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Work {
     async fn finish(self) -> Result<Answered, AnswerError> {
-        let Self { app, request, secrets, pinned, authentic } = self;
+        let Self { app, request, secrets, pinned, authentic, _room } = self;
         let lease = lease(&app, &request).await?;
         let result = match judge(&app, pinned, authentic).await {
             Ok(finding) => commit(&app, &request, &secrets, &lease, &finding).await,

@@ -36,9 +36,6 @@ use crate::store::sqlite::{MIGRATOR, SqliteStore};
 use crate::store::{Consume, Decided, Effect, Ground, Request, ServiceId, Stale, Store, StoreError};
 use crate::trust::{self, LoadFault};
 
-/// How many answers are under way at once in this process, before they are told to come back.
-const ANSWERS_AT_ONCE: usize = 256;
-
 /// What changes when the register or the policies are loaded anew.
 pub struct Rules {
     /// The pinned registrar and the certificate anchors.
@@ -216,6 +213,7 @@ impl App {
         let desk = Desk::new(Arc::new(decision_key), &config.origin, config.decision.ttl_seconds);
         let access = config.services.iter().map(access).collect::<Result<Vec<_>, _>>()?;
         let rules = load_rules(&config, &*store, &signer.client_id, clock.now()).await?;
+        let flights = Cap::new(config.limits.answers_at_once);
         Ok(Self {
             config,
             clock,
@@ -229,7 +227,7 @@ impl App {
             access,
             questions: Questions::default(),
             pool: ProofPool::per_core(),
-            flights: Cap::new(ANSWERS_AT_ONCE),
+            flights,
             paths: PathCache::default(),
             signatures: Jws,
         })

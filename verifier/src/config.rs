@@ -60,6 +60,8 @@ pub struct LimitSettings {
     pub answers_per_minute: u32,
     /// `/p`: pages shown, each reloading while its request is open.
     pub pages_per_minute: u32,
+    /// Answers and errors under way at a time, from everybody together; beyond it they are told to come back.
+    pub answers_at_once: u32,
 }
 
 impl Default for LimitSettings {
@@ -69,6 +71,7 @@ impl Default for LimitSettings {
             objects_per_minute: 3000,
             answers_per_minute: 1200,
             pages_per_minute: 6000,
+            answers_at_once: 256,
         }
     }
 }
@@ -82,6 +85,7 @@ impl LimitSettings {
             ("limits.objects_per_minute", self.objects_per_minute),
             ("limits.answers_per_minute", self.answers_per_minute),
             ("limits.pages_per_minute", self.pages_per_minute),
+            ("limits.answers_at_once", self.answers_at_once),
         ];
         limits.into_iter().find(|(_, limit)| !(1..=1_000_000).contains(limit)).map(|(key, _)| key)
     }

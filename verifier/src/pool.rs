@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use vouchsafe_mutants as mutants;
 
 /// How many may wait for each that works.
 const QUEUE_PER_WORKER: usize = 4;
@@ -76,8 +77,10 @@ pub struct Cap(Arc<Semaphore>);
 impl Cap {
     /// A cap of `most`.
     #[must_use]
-    pub fn new(most: usize) -> Self {
-        Self(Arc::new(Semaphore::new(most)))
+    pub fn new(most: u32) -> Self {
+        Self(Arc::new(Semaphore::new(
+            usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS),
+        )))
     }
 
     /// Room for one, until the result is dropped.
@@ -85,6 +88,9 @@ impl Cap {
     /// # Errors
     /// [`Full`].
     pub fn enter(&self) -> Result<OwnedSemaphorePermit, Full> {
+        if mutants::skips("vp-answers-at-once") {
+            self.0.add_permits(1);
+        }
         self.0.clone().try_acquire_owned().map_err(|_| Full)
     }
 }

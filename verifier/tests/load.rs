@@ -4,9 +4,13 @@
 mod world;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
+use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
+use vouchsafe_protocol::openid4vp::response::error_form;
 use vouchsafe_service::limits::AddressPrefix;
 use vouchsafe_verifier::app::OpenError;
 use vouchsafe_verifier::config::{Config, LimitSettings};
@@ -46,6 +50,7 @@ async fn every_door_takes_so_many_calls_a_minute_from_one_part_of_the_network() 
         objects_per_minute: 2,
         answers_per_minute: 2,
         pages_per_minute: 2,
+        ..LimitSettings::default()
     };
     let world = world_with(|config| config.limits = two).await;
     let calls: [fn() -> Request<Body>; 4] = [
@@ -94,4 +99,66 @@ async fn a_limit_of_none_is_no_limit() {
     let world = World::new().await;
     let fault = world.reopen(|config| config.limits.pages_per_minute = 0).await.err().unwrap();
     assert!(matches!(fault, OpenError::Limit("limits.pages_per_minute")), "{fault}");
+}
+
+/// Sends a call that goes on by itself.
+fn leave(world: &World, request: Request<Body>) -> JoinHandle<StatusCode> {
+    let router = world.router.clone();
+    tokio::spawn(async move { router.oneshot(request).await.unwrap().status() })
+}
+
+/// What a stranger's error is told: 400 where it is looked at, 503 where there is no room for it.
+async fn stranger(world: &World, path: &str) -> StatusCode {
+    world.post_form(path, error_form("access_denied", "0123456789abcdefghijklmn")).await.status()
+}
+
+/// Waits until a stranger is told `status`; whether that came true.
+async fn becomes(world: &World, path: &str, status: StatusCode) -> bool {
+    for _ in 0..200 {
+        if stranger(world, path).await == status {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    false
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_takes_room_among_the_answers_under_way() {
+    let world = world_with(|config| config.limits.answers_at_once = 1).await;
+    let opened = world.ask("counter", "cross_device").await;
+    let request = world.fetch(opened["qr_text"].as_str().unwrap()).await;
+    let path = path_of(request.response_uri());
+    let lock = world.lock().await;
+    let decline = leave(&world, post(path, World::decline(&request)));
+    assert!(becomes(&world, path, StatusCode::SERVICE_UNAVAILABLE).await, "the error that waits takes room");
+    drop(lock);
+    assert_eq!(decline.await.unwrap(), StatusCode::OK);
+    assert_eq!(stranger(&world, path).await, StatusCode::BAD_REQUEST, "there is room again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_frees_no_room_while_the_work_goes_on() {
+    let world = world_with(|config| config.limits.answers_at_once = 1).await;
+    let opened = world.ask("counter", "cross_device").await;
+    let request = world.fetch(opened["qr_text"].as_str().unwrap()).await;
+    let copy = world.copy("1950-01-01", "2026-11-20").await;
+    let path = path_of(request.response_uri());
+    let lock = world.lock().await;
+    let answer = leave(&world, post(path, world.answer(&request, &copy)));
+    assert!(becomes(&world, path, StatusCode::SERVICE_UNAVAILABLE).await);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    answer.abort();
+    assert!(answer.await.is_err(), "the wallet left while its answer waited for the lease");
+    assert_eq!(stranger(&world, path).await, StatusCode::SERVICE_UNAVAILABLE, "its work goes on");
+    drop(lock);
+    let over = async {
+        while world.decision(opened["id"].as_str().unwrap()).await["http"] != 200 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), over).await.unwrap();
+    let next = world.ask("counter", "cross_device").await;
+    let next = world.fetch(next["qr_text"].as_str().unwrap()).await;
+    assert!(becomes(&world, path_of(next.response_uri()), StatusCode::BAD_REQUEST).await);
 }

@@ -3,12 +3,15 @@
 
 mod world;
 
+use std::time::Duration;
+
 use axum::http::{StatusCode, header};
 use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
 use vouchsafe_mutants::without_async;
 use vouchsafe_protocol::openid4vp::response::error_form;
 use vouchsafe_protocol::text::Env;
+use vouchsafe_verifier::http::router;
 use vouchsafe_verifier::trust::{Sources, sign};
 use world::{BUS_KEY, NOON, POOL_KEY, World, cookie_of, path_of};
 
@@ -29,6 +32,7 @@ kills! {
     register_current "trust-register-current" => ask_by_a_register_that_ran_out
     sign_older "trust-sign-older" => sign_an_older_register
     ask_purpose "vp-ask-purpose" => ask_for_a_purpose_of_another_service
+    answers_at_once "vp-answers-at-once" => be_answered_where_there_is_no_room
     error_state "vp-error-state" => decline_for_somebody_else
     row_bound "store-row-bound" => have_a_decision_of_our_own_signed
     flow "vp-flow" => ask_across_devices_where_the_policy_binds
@@ -100,6 +104,23 @@ async fn ask_for_a_purpose_of_another_service() -> bool {
     let world = World::new().await;
     let body = json!({"policy": "counter", "flow": "cross_device"});
     world.post_json("/v1/requests", POOL_KEY, &body).await.status() == StatusCode::CREATED
+}
+
+async fn be_answered_where_there_is_no_room() -> bool {
+    let world = World::new().await;
+    let app = world.reopen(|config| config.limits.answers_at_once = 1).await.unwrap();
+    let world = World { router: router(app.clone()), app, ..world };
+    let opened = world.ask("counter", "cross_device").await;
+    let request = world.fetch(opened["qr_text"].as_str().unwrap()).await;
+    let path = path_of(request.response_uri());
+    let _lock = world.lock().await;
+    // The first waits for the database; the second would not need it.
+    let waiting = world.post_form(path, World::decline(&request));
+    let stranger = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        world.post_form(path, error_form("access_denied", "0123456789abcdefghijklmn")).await.status()
+    };
+    tokio::join!(waiting, stranger).1 == StatusCode::BAD_REQUEST
 }
 
 /// With the database and without the server's key.

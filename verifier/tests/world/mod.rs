@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
+use sqlx::{Connection as _, SqliteConnection};
 use tower::ServiceExt as _;
 use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_protocol::jose::Signer as _;
@@ -314,6 +315,14 @@ impl World {
         let mut body = json_of(response).await;
         body["http"] = json!(status.as_u16());
         body
+    }
+
+    /// Keeps everybody else from writing until it is dropped.
+    pub(crate) async fn lock(&self) -> SqliteConnection {
+        let file = self.folder.path().join("v.sqlite");
+        let mut database = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
+        database
     }
 
     pub(crate) fn database(&self) -> Vec<u8> {
