@@ -20,6 +20,7 @@ pub mod openid4vp;
 pub mod policy;
 pub mod sd_jwt;
 pub mod statement;
+pub mod status;
 pub mod text;
 pub mod time;
 pub mod trust;

@@ -1,8 +1,12 @@
 //! Each check of the core, switched off: the attack that it alone stops then succeeds.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[path = "vectors/lists.rs"]
+mod lists;
 #[path = "vectors/provider.rs"]
 mod provider;
+#[path = "mutants/status.rs"]
+mod status;
 #[path = "vectors/world.rs"]
 mod world;
 

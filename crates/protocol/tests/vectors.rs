@@ -3,6 +3,8 @@
 
 #[path = "vectors/jwe.rs"]
 mod jwe;
+#[path = "vectors/lists.rs"]
+mod lists;
 #[path = "vectors/model.rs"]
 mod model;
 #[path = "vectors/presentation.rs"]
@@ -11,6 +13,8 @@ mod presentation;
 mod provider;
 #[path = "vectors/rfc9901.rs"]
 mod rfc9901;
+#[path = "vectors/status.rs"]
+mod status;
 #[path = "vectors/world.rs"]
 mod world;
 #[path = "vectors/x5c.rs"]

@@ -2,7 +2,8 @@
 //!
 //! RFC 5280 path validation by webpki, and what HAIP 1.0 adds: the anchor is not in `x5c`, the leaf is not
 //! self-signed, its key may sign. Leaves out revocation (anchors and leaves are short-lived and replaced in the
-//! trust register) and extended key usage, for which neither standard names a value.
+//! trust register). Extended key usage is read and not judged: neither standard names a value for credentials or
+//! requests; for status lists see [`crate::status`].
 //!
 //! Security: a path says that an anchor vouches for the leaf. Which anchors count for whom, and that the leaf
 //! names the issuer that a token claims, is for the caller to check (`uris`, `anchor_sha256`).
@@ -16,7 +17,7 @@ use webpki::{
 };
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
-use x509_cert::ext::pkix::KeyUsage;
+use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage};
 
 use super::jws::MAX_CERTIFICATES;
 use super::{PublicJwk, SignatureVerifier};
@@ -91,6 +92,7 @@ impl std::fmt::Debug for Anchor {
 pub struct VerifiedLeaf {
     key: PublicJwk,
     uris: Vec<String>,
+    purposes: Vec<String>,
     sha256: [u8; 32],
     anchor_sha256: [u8; 32],
     from: UnixTime,
@@ -109,6 +111,12 @@ impl VerifiedLeaf {
     #[must_use]
     pub fn uris(&self) -> &[String] {
         &self.uris
+    }
+
+    /// The extended key usages of the leaf, as dotted numbers; none where the extension is absent.
+    #[must_use]
+    pub fn purposes(&self) -> &[String] {
+        &self.purposes
     }
 
     /// SHA-256 of the leaf's DER, which an `x509_hash:` client id names.
@@ -191,6 +199,7 @@ pub fn validate(
     Ok(VerifiedLeaf {
         key: key(&parsed)?,
         uris: end_entity.valid_uri_names().map(str::to_owned).collect(),
+        purposes: purposes(&parsed)?,
         sha256: sha256(leaf),
         anchor_sha256: anchor_sha256.ok_or(X5cError::NoPath)?,
         from,
@@ -219,6 +228,12 @@ fn check_key_usage(leaf: &Certificate) -> Result<(), X5cError> {
         return Err(X5cError::KeyUsage);
     }
     Ok(())
+}
+
+fn purposes(leaf: &Certificate) -> Result<Vec<String>, X5cError> {
+    let usages = leaf.tbs_certificate().get_extension::<ExtendedKeyUsage>();
+    let usages = usages.map_err(|_| X5cError::Malformed)?;
+    Ok(usages.map(|(_, usages)| usages.0.iter().map(ToString::to_string).collect()).unwrap_or_default())
 }
 
 fn key(leaf: &Certificate) -> Result<PublicJwk, X5cError> {
