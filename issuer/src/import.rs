@@ -8,7 +8,13 @@
 //! day name it ([`ImportId`]), batches are written all or none together with the place reached, and so each row is
 //! enrolled exactly once. Running a finished import again changes nothing; another file updates people by their key.
 //!
-//! Leaves out: removing people whom a later file no longer has.
+//! People whom a later file no longer names are kept and **counted** ([`Progress::absent`]): whoever imports learns how
+//! many, never who. They may have moved away or died, or the file may be an extract; the program cannot tell. They can
+//! still be given offers, and what they hold stays good until it ends, so an officer compares the count with what the
+//! partner body says has changed, and asks it before the next offers. A record in error names its person as far as its
+//! key can be read; one with more or fewer cells than the header names nobody.
+//!
+//! Leaves out: removing people.
 
 mod report;
 mod rows;
@@ -27,7 +33,7 @@ pub use rows::{Column, Fills, HeaderError};
 
 use crate::app::App;
 use crate::store::{Batch, EnrolError, Import, ImportId, Progress, SealedRow, Store, StoreError};
-use rows::{Record, Rows};
+use rows::{Facts, Rows};
 
 /// Records written in one transaction.
 const BATCH: usize = 250;
@@ -184,17 +190,18 @@ fn next_batch<S: Store, R: Read>(
     from: u64,
     size: usize,
 ) -> Result<Batch, ImportError> {
-    let mut batch = Batch { from, to: from, rows: Vec::new(), errors: Vec::new(), rejected: 0, last: false };
+    let mut batch = Batch { from, to: from, ..Batch::default() };
     for _ in 0..size {
         let Some(record) = rows.next().map_err(ImportError::Read)? else {
             batch.last = true;
             break;
         };
         batch.to += 1;
-        match sealed(app, credential_type, record) {
-            Ok(row) => batch.rows.push(row),
+        match record.facts {
+            Ok(facts) => batch.rows.push(sealed(app, credential_type, record.line, &facts)),
             Err(errors) => {
                 batch.rejected += 1;
+                batch.named.extend(record.named.map(|key| app.secrets().person(credential_type, &key)));
                 batch.errors.extend(rows_at_fault(errors)?);
             }
         }
@@ -210,15 +217,10 @@ fn rows_at_fault(errors: Vec<RowError>) -> Result<Vec<RowError>, ImportError> {
     }
 }
 
-fn sealed<S: Store>(
-    app: &App<S>,
-    credential_type: &CredentialType,
-    record: Record,
-) -> Result<SealedRow, Vec<RowError>> {
-    let facts = record.facts?;
+fn sealed<S: Store>(app: &App<S>, credential_type: &CredentialType, line: u64, facts: &Facts) -> SealedRow {
     let person = app.secrets().person(credential_type, &facts.key);
     let sealed = app.secrets().seal_facts(&credential_type.id, person, &facts.values, app.entropy());
-    Ok(SealedRow { person, line: record.line, sealed })
+    SealedRow { person, line, sealed }
 }
 
 fn open(file: &Path) -> Result<File, ImportError> {

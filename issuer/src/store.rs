@@ -73,6 +73,8 @@ pub struct Progress {
     pub updated: u64,
     /// Records refused; each has a row error.
     pub rejected: u64,
+    /// Enrolled people of this type whom no record of the file names; known once the whole file has been read.
+    pub absent: u64,
     /// Whether the whole file has been read.
     pub finished: bool,
 }
@@ -89,7 +91,7 @@ pub struct SealedRow {
 }
 
 /// Records `from..to` of an import, written all or none.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// The first record of the batch: what [`Progress::records_read`] must be for it to be taken.
     pub from: u64,
@@ -101,6 +103,8 @@ pub struct Batch {
     pub errors: Vec<RowError>,
     /// How many records the errors are about.
     pub rejected: u64,
+    /// The people whom those records name, as far as that can be read.
+    pub named: Vec<Mac>,
     /// Whether the file ends here.
     pub last: bool,
 }
@@ -136,7 +140,7 @@ pub trait Register: Send + Sync + 'static {
         now: UnixTime,
     ) -> impl Future<Output = Result<Progress, StoreError>> + Send;
 
-    /// Writes one batch and the new progress in one transaction.
+    /// Writes one batch and the new progress in one transaction, and with the last batch counts who is absent.
     ///
     /// A person whom this import has already written, or whose stored facts are newer, is not touched: the record
     /// counts as rejected and gets a row error.

@@ -51,6 +51,8 @@ pub enum HeaderError {
 pub(super) struct Record {
     /// The line on which it begins.
     pub(super) line: u64,
+    /// Of a record in error, the partner's key of the person, where that can be read.
+    pub(super) named: Option<Zeroizing<String>>,
     /// What it says, or everything that is wrong with it.
     pub(super) facts: Result<Facts, Vec<RowError>>,
 }
@@ -124,19 +126,29 @@ impl<'a, R: Read> Rows<'a, R> {
             return Ok(None);
         }
         let line = record.position().map_or(0, csv::Position::line);
-        Ok(Some(Record { line, facts: self.facts(line, &record) }))
+        if !(mutants::skips("store-import-cells") || record.len() == self.header.len()) {
+            // Which of its cells is the key cannot be told.
+            let errors = vec![RowError::about_the_person(line, Reason::Cells)];
+            return Ok(Some(Record { line, named: None, facts: Err(errors) }));
+        }
+        let facts = self.facts(line, &record);
+        let named = facts.is_err().then(|| self.key(&record).ok()).flatten();
+        Ok(Some(Record { line, named: named.map(|key| Zeroizing::new(key.to_owned())), facts }))
+    }
+
+    fn key<'r>(&self, record: &'r ByteRecord) -> Result<&'r str, Reason> {
+        match text(record.get(self.key.0))? {
+            "" => Err(Reason::Missing),
+            key => Ok(key),
+        }
     }
 
     fn facts(&self, line: u64, record: &ByteRecord) -> Result<Facts, Vec<RowError>> {
-        if !(mutants::skips("store-import-cells") || record.len() == self.header.len()) {
-            return Err(vec![RowError::about_the_person(line, Reason::Cells)]);
-        }
         let mut errors = Vec::new();
         let mut note = |column: &str, reason| {
             errors.push(RowError { line, column: column.to_owned(), reason });
         };
-        let key = text(record.get(self.key.0))
-            .and_then(|key| if key.is_empty() { Err(Reason::Missing) } else { Ok(key) });
+        let key = self.key(record);
         if let Err(reason) = key {
             note(&self.key.1, reason);
         }

@@ -1,6 +1,6 @@
 //! The store in memory: for tests, and a model that the databases are held against.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use vouchsafe_mutants as mutants;
@@ -23,6 +23,7 @@ pub struct Memory {
 struct Tables {
     imports: HashMap<ImportId, Progress>,
     errors: HashMap<ImportId, BTreeMap<(u64, String), RowError>>,
+    named: HashMap<ImportId, HashSet<Mac>>,
     people: HashMap<(String, Mac), Person>,
     offers: HashMap<Mac, OfferState>,
     handles: HashMap<Mac, Mac>,
@@ -66,11 +67,16 @@ impl Register for Memory {
         for error in batch.errors {
             tables.note(import.id, error);
         }
+        let named = batch.rows.iter().map(|row| row.person).chain(batch.named);
+        tables.named.entry(import.id).or_default().extend(named);
         for row in batch.rows {
             tables.enrol(import, row, &mut progress);
         }
         progress.records_read = batch.to;
         progress.finished = batch.last;
+        if batch.last {
+            progress.absent = tables.absent(import);
+        }
         tables.imports.insert(import.id, progress);
         Ok(progress)
     }
@@ -85,6 +91,13 @@ impl Register for Memory {
 }
 
 impl Tables {
+    /// How many the file has not named; who was named is forgotten then.
+    fn absent(&mut self, import: &Import) -> u64 {
+        let named = self.named.remove(&import.id).unwrap_or_default();
+        let of_type = self.people.keys().filter(|(type_id, _)| *type_id == import.type_id);
+        of_type.filter(|(_, person)| !named.contains(person)).map(|_| 1).sum()
+    }
+
     fn note(&mut self, id: ImportId, error: RowError) {
         self.errors.entry(id).or_default().insert((error.line, error.column.clone()), error);
     }

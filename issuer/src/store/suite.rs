@@ -24,7 +24,7 @@ fn row(person: u8, line: u64) -> SealedRow {
 
 fn batch(from: u64, rows: Vec<SealedRow>, last: bool) -> Batch {
     let to = from + rows.len() as u64;
-    Batch { from, to, rows, errors: Vec::new(), rejected: 0, last }
+    Batch { from, to, rows, last, ..Batch::default() }
 }
 
 fn offer(code: u8, person: u8) -> NewOffer {
@@ -102,6 +102,28 @@ async fn a_person_is_written_once_an_import_and_never_by_older_facts<S: Store>(s
     let done = store.enrol(&older, batch(0, vec![row(1, 2)], true)).await.unwrap();
     assert_eq!((done.updated, done.rejected), (0, 1));
     assert_eq!(store.row_errors(older.id).await.unwrap()[0].reason, Reason::OlderFacts);
+}
+
+async fn people_whom_a_file_does_not_name_are_counted<S: Store>(store: S) {
+    let store = enrolled(store).await;
+    let second = import(2, date(2026, 11, 21));
+    store.begin_import(&second, NOW).await.unwrap();
+    let half = store.enrol(&second, batch(0, vec![row(2, 2), row(3, 3)], false)).await.unwrap();
+    assert_eq!(half.absent, 0);
+    let done = store.enrol(&second, batch(2, vec![row(4, 4)], true)).await.unwrap();
+    assert_eq!((done.added, done.absent), (3, 1));
+
+    // A record in error names its person, one that comes twice does too; of people of another type nothing is said.
+    let third = import(3, date(2026, 11, 22));
+    store.begin_import(&third, NOW).await.unwrap();
+    let mut rows = batch(0, vec![row(2, 2), row(2, 3)], true);
+    (rows.rejected, rows.named) = (1, vec![mac(3)]);
+    assert_eq!(store.enrol(&third, rows).await.unwrap().absent, 2);
+    let other = Import { type_id: "other".to_owned(), ..import(4, date(2026, 11, 22)) };
+    store.begin_import(&other, NOW).await.unwrap();
+    assert_eq!(store.enrol(&other, batch(0, Vec::new(), true)).await.unwrap().absent, 0);
+    // What was counted stands, whatever came later.
+    assert_eq!(store.begin_import(&second, LATER).await.unwrap(), done);
 }
 
 async fn an_offer_needs_a_person<S: Store>(store: S) {
@@ -210,6 +232,7 @@ macro_rules! suite {
 suite!(
     an_import_goes_on_where_it_stopped,
     a_person_is_written_once_an_import_and_never_by_older_facts,
+    people_whom_a_file_does_not_name_are_counted,
     an_offer_needs_a_person,
     a_code_is_good_once,
     wrong_transaction_codes_close_an_offer_and_do_not_spend_it,

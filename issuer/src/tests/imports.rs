@@ -9,7 +9,7 @@ use vouchsafe_service::store::{Schema, Sqlite};
 use super::council::{Council, PLANTED, REGISTER, options, parts};
 use crate::RegistrarFiles;
 use crate::import::{self, Fills, HeaderError, ImportError, Reason, RowError, run_from};
-use crate::store::{MIGRATOR, Memory, SqliteStore, Store};
+use crate::store::{MIGRATOR, Memory, Register as _, SqliteStore, Store};
 use crate::{App, Parts};
 
 const DIGEST: [u8; 32] = [7; 32];
@@ -200,6 +200,30 @@ async fn a_list_that_is_not_loaded_stops_the_import_and_spoils_no_row() {
     // The same database, once the list is there.
     let report = run_from(&council.app, REGISTER.as_bytes(), DIGEST, &options(), 2, |_| {}).await.unwrap();
     assert_eq!((report.progress.added, report.progress.rejected), (5, 0));
+}
+
+#[tokio::test]
+async fn a_later_file_tells_how_many_it_does_not_name_and_keeps_them() {
+    let council = Council::enrolled().await;
+    // LD-0042 is gone, LD-0043 stands there in error, and a row without its cells names nobody: LD-0045.
+    let later = REGISTER.lines().filter(|line| !line.starts_with("LD-0042")).map(|line| match line {
+        line if line.starts_with("LD-0043") => "LD-0043,Resident 0043,,,W103,no,41",
+        line if line.starts_with("LD-0045") => "LD-0045",
+        line => line,
+    });
+    let later: Vec<&str> = later.collect();
+    let file = council.file(&(later.join("\n") + "\n"));
+    let mut today = options();
+    today.facts_as_of = date(2026, 11, 21);
+    for _ in 0..2 {
+        let report = import::run(&council.app, &file, &today, |_| {}).await.unwrap();
+        let done = report.progress;
+        assert_eq!((done.added, done.updated, done.rejected, done.absent), (0, 2, 2, 2));
+    }
+    let first = import::run(&council.app, &council.file(REGISTER), &options(), |_| {}).await.unwrap();
+    assert_eq!(first.progress.absent, 0);
+    let person = council.app.secrets().person(&super::council::credential_type(), "LD-0042");
+    assert!(council.app.store().person("residency", person).await.unwrap().is_some());
 }
 
 /// A few thousand rows in one go, as a partner body brings them: no row is slow because others came before it.

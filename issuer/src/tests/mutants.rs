@@ -72,7 +72,7 @@ async fn imports() {
             facts_as_of: date(2026, 11, 20),
         };
         council.app.store().begin_import(&import, NOW).await.unwrap();
-        let batch = Batch { from: 5, to: 6, rows: Vec::new(), errors: Vec::new(), rejected: 0, last: true };
+        let batch = Batch { from: 5, to: 6, last: true, ..Batch::default() };
         council.app.store().enrol(&import, batch).await.is_ok()
     })
     .await;

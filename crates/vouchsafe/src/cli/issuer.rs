@@ -162,9 +162,15 @@ async fn load(app: &App, args: &ImportArgs, options: &Options) -> Result<(), Fai
     bar.finish_and_clear();
     write_errors(args.errors.as_deref(), &report.errors)?;
     let done = &report.progress;
-    let summary = json!({"added": done.added, "updated": done.updated, "rejected": done.rejected, "resumed_at": report.resumed_at});
+    let summary = json!({"added": done.added, "updated": done.updated, "rejected": done.rejected, "absent": done.absent, "resumed_at": report.resumed_at});
     print::one(args.settings.json, &summary, || {
-        format!("{} added, {} updated, {} refused.", done.added, done.updated, done.rejected)
+        let done_so = format!("{} added, {} updated, {} refused.", done.added, done.updated, done.rejected);
+        match done.absent {
+            0 => done_so,
+            n => format!(
+                "{done_so}\n{n} enrolled people are not in this file. They are kept, and offers to them still work: ask the body whose register it is whether they left."
+            ),
+        }
     })?;
     print::lines(args.settings.json, &report.errors)
 }

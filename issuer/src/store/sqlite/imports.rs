@@ -41,8 +41,14 @@ impl Register for SqliteStore {
         for row in &batch.rows {
             enrol_row(&mut tx, import, row, &mut progress).await?;
         }
+        for person in batch.rows.iter().map(|row| row.person).chain(batch.named) {
+            name(&mut tx, import.id, person).await?;
+        }
         progress.records_read = batch.to;
         progress.finished = batch.last;
+        if batch.last {
+            progress.absent = absent(&mut tx, import).await?;
+        }
         save(&mut tx, import.id, &progress).await?;
         tx.commit().await.map_err(StoreError::from)?;
         Ok(progress)
@@ -79,16 +85,18 @@ impl Register for SqliteStore {
 }
 
 async fn progress(tx: &mut Transaction<'static, Sqlite>, id: ImportId) -> Result<Progress, StoreError> {
-    let (read, added, updated, rejected, finished): (i64, i64, i64, i64, bool) =
-        sqlx::query_as("SELECT records_read, added, updated, rejected, finished FROM import WHERE id = ?")
-            .bind(&id.0[..])
-            .fetch_one(&mut **tx)
-            .await?;
+    let (read, added, updated, rejected, absent, finished): (i64, i64, i64, i64, i64, bool) = sqlx::query_as(
+        "SELECT records_read, added, updated, rejected, absent, finished FROM import WHERE id = ?",
+    )
+    .bind(&id.0[..])
+    .fetch_one(&mut **tx)
+    .await?;
     Ok(Progress {
         records_read: count(read)?,
         added: count(added)?,
         updated: count(updated)?,
         rejected: count(rejected)?,
+        absent: count(absent)?,
         finished,
     })
 }
@@ -99,17 +107,46 @@ async fn save(
     progress: &Progress,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE import SET records_read = ?, added = ?, updated = ?, rejected = ?, finished = ? WHERE id = ?",
+        "UPDATE import SET records_read = ?, added = ?, updated = ?, rejected = ?, absent = ?, finished = ? \
+         WHERE id = ?",
     )
     .bind(column(progress.records_read))
     .bind(column(progress.added))
     .bind(column(progress.updated))
     .bind(column(progress.rejected))
+    .bind(column(progress.absent))
     .bind(progress.finished)
     .bind(&id.0[..])
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Remembers, until the import ends, that its file names this person.
+async fn name(tx: &mut Transaction<'static, Sqlite>, id: ImportId, person: Mac) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO import_named (import_id, person) VALUES (?, ?) ON CONFLICT DO NOTHING")
+        .bind(&id.0[..])
+        .bind(&person.0[..])
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// How many the file has not named; who was named is forgotten then.
+async fn absent(tx: &mut Transaction<'static, Sqlite>, import: &Import) -> Result<u64, StoreError> {
+    let (absent,): (i64,) = sqlx::query_as(
+        "SELECT COUNT(*) FROM person WHERE type_id = ? AND NOT EXISTS (SELECT 1 FROM import_named AS named \
+         WHERE named.import_id = ? AND named.person = person.person)",
+    )
+    .bind(&import.type_id)
+    .bind(&import.id.0[..])
+    .fetch_one(&mut **tx)
+    .await?;
+    sqlx::query("DELETE FROM import_named WHERE import_id = ?")
+        .bind(&import.id.0[..])
+        .execute(&mut **tx)
+        .await?;
+    count(absent)
 }
 
 async fn note(
