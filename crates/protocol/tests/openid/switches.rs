@@ -107,7 +107,7 @@ fn switches_that_credentials_notice() {
             &["vci-request-kid", "vci-response-alg", "vci-response-key-plain", "vci-response-zip"],
         ),
         (credentials::requests_that_are_refused, &["vci-request-one-id", "vci-request-one-type"]),
-        (credentials::responses, &["vci-response-both", "vci-response-kid"]),
+        (credentials::responses, &["vci-deferred", "vci-response-kid"]),
         (credentials::shapes_of_vp_token, &["vp-older-response", "vp-token-count", "vp-token-single"]),
     ]);
 }
