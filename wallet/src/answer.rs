@@ -3,7 +3,7 @@
 //! The order is made for a crash at any point. A fresh copy is reserved; the presentation is built; then, in one
 //! transaction and before anything is sent, the copy is spent, the history says that something was shared, and the
 //! probing budget counts it; only then the answer leaves. A crash before the transaction wastes nothing, a crash after it
-//! wastes one copy, and no crash lets a copy be shown twice.
+//! wastes one copy, and no crash lets a copy be shown twice. Two answers at once take turns at both places.
 //!
 //! "No", "I cannot" and "I had rather not" look the same to the service: `access_denied` with the request's state.
 
@@ -151,25 +151,44 @@ impl Wallet {
             return Err(AnswerError::Expired);
         }
         let (way, source) = choose(review.facts(), confirmed)?;
-        self.check_budget(review, way).await?;
-        let entropy = &*self.machine.entropy;
-        let held = store::reserve(&self.vault, &source.id, entropy).await?;
-        let held = held.ok_or(AnswerError::Cannot(Ability::NoneLeft))?;
-        let form = match self.build(review, way, &held).await {
-            Ok(form) => form,
+        let held = self.take(review, way, source).await?;
+        let (form, entry) = match self.build_and_spend(review, way, &held).await {
+            Ok(made) => made,
             Err(failed) => {
-                store::release(&self.vault, &held.id, entropy).await?;
+                // Nothing was sent. A copy that is spent stays so.
+                store::release(&self.vault, &held.id, &*self.machine.entropy).await?;
                 return Err(failed);
             }
         };
-        let entry = self.spend(review, way, &held).await?;
         let reply = self.post(request.response_uri(), form).await?;
         let answered = read_reply(&reply)?;
         self.acknowledge(entry).await?;
         Ok(answered)
     }
 
-    /// The budget may have been used since the review was made.
+    /// Reserves a copy for this answer alone.
+    async fn take(&self, review: &Review, way: &Way, source: &HeldName) -> Result<Held, AnswerError> {
+        let _turn = self.turn.lock().await;
+        self.check_budget(review, way).await?;
+        let held = store::reserve(&self.vault, &source.id, &*self.machine.entropy).await?;
+        held.ok_or(AnswerError::Cannot(Ability::NoneLeft))
+    }
+
+    async fn build_and_spend(
+        &self,
+        review: &Review,
+        way: &Way,
+        held: &Held,
+    ) -> Result<(Zeroizing<Vec<u8>>, (String, Entry)), AnswerError> {
+        let form = self.build(review, way, held).await?;
+        // What the service knows is read, judged and written in one turn: of two answers at once the second counts what
+        // the first told, and the budget of an attribute stays one row.
+        let _turn = self.turn.lock().await;
+        self.check_budget(review, way).await?;
+        Ok((form, self.spend(review, way, held).await?))
+    }
+
+    /// The budget may have been used since the review was made, or since the copy was taken.
     async fn check_budget(&self, review: &Review, way: &Way) -> Result<(), AnswerError> {
         let service = &review.request().service().sub;
         for (pointer, bounds) in bounds_by_pointer(&statements(review, way)) {

@@ -61,6 +61,9 @@ pub struct Machine {
 pub struct Wallet {
     vault: Vault,
     machine: Machine,
+    /// Held while a copy is taken, and while it is spent and counted: two answers at once take turns there. One
+    /// process at a time has the vault, so that this is enough.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Wallet {
@@ -78,7 +81,7 @@ impl Wallet {
     ) -> Result<Self, OpenError> {
         let vault = Vault::open(directory, passphrase, cost, &*machine.entropy).await?;
         store::release_all(&vault, &*machine.entropy).await.map_err(|_| OpenError::Database)?;
-        Ok(Self { vault, machine })
+        Ok(Self { vault, machine, turn: tokio::sync::Mutex::default() })
     }
 
     /// Closes the vault and lets another process open it.

@@ -13,7 +13,7 @@ use vouchsafe_wallet::history::{Event, How};
 use vouchsafe_wallet::review::Ability;
 use vouchsafe_wallet::vault::Section;
 use vouchsafe_wallet::words::Language;
-use vouchsafe_wallet::{AnswerError, Confirmed, Fault, ReceiveError, Wallet};
+use vouchsafe_wallet::{AnswerError, Confirmed, Fault, ReceiveError, Review, Wallet};
 use world::issuer::{COPIES, Spoil, TX_CODE};
 use world::service::{Line, RETURN, Rogue, STATE, copy_shown, error_of, judged};
 use world::{ADDRESS, World, old_resident, young_resident};
@@ -415,6 +415,58 @@ async fn bounds_that_a_service_chooses_itself_are_counted_one_by_one() {
         refused.push(shared.map_err(|refused| refused.code()).err());
     }
     assert_eq!(refused, [None, None, None, None, None, Some("probing"), None]);
+}
+
+/// A review of "n or older?" for each `n`, before any of them is answered.
+async fn reviews_of_ages<const N: usize>(world: &World, wallet: &Wallet, ages: [u32; N]) -> [Review; N] {
+    let mut reviews = Vec::new();
+    for n in ages {
+        world.service.ask_age(n);
+        reviews.push(wallet.review(&world.service.link(Method::Post)).await.unwrap());
+    }
+    reviews.try_into().ok().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_answers_at_once_both_are_counted_in_one_place() {
+    for _ in 0..5 {
+        let world = World::of(old_resident());
+        let directory = tempfile::tempdir().unwrap();
+        let wallet = world.filled_wallet(directory.path()).await;
+        let [first, second] = reviews_of_ages(&world, &wallet, [61, 62]).await;
+        let (one, other) =
+            tokio::join!(wallet.share(&first, Confirmed::Share), wallet.share(&second, Confirmed::Share));
+        assert!(one.is_ok() && other.is_ok(), "{:?} {:?}", one.err(), other.err());
+        assert_eq!(wallet.vault().scan(Section::Budget).await.unwrap().len(), 1);
+        assert_eq!(unused(&wallet).await, COPIES as usize - 2);
+        let shown: BTreeSet<String> =
+            world.service.posts().iter().map(|post| copy_shown(&world, post)).collect();
+        assert_eq!(shown.len(), 2);
+        // The third bound warns: both of the first two are known.
+        let [third] = reviews_of_ages(&world, &wallet, [63]).await;
+        assert_eq!(third.facts().offered().unwrap().probed[0].bounds, 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_answers_at_once_cannot_pass_the_budget_together() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    for n in 60..64 {
+        let [review] = reviews_of_ages(&world, &wallet, [n]).await;
+        wallet.share(&review, Confirmed::Share).await.unwrap();
+        wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
+    }
+    // Four bounds are known, a fifth is the last.
+    let [first, second] = reviews_of_ages(&world, &wallet, [64, 65]).await;
+    let (one, other) =
+        tokio::join!(wallet.share(&first, Confirmed::Share), wallet.share(&second, Confirmed::Share));
+    let codes = [one.err(), other.err()].map(|refused| refused.map(|refused| refused.code()));
+    assert!(codes.contains(&None) && codes.contains(&Some("probing")), "{codes:?}");
+    assert_eq!(world.service.posts().len(), 5);
+    let reserved: usize = wallet.list().await.unwrap().iter().map(|one| one.copies.reserved).sum();
+    assert_eq!((unused(&wallet).await, reserved), (5 * COPIES as usize - 5, 0));
 }
 
 #[tokio::test]
