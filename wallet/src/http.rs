@@ -62,6 +62,12 @@ impl Incoming {
     pub fn is(&self, content_type: &str) -> bool {
         self.status == 200 && self.content_type == content_type
     }
+
+    /// Whether the peer did nothing for want of room and takes the same request later: 429 (RFC 6585), or 503.
+    #[must_use]
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.status, 429 | 503)
+    }
 }
 
 /// Sends requests, follows no redirect.

@@ -71,6 +71,12 @@ pub enum ReceiveError {
     /// The issuer refused the request.
     #[error("the body refused the request ({0}): try again, or ask for a new offer")]
     Refused(&'static str),
+    /// The issuer is busy, or takes no more calls from this network just now. Nothing was used up.
+    #[error("the body is busy: wait a minute, then use the same offer and the same code again")]
+    Busy,
+    /// The issuer stayed busy after it had taken the code.
+    #[error("the body stayed busy for minutes after it took the code: ask for a new offer")]
+    StayedBusy,
     /// The issuer answered something else than the protocol says.
     #[error("the body's answer cannot be understood: tell them, and try again later")]
     Answer,
@@ -111,6 +117,8 @@ impl ReceiveError {
             Self::Tables(_) => "issuer-tables",
             Self::CodeRefused => "code-refused",
             Self::Refused(_) => "issuer-refused",
+            Self::Busy => "busy",
+            Self::StayedBusy => "stayed-busy",
             Self::Answer => "issuer-answer",
             Self::Response(_) => "issuer-response",
             Self::Batch(_) => "batch",
@@ -126,6 +134,7 @@ impl ReceiveError {
         match self {
             Self::Offer(_) | Self::CodeNeeded | Self::CodeNotNeeded | Self::NoTrust => Fault::Caller,
             Self::CodeRefused | Self::Refused(_) => Fault::RefusedByPeer,
+            Self::Busy | Self::StayedBusy => Fault::Unavailable,
             Self::Http(HttpError::Unreachable) | Self::Key | Self::Vault(_) => Fault::Unavailable,
             _ => Fault::RefusedByUs,
         }
@@ -244,9 +253,14 @@ async fn get_json(machine: &Machine, url: &str, most: usize) -> Result<Zeroizing
     json_body(get(machine, url, most).await?)
 }
 
-async fn get(machine: &Machine, url: &str, most: usize) -> Result<Incoming, HttpError> {
+async fn get(machine: &Machine, url: &str, most: usize) -> Result<Incoming, ReceiveError> {
     let request = Outgoing { url, accept: "application/json", body: None, bearer: None, most };
-    http::send(&*machine.http, request).await
+    unless_busy(http::send(&*machine.http, request).await?)
+}
+
+/// For the calls before the code is spent: whoever is told to come back can.
+fn unless_busy(reply: Incoming) -> Result<Incoming, ReceiveError> {
+    if reply.is_busy() { Err(ReceiveError::Busy) } else { Ok(reply) }
 }
 
 fn json_body(reply: Incoming) -> Result<Zeroizing<Vec<u8>>, ReceiveError> {

@@ -220,6 +220,24 @@ async fn offers_need_trust_and_the_right_code() {
 }
 
 #[tokio::test]
+async fn a_busy_body_costs_neither_the_offer_nor_the_batch() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    for path in ["offers/1", ".well-known/openid-credential-issuer", "token"] {
+        world.issuer.set_busy(&[path]);
+        let refused = wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap_err();
+        assert_eq!((refused.code(), refused.fault()), ("busy", Fault::Unavailable), "{path}");
+    }
+    // The code is spent from here on, so the wallet waits.
+    world.issuer.set_busy(&["nonce", "credential", "credential"]);
+    assert_eq!(wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap().len(), 1);
+    world.issuer.set_busy(&["credential"; 5]);
+    let refused = wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap_err();
+    assert_eq!((refused.code(), refused.fault()), ("stayed-busy", Fault::Unavailable));
+}
+
+#[tokio::test]
 async fn dishonest_requests_are_refused_with_the_reason() {
     for (rogue, code) in [
         (Rogue::OwnPurpose, "purpose"),

@@ -1,6 +1,7 @@
 //! Token, nonce, keys, request, response: one batch for each configuration of an offer.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use vouchsafe_protocol::jose::KeyAgreement as _;
 use vouchsafe_protocol::jose::{Enc, NamedJwk, PublicJwk, Signer as _, jws};
@@ -19,7 +20,7 @@ use vouchsafe_service::entropy::{self, EntropyRng};
 use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
 use zeroize::Zeroizing;
 
-use super::{Issuer, ReceiveError, Received, server};
+use super::{Issuer, ReceiveError, Received, server, unless_busy};
 use crate::Machine;
 use crate::http::{self, Incoming, Outgoing};
 use crate::store::{self, Attribute, Credential, NewCopy, Openings};
@@ -30,6 +31,11 @@ const WANTED: u32 = 30;
 
 /// The largest credential response taken: the largest JWE and some room.
 const MAX_RESPONSE: usize = 512 * 1024;
+
+/// How often a busy body is tried, and the longest wait between two tries, in seconds: together no more than the five
+/// minutes for which a token and the proofs made with it are good.
+const TRIES: u32 = 5;
+const LONGEST_WAIT_S: u64 = 60;
 
 const JSON: &str = "application/json";
 const JWT: &str = "application/jwt";
@@ -90,7 +96,7 @@ async fn token(
     let url = server.token_endpoint.as_str();
     let request =
         Outgoing { url, accept: JSON, body: Some((FORM, body)), bearer: None, most: MAX_TOKEN_MESSAGE };
-    let reply = http::send(&*machine.http, request).await?;
+    let reply = unless_busy(http::send(&*machine.http, request).await?)?;
     if reply.is(JSON) {
         let token = TokenResponse::parse(&reply.body).ok_or(ReceiveError::Answer)?;
         return Ok(Zeroizing::new(token.access_token));
@@ -164,9 +170,9 @@ impl Collector<'_> {
     async fn nonce(&self) -> Result<String, ReceiveError> {
         // OpenID4VCI 7: proofs of this profile carry a nonce, so an issuer without the endpoint cannot serve us.
         let url = self.issuer.metadata.nonce_endpoint.as_deref().ok_or(ReceiveError::Answer)?;
-        let body = Some((FORM, Zeroizing::new(Vec::new())));
-        let request = Outgoing { url, accept: JSON, body, bearer: None, most: MAX_TOKEN_MESSAGE };
-        let reply = http::send(&*self.machine.http, request).await?;
+        let empty = || Some((FORM, Zeroizing::new(Vec::new())));
+        let request = || Outgoing { url, accept: JSON, body: empty(), bearer: None, most: MAX_TOKEN_MESSAGE };
+        let reply = self.patiently(request).await?;
         let nonce =
             Some(&reply).filter(|reply| reply.is(JSON)).and_then(|reply| NonceResponse::parse(&reply.body));
         Ok(nonce.ok_or(ReceiveError::Answer)?.c_nonce)
@@ -210,13 +216,26 @@ impl Collector<'_> {
         Some(Sealing { to, request, response, key, kid: entropy::id16(&*self.machine.entropy) })
     }
 
+    /// Sends, and sends the same again while the body is busy: its code is spent by now, and this token alone collects.
+    async fn patiently<'a>(&self, request: impl Fn() -> Outgoing<'a>) -> Result<Incoming, ReceiveError> {
+        for _ in 0..TRIES {
+            let reply = http::send(&*self.machine.http, request()).await?;
+            if !reply.is_busy() {
+                return Ok(reply);
+            }
+            let wait = reply.retry_after_s.unwrap_or(1).min(LONGEST_WAIT_S);
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+        }
+        Err(ReceiveError::StayedBusy)
+    }
+
     /// Posts to the credential endpoint; the answer must be of the media type of the request.
     async fn post(&self, media_type: &str, body: Zeroizing<Vec<u8>>) -> Result<Incoming, ReceiveError> {
         let url = self.issuer.metadata.credential_endpoint.as_str();
         let bearer = Some(self.token.as_str());
-        let request =
-            Outgoing { url, accept: media_type, body: Some((media_type, body)), bearer, most: MAX_RESPONSE };
-        let reply = http::send(&*self.machine.http, request).await?;
+        let body = || Some((media_type, body.clone()));
+        let request = || Outgoing { url, accept: media_type, body: body(), bearer, most: MAX_RESPONSE };
+        let reply = self.patiently(request).await?;
         if reply.is(media_type) {
             return Ok(reply);
         }

@@ -70,6 +70,7 @@ pub(crate) struct Issuer {
     wards: Extract<Table>,
     key: AgreementKey,
     first: Mutex<Option<Value>>,
+    busy: Mutex<Vec<&'static str>>,
 }
 
 impl Issuer {
@@ -93,7 +94,19 @@ impl Issuer {
             wards: office.entry(ward_list()),
             key: AgreementKey::generate(&OsEntropy::new()),
             first: Mutex::new(None),
+            busy: Mutex::default(),
         }
+    }
+
+    /// The next call to each of these paths is refused for the rate.
+    pub(crate) fn set_busy(&self, paths: &[&'static str]) {
+        self.busy.lock().unwrap().extend(paths);
+    }
+
+    fn is_busy(&self, path: &str) -> bool {
+        let mut busy = self.busy.lock().unwrap();
+        let found = busy.iter().position(|one| *one == path);
+        found.map(|at| busy.remove(at)).is_some()
     }
 
     pub(crate) fn described(&self) -> &CredentialType {
@@ -127,6 +140,11 @@ impl Issuer {
         now: UnixTime,
     ) -> Incoming {
         let json = |value: Value| reply(200, "application/json", value.to_string());
+        if self.is_busy(path) {
+            let mut busy = reply(429, "application/json", r#"{"error":"temporarily_unavailable"}"#);
+            busy.retry_after_s = Some(0);
+            return busy;
+        }
         match path {
             ".well-known/openid-credential-issuer" => json(serde_json::to_value(self.metadata()).unwrap()),
             ".well-known/oauth-authorization-server" => {
