@@ -9,6 +9,7 @@
 
 mod present;
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -46,10 +47,17 @@ pub enum Confirmed {
 }
 
 /// What became of an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Answered {
     /// Where the resident's browser goes on, on the same device; holds a one-time code.
     pub redirect_uri: Option<String>,
+}
+
+/// Whoever has the address has the code: it is not printed to find faults.
+impl fmt::Debug for Answered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answered").field("goes_on", &self.redirect_uri.is_some()).finish_non_exhaustive()
+    }
 }
 
 /// Why an answer was not sent, or not taken.

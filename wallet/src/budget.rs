@@ -10,6 +10,7 @@
 //! no to, told the service nothing and do not count.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use vouchsafe_mutants as mutants;
@@ -54,9 +55,16 @@ pub enum Lasting {
 }
 
 /// The bounds one service has learnt about one attribute.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Learnt(BTreeSet<Bound>);
+
+/// Bounds that were answered tell about the resident: how many there are is all that is printed to find faults.
+impl fmt::Debug for Learnt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Learnt").field("count", &self.count()).finish_non_exhaustive()
+    }
+}
 
 impl Learnt {
     /// How many distinct bounds there would be after answering `asked` too.

@@ -8,7 +8,9 @@ use std::task::Poll;
 
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::openid4vci::batch::BatchError;
-use vouchsafe_protocol::openid4vp::link::Method;
+use vouchsafe_protocol::openid4vci::offer::OfferLink;
+use vouchsafe_protocol::openid4vp::link::{Link, Method};
+use vouchsafe_wallet::budget::{Bound, Lasting, Learnt};
 use vouchsafe_wallet::history::{Event, How};
 use vouchsafe_wallet::review::Ability;
 use vouchsafe_wallet::vault::Section;
@@ -67,6 +69,31 @@ async fn a_resident_collects_reads_and_shares() {
     assert!(names.iter().all(|name| name.how == How::Proved));
     let labels: Vec<&str> = names.iter().map(|name| name.label.en.as_str()).collect();
     assert_eq!(labels, ["date of birth", "ward"]);
+}
+
+/// What every caller of the wallet holds, printed as somebody would who looks for a fault.
+#[tokio::test]
+async fn no_value_and_no_code_is_printed_to_find_faults() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    let received = wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
+    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+    let answered = wallet.share(&review, Confirmed::Share).await.unwrap();
+    let learnt = Learnt::default().with(&[Bound::Most(131_072)], Lasting::Yes);
+    let (listed, history) = (wallet.list().await.unwrap(), wallet.history().await.unwrap());
+    let link = Link::parse(&world.service.link(Method::Post)).unwrap();
+    let offer = OfferLink::Value(Box::new(world.issuer.offer()));
+    let printed = format!(
+        "{received:?} {:?} {:?} {answered:?} {learnt:?} {listed:?} {history:?} {link:?} {offer:?}",
+        review.facts(),
+        review.page(Language::En),
+    );
+    for secret in
+        [RETURN, "response_code", "131072", "/r/1", "c0de", ADDRESS, "1950-02-28", "W03", "eyJ", TX_CODE]
+    {
+        assert!(!printed.contains(secret), "{secret} in {printed}");
+    }
 }
 
 #[tokio::test]
