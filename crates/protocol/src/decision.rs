@@ -69,6 +69,10 @@ pub enum Reason {
     FactsUndated,
     /// The status of the credential could not be learnt.
     StatusUnknown,
+    /// The issuer has suspended the credential.
+    Suspended,
+    /// The issuer has revoked the credential.
+    Revoked,
     /// A value was disclosed whose form the policy cannot compare.
     ValueUnreadable,
     /// An error was posted by the wallet, and nothing else.

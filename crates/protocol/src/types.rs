@@ -63,6 +63,10 @@ pub struct CredentialType {
     /// How many copies a batch has.
     #[serde(default = "batch")]
     pub batch: u32,
+    /// Whether each copy has an entry in one of its issuer's status lists, and can so be suspended or revoked. This
+    /// description alone says so, never a credential.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub status: bool,
     /// What is said of the resident, in the order of the description.
     pub attributes: Vec<Attribute>,
 }

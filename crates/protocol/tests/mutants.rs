@@ -23,6 +23,7 @@ use vouchsafe_protocol::jose::x5c::{validate, validate_or_cached};
 use vouchsafe_protocol::jose::{Alg, Enc, KeyAgreement as _, PublicJwk, Signer as _};
 use vouchsafe_protocol::json;
 use vouchsafe_protocol::sd_jwt::Unverified;
+use vouchsafe_protocol::sd_jwt::vc::{Rules, Status};
 
 use provider::{Agreement, Key, Ring};
 use world::{AUD, EXPECTED, NONCE, NOW, RULES, World, leaf, path};
@@ -90,6 +91,23 @@ fn claims_of_the_credential() {
     killed_by("sd-reserved-name", |c| c["address"]["..."] = json!("x"));
     killed_by("sd-placeholder", |c| c["children"][0] = json!({"...": "x", "more": 1}));
     killed_by("sd-digest-repeated", |c| c["_sd"] = json!(["x", "x"]));
+}
+
+#[test]
+fn status_of_the_credential() {
+    let world = World::new();
+    let rules = Rules { status: Status::Required, ..RULES };
+    let accepts = |text: &str| {
+        let bound = Unverified::parse(text).unwrap().check_binding(&EXPECTED).unwrap();
+        bound.check_signatures(world.leaf(), &Ring).unwrap().accept(&rules).is_ok()
+    };
+    let good = json!({"status_list": {"idx": 1, "uri": "https://issuer.larkfield.example/status/a"}});
+    assert!(accepts(&presented(&world, |c| c["status"] = good, &[])));
+    let without = presented(&world, |_| (), &[]);
+    killed("sd-status-required", || accepts(&without));
+    let negative = json!({"status_list": {"idx": -1, "uri": "https://issuer.larkfield.example/status/a"}});
+    let negative = presented(&world, |c| c["status"] = negative, &[]);
+    killed("sd-status-form", || accepts(&negative));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::decision::{Evidence, Outcome, Reason};
 use crate::openid4vp::Asked;
 use crate::policy::{Condition, Holds, PlannedOutcome, SubjectBinding, Test, holds, is_fresh};
 use crate::sd_jwt::vc::Verified;
+use crate::status::Standing;
 use crate::zkc;
 
 /// The meaning of an answer.
@@ -24,7 +25,7 @@ pub struct Judged {
 }
 
 impl Proven {
-    /// Step 12: freshness, then shown values, then what the chosen option means. `expect` is what the service
+    /// Step 12: status, freshness, then shown values, then what the chosen option means. `expect` is what the service
     /// said it knows of its applicant, for a policy that binds by a disclosed claim.
     #[must_use]
     pub fn judge(&self, asked: &Asked, expect: Option<&str>) -> Judged {
@@ -34,6 +35,9 @@ impl Proven {
     }
 
     fn outcome(&self, asked: &Asked, expect: Option<&str>) -> (Outcome, Reason) {
+        if let Some(settled) = settled(self.standing) {
+            return settled;
+        }
         let stale = self.credentials.iter().find_map(|(_, credential)| stale(asked, credential));
         if let Some(reason) = stale {
             return (Outcome::Undetermined, reason);
@@ -77,6 +81,17 @@ impl Proven {
     /// A claim of the one credential that was presented.
     fn claim(&self, pointer: &str) -> Option<&Value> {
         self.credentials.iter().find_map(|(_, credential)| pointer_in(credential, pointer))
+    }
+}
+
+/// What a status other than valid means. A list that speaks against the credential is evidence, like a shown value; a
+/// list that cannot be read is none.
+fn settled(standing: Standing) -> Option<(Outcome, Reason)> {
+    match standing {
+        Standing::Valid => None,
+        Standing::Unknown => Some((Outcome::Undetermined, Reason::StatusUnknown)),
+        Standing::Suspended => Some((Outcome::NotMet, Reason::Suspended)),
+        Standing::Revoked => Some((Outcome::NotMet, Reason::Revoked)),
     }
 }
 

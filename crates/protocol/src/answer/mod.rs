@@ -2,7 +2,7 @@
 //!
 //! Joins request, credentials and proof (`specs/profiles/presentation.md`). The verifier's way is a chain in
 //! which each step consumes the one before: [`Presented`] (one option, all of it) → [`Trusted`] (issuer, type)
-//! → [`Complete`] (the query is satisfied) → [`Committed`] (commitments as trusted metadata says, proof
+//! → [`Complete`] (the query is satisfied; then the status of each credential is asked for and told) → [`Committed`] (commitments as trusted metadata says, proof
 //! carried where it belongs) → [`Proven`] (the proof holds) → [`Judged`]. Form, key binding and signatures come
 //! before ([`crate::sd_jwt`]), the lease and the transaction are the caller's.
 //!
@@ -15,7 +15,7 @@ mod verify;
 
 pub use judge::Judged;
 pub use prove::{AnswerClaims, Holding, ProveError, credential, prove};
-pub use verify::{AnswerError, Committed, Complete, Presented, Proven, Trusted};
+pub use verify::{AnswerError, Committed, Complete, Presented, Proven, Sought, Trusted};
 
 /// The claim of the key binding that carries the proof.
 pub const PROOF_CLAIM: &str = "urn:vouchsafe:proof:1";

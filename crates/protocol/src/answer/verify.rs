@@ -15,6 +15,7 @@ use crate::encoding::{b64u, b64u_decode, sha256};
 use crate::openid4vp::{Asked, Chosen, NotAnOption};
 use crate::policy::Accept;
 use crate::sd_jwt::vc::Verified;
+use crate::status::{Reference, Standing};
 use crate::text::Env;
 use crate::trust::{IssuerEntry, Register};
 use crate::types::{CredentialType, is_proof};
@@ -47,6 +48,9 @@ pub enum AnswerError {
     /// A proof missing, twice, or where none belongs.
     #[error("the proof is not carried where it belongs")]
     Carriage,
+    /// A status that nobody has looked up.
+    #[error("a credential's status was not looked up")]
+    StatusOpen,
     /// Hashes of transaction data that nobody asked for.
     #[error("the key binding covers transaction data that was not asked for")]
     TransactionData,
@@ -133,27 +137,66 @@ impl Trusted {
                 return Err(AnswerError::TransactionData);
             }
         }
-        Ok(Complete { chosen: self.chosen, credentials: self.credentials })
+        let Self { chosen, credentials } = self;
+        Ok(Complete { chosen, credentials, sought: 0, standing: Standing::Valid })
     }
+}
+
+/// A status to be looked up, and whose lists count. Dropped when that is done.
+pub struct Sought {
+    /// The credential's issuer.
+    pub iss: String,
+    /// Where the status stands.
+    pub reference: Reference,
 }
 
 /// Presentations that answer the query.
 pub struct Complete {
     chosen: Chosen,
     credentials: Vec<(String, Verified)>,
+    /// References that were given away and not heard of again.
+    sought: usize,
+    standing: Standing,
 }
 
 impl Complete {
+    /// Step 9, its first half: the references, each once. Nothing of them stays here.
+    pub fn take_references(&mut self) -> Vec<Sought> {
+        let take = |(_, credential): &mut (String, Verified)| {
+            let reference = credential.take_status()?;
+            Some(Sought { iss: credential.iss().to_owned(), reference })
+        };
+        let sought: Vec<_> = self.credentials.iter_mut().filter_map(take).collect();
+        self.sought += sought.len();
+        sought
+    }
+
+    /// Step 9, its second half: what the lists say. Of several credentials the worst counts.
+    pub fn told(&mut self, standings: &[Standing]) {
+        self.sought = self.sought.saturating_sub(standings.len());
+        self.standing = standings.iter().copied().fold(self.standing, Standing::max);
+    }
+
+    fn check_status(&self) -> Result<(), AnswerError> {
+        let taken = self.credentials.iter().all(|(_, credential)| !credential.has_status());
+        if !(mutants::skips("vp-status-open") || (taken && self.sought == 0)) {
+            return Err(AnswerError::StatusOpen);
+        }
+        Ok(())
+    }
+
     /// Step 10: the commitments have the form that trusted metadata declares, and the proof is carried where it
     /// belongs.
     ///
     /// # Errors
-    /// [`AnswerError::UnknownType`], [`AnswerError::Commitments`], [`AnswerError::Carriage`].
+    /// [`AnswerError::StatusOpen`] before step 9; [`AnswerError::UnknownType`], [`AnswerError::Commitments`],
+    /// [`AnswerError::Carriage`].
     pub fn check_commitments(
         self,
         asked: &Asked,
         types: &[CredentialType],
     ) -> Result<Committed, AnswerError> {
+        self.check_status()?;
         let statements = asked.statements(&self.chosen);
         let bytes = carried(self.credentials.iter().map(Carrier::of), &statements)?;
         let contexts = self.credentials.iter().map(|(query, verified)| {
@@ -169,7 +212,8 @@ impl Complete {
         let contexts = contexts.collect::<Result<_, AnswerError>>()?;
         let proof =
             bytes.map(|bytes| Proof { context: asked.context(&self.chosen, contexts), statements, bytes });
-        Ok(Committed { chosen: self.chosen, credentials: self.credentials, proof })
+        let Self { chosen, credentials, standing, .. } = self;
+        Ok(Committed { chosen, credentials, proof, standing })
     }
 }
 
@@ -273,6 +317,7 @@ pub struct Committed {
     chosen: Chosen,
     credentials: Vec<(String, Verified)>,
     proof: Option<Proof>,
+    standing: Standing,
 }
 
 impl Committed {
@@ -286,7 +331,8 @@ impl Committed {
         if let Some(proof) = self.proof {
             answer::verify(&proof.context, &proof.statements, &proof.bytes)?;
         }
-        Ok(Proven { chosen: self.chosen, credentials: self.credentials, proved })
+        let Self { chosen, credentials, standing, .. } = self;
+        Ok(Proven { chosen, credentials, proved, standing })
     }
 }
 
@@ -295,6 +341,7 @@ pub struct Proven {
     pub(super) chosen: Chosen,
     pub(super) credentials: Vec<(String, Verified)>,
     pub(super) proved: bool,
+    pub(super) standing: Standing,
 }
 
 #[cfg(test)]

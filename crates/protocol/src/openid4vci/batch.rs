@@ -25,6 +25,7 @@ use crate::jose::{PublicJwk, SignatureVerifier};
 use crate::json;
 use crate::sd_jwt::vc::{ReceiveError, Rules, Status};
 use crate::sd_jwt::{Held, ParseError, Unverified};
+use crate::status::{self, Reference};
 use crate::time::{DAY, UnixTime};
 use crate::trust::IssuerEntry;
 use crate::types::{CodeLists, is_proof};
@@ -125,8 +126,8 @@ pub enum BatchError {
     /// A commitment that does not open.
     #[error("a commitment does not open to its value")]
     Opening,
-    /// Two copies share a seed or a commitment.
-    #[error("two copies share a seed or a commitment")]
+    /// Two copies share a seed, a commitment or an entry of a status list, or not all have one.
+    #[error("two copies share a seed, a commitment or an entry of a status list")]
     Shared,
 }
 
@@ -149,6 +150,7 @@ pub fn receive(
     check_salts(&received)?;
     check_unshared(&received)?;
     check_marks(&received)?;
+    check_statuses(&received)?;
     Ok(received)
 }
 
@@ -169,7 +171,7 @@ fn receive_one(
     let parts = Unverified::parse(&copy.credential).map_err(BatchError::Parse)?;
     let x5c = parts.x5c().unwrap_or_default();
     let leaf = validate(x5c, anchors, expected.now, verifier).map_err(BatchError::Certificate)?;
-    let rules = Rules { now: expected.now, audience: "", status: Status::NotInType };
+    let rules = Rules { now: expected.now, audience: "", status: Status::AsSigned };
     let held = parts.receive(&leaf, &rules, verifier).map_err(BatchError::Copy)?;
     check_kind(&held, expected)?;
     let key = expected.keys.iter().position(|key| key == held.holder()).ok_or(BatchError::Key)?;
@@ -190,7 +192,7 @@ fn check_kind(held: &Held, expected: &Expected<'_>) -> Result<(), BatchError> {
         return Err(BatchError::Other);
     }
     // Whatever is always visible is seen by every service: a number of one's own would link them all.
-    const KNOWN: [&str; 7] = ["iss", "vct", "iat", "exp", "cnf", zkc::CLAIM, zkc::FACTS_AS_OF];
+    const KNOWN: [&str; 8] = ["iss", "vct", "iat", "exp", "cnf", zkc::CLAIM, zkc::FACTS_AS_OF, status::CLAIM];
     let harmless = |name: &String| {
         KNOWN.contains(&name.as_str()) || held.disclosed().paths().iter().any(|path| is_claim(path, name))
     };
@@ -300,7 +302,7 @@ fn check_alike(received: &[Received]) -> Result<(), BatchError> {
 
 /// Everything that a copy says but for what must differ and what is compared apart.
 fn facts(held: &Held) -> Map<String, Value> {
-    let apart = ["cnf", "iat", "exp", zkc::CLAIM];
+    let apart = ["cnf", "iat", "exp", zkc::CLAIM, status::CLAIM];
     held.claims()
         .iter()
         .filter(|(name, _)| !apart.contains(&name.as_str()))
@@ -382,6 +384,23 @@ fn check_marks(received: &[Received]) -> Result<(), BatchError> {
     }
     if !(mutants::skips("vci-batch-headers-alike") || headers.len() <= 1) {
         return Err(BatchError::Marked);
+    }
+    Ok(())
+}
+
+/// Each copy has an entry of its own in a list, and says nothing else there; or none has a status.
+fn check_statuses(received: &[Received]) -> Result<(), BatchError> {
+    let claims = || received.iter().filter_map(|copy| copy.held.claims().get(status::CLAIM));
+    let references: Option<HashSet<_>> = claims()
+        .map(|claim| Reference::from_claim(claim).ok().filter(|reference| reference.to_claim() == *claim))
+        .collect();
+    if !(mutants::skips("vci-batch-status-mark") || references.is_some()) {
+        return Err(BatchError::Marked);
+    }
+    let distinct = references.map_or(0, |references| references.len());
+    let alike = claims().count() == 0 || distinct == received.len();
+    if !(mutants::skips("vci-batch-status-mark") || mutants::skips("vci-batch-status-shared") || alike) {
+        return Err(BatchError::Shared);
     }
     Ok(())
 }

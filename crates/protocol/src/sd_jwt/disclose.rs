@@ -89,6 +89,11 @@ impl Disclosed {
         &self.claims
     }
 
+    /// Drops a top-level claim that nobody further down should see.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.claims.remove(name);
+    }
+
     /// The path of each Disclosure, in the order in which they were sent.
     #[must_use]
     pub fn paths(&self) -> &[Path] {

@@ -17,6 +17,7 @@ use crate::encoding::sha256;
 use crate::jose::jws::Unsigned;
 use crate::jose::{PublicJwk, SignError, Signer};
 use crate::json::JsonError;
+use crate::status::{self, Reference};
 
 /// A credential that its holder verified and keeps.
 #[derive(Clone)]
@@ -98,6 +99,12 @@ impl Held {
     #[must_use]
     pub fn vct(&self) -> Option<&str> {
         self.claims().get("vct").and_then(Value::as_str)
+    }
+
+    /// Where the credential's status stands, if it has one.
+    #[must_use]
+    pub fn status(&self) -> Option<Reference> {
+        self.claims().get(status::CLAIM).and_then(|claim| Reference::from_claim(claim).ok())
     }
 
     /// The key that the issuer confirmed, which must sign every key binding.

@@ -1,8 +1,9 @@
 //! What SD-JWT VC adds: type, issuer, times, and the claims that must stand in the clear.
 //!
 //! draft-ietf-oauth-sd-jwt-vc-19, narrowed: the issuer is known by `x5c` whose leaf names `iss` among its URIs,
-//! the holder by `cnf.jwk`, and `exp` is required. Leaves out issuer metadata by URL, type metadata and status
-//! lists; a credential with a `status` is refused until a status can be checked.
+//! the holder by `cnf.jwk`, and `exp` is required. Leaves out issuer metadata by URL and type metadata. Whether a
+//! credential has a `status` follows from its type; the reference is handed out apart ([`Verified::take_status`]), and
+//! what it says is looked up last, by the caller.
 //!
 //! Security: trust in a `vct` never follows from the credential. Whether this issuer may issue this type, and
 //! whether the leaf's anchor is one of that issuer's, is in the trust register, and for the caller to check.
@@ -19,6 +20,7 @@ use super::{Disclosed, DisclosureError, IssuerSigned, Path, SignatureError, Unve
 use crate::jose::x5c::VerifiedLeaf;
 use crate::jose::{PublicJwk, SignatureVerifier};
 use crate::json;
+use crate::status::{self, Reference};
 use crate::time::{SKEW, UnixTime};
 
 /// The type of an issuer-signed token.
@@ -52,8 +54,8 @@ pub enum VcError {
     /// `exp` has passed.
     #[error("the credential has expired")]
     Expired,
-    /// The credential carries a status, which cannot be checked.
-    #[error("the credential has a status that cannot be checked here")]
+    /// The credential has a status although its type has none, or lacks a well-formed one.
+    #[error("the credential's status is not what its type says")]
     Status,
     /// The holder's key is absent, malformed or private.
     #[error("the credential names no usable holder key")]
@@ -66,6 +68,10 @@ pub enum VcError {
 pub enum Status {
     /// Trusted metadata says that credentials of this type have none and simply expire.
     NotInType,
+    /// Trusted metadata says that every credential of this type has one.
+    Required,
+    /// Whatever the issuer signed: for its holder alone, who decides nothing by it.
+    AsSigned,
 }
 
 /// Under which conditions the claims of a credential are taken.
@@ -159,10 +165,13 @@ impl Signed {
     /// See [`VcError`].
     pub fn accept(self, rules: &Rules<'_>) -> Result<Verified, VcError> {
         let Self { token, issuer } = self;
-        let (disclosed, _) = disclose(token.payload, token.disclosures)?;
-        let expires_at = check_claims(&disclosed, &issuer, rules)?;
+        let (mut disclosed, _) = disclose(token.payload, token.disclosures)?;
+        let (expires_at, status) = check_claims(&disclosed, &issuer, rules)?;
+        // Index and URI are as good as a serial number: nobody further down sees them among the claims.
+        disclosed.forget(status::CLAIM);
         Ok(Verified {
             disclosed,
+            status,
             issuer,
             issuer_jwt_sha256: token.issuer_jwt_sha256,
             holder: token.holder.ok_or(VcError::Confirmation)?,
@@ -175,6 +184,7 @@ impl Signed {
 /// A presented credential of which everything was checked that can be checked of it alone.
 pub struct Verified {
     disclosed: Disclosed,
+    status: Option<Reference>,
     issuer: Arc<VerifiedLeaf>,
     issuer_jwt_sha256: [u8; 32],
     holder: PublicJwk,
@@ -183,7 +193,19 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// The processed claims.
+    /// Where the credential's status stands, once: whoever looks it up forgets it then.
+    #[must_use]
+    pub fn take_status(&mut self) -> Option<Reference> {
+        self.status.take()
+    }
+
+    /// Whether there is a status that nobody has taken.
+    #[must_use]
+    pub fn has_status(&self) -> bool {
+        self.status.is_some()
+    }
+
+    /// The processed claims, without the status.
     #[must_use]
     pub fn claims(&self) -> &Map<String, Value> {
         self.disclosed.claims()
@@ -250,12 +272,12 @@ impl Verified {
     }
 }
 
-/// The rules of SD-JWT VC on a processed payload whose holder key was read before; gives `exp`.
+/// The rules of SD-JWT VC on a processed payload whose holder key was read before; gives `exp` and the status.
 fn check_claims(
     disclosed: &Disclosed,
     issuer: &VerifiedLeaf,
     rules: &Rules<'_>,
-) -> Result<UnixTime, VcError> {
+) -> Result<(UnixTime, Option<Reference>), VcError> {
     let claims = disclosed.claims();
     let in_the_clear = |name: &&str| disclosed.paths().iter().all(|path| !starts_with(path, name));
     if !(mutants::skips("sd-never-disclosed") || NEVER_DISCLOSED.iter().all(in_the_clear)) {
@@ -272,12 +294,23 @@ fn check_claims(
         return Err(VcError::Audience);
     }
     let expires_at = check_times(claims, rules.now)?;
-    let Status::NotInType = rules.status;
-    let without_status = claims.get("status").is_none();
-    if !(mutants::skips("sd-status") || without_status) {
+    Ok((expires_at, check_status(claims, rules.status)?))
+}
+
+/// SD-JWT VC 3.2.2.2: what the type says, the credential does.
+fn check_status(claims: &Map<String, Value>, known: Status) -> Result<Option<Reference>, VcError> {
+    let found = claims.get(status::CLAIM);
+    if known == Status::NotInType {
+        return if mutants::skips("sd-status") || found.is_none() { Ok(None) } else { Err(VcError::Status) };
+    }
+    let optional = known == Status::AsSigned;
+    if !(mutants::skips("sd-status-required") || optional || found.is_some()) {
         return Err(VcError::Status);
     }
-    Ok(expires_at)
+    match found.map(Reference::from_claim).transpose() {
+        Err(_) if mutants::skips("sd-status-form") => Ok(None),
+        read => read.map_err(|_| VcError::Status),
+    }
 }
 
 /// SD-JWT VC 2.2.2.2: further types are a non-empty list of strings without the type itself.

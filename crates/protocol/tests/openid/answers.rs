@@ -14,12 +14,15 @@ use vouchsafe_protocol::openid4vci::batch::Received;
 use vouchsafe_protocol::openid4vp::Asked;
 use vouchsafe_protocol::sd_jwt::key_binding::{Binding, Expected};
 use vouchsafe_protocol::sd_jwt::vc::{Rules, Status, Verified};
-use vouchsafe_protocol::sd_jwt::{Path, Unverified};
+use vouchsafe_protocol::sd_jwt::{Held, Path, Unverified};
+use vouchsafe_protocol::status::{Reference, Standing};
 use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::trust::Register;
 use vouchsafe_protocol::types::CredentialType;
 
-use crate::district::{District, Extra, NONCE, NOW, OLD, PLAIN, PROOF, Resident, policy, residency, spoiled};
+use crate::district::{
+    District, Extra, ISSUER, NONCE, NOW, OLD, PLAIN, PROOF, Resident, policy, residency, spoiled,
+};
 use crate::provider::Ring;
 
 struct Story {
@@ -45,6 +48,15 @@ impl Story {
         self.district.receive(vec![self.district.copy(0, resident)], vct).unwrap().remove(0)
     }
 
+    fn collect_with_status(&self, resident: &Resident) -> Received {
+        let mut copy = self.district.copy(0, resident);
+        let held = Held::dangerous_from_store(&copy.credential).unwrap();
+        let mut claims = Value::Object(held.claims().clone());
+        claims["status"] = Reference::new(41, &format!("{ISSUER}/status/a")).unwrap().to_claim();
+        copy.credential = self.district.issue(0, claims, 0);
+        self.district.receive(vec![copy], PROOF).unwrap().remove(0)
+    }
+
     fn proofs(&self, copy: &Received, option: usize, query: &str) -> Result<Extra, ProveError> {
         let (attributes, values, seed) = match &copy.opened {
             Some(opened) => (opened.attributes.clone(), opened.values.clone(), Some(&opened.seed)),
@@ -67,7 +79,8 @@ impl Story {
         let leaf =
             validate(&self.district.issuer_x5c, std::slice::from_ref(&self.district.anchor), NOW, &Ring)
                 .unwrap();
-        let rules = Rules { now: NOW, audience: &aud, status: Status::NotInType };
+        let status = if copy.held.status().is_some() { Status::Required } else { Status::NotInType };
+        let rules = Rules { now: NOW, audience: &aud, status };
         bound.check_signatures(leaf.into(), &Ring).unwrap().accept(&rules).unwrap()
     }
 
@@ -123,6 +136,36 @@ pub(crate) fn met_and_not_met_by_proof() {
         story.prove(&STALE, 0, "q0"),
         judged(Outcome::Undetermined, Reason::FactsStale, Evidence::Proved)
     );
+}
+
+#[test]
+pub(crate) fn what_a_status_means() {
+    let story = Story::new();
+    let judge = |resident: &Resident, told: &[Standing]| {
+        let copy = story.collect_with_status(resident);
+        let extra = story.proofs(&copy, 0, "q0").unwrap();
+        let (verified, register) = (story.present(&copy, &[], extra["q0"].clone()), &story.register);
+        assert!(verified.has_status() && !verified.claims().contains_key("status"));
+        let presented = Presented::new(&story.asked, BTreeMap::from([("q0".to_owned(), verified)])).unwrap();
+        let trusted = presented.check_trust(&story.asked, register, Env::Test).unwrap();
+        let mut complete = trusted.check_complete(&story.asked).unwrap();
+        if !told.is_empty() {
+            let sought = complete.take_references();
+            assert_eq!((sought[0].iss.as_str(), sought[0].reference.idx()), (ISSUER, 41));
+            assert!(sought.len() == 1 && complete.take_references().is_empty());
+            complete.told(told);
+        }
+        let committed = complete.check_commitments(&story.asked, &[residency()])?;
+        Ok(committed.check_proof().unwrap().judge(&story.asked, None))
+    };
+    let proved = |outcome, reason| judged(outcome, reason, Evidence::Proved).map_err(|_| AnswerError::Type);
+    assert_eq!(judge(&OLD, &[]), Err(AnswerError::StatusOpen));
+    assert_eq!(judge(&OLD, &[Standing::Valid]), proved(Outcome::Met, Reason::ConditionsMet));
+    assert_eq!(judge(&OLD, &[Standing::Unknown]), proved(Outcome::Undetermined, Reason::StatusUnknown));
+    assert_eq!(judge(&OLD, &[Standing::Suspended]), proved(Outcome::NotMet, Reason::Suspended));
+    assert_eq!(judge(&OLD, &[Standing::Revoked]), proved(Outcome::NotMet, Reason::Revoked));
+    assert_eq!(judge(&STALE, &[Standing::Valid]), proved(Outcome::Undetermined, Reason::FactsStale));
+    assert_eq!(judge(&STALE, &[Standing::Revoked]), proved(Outcome::NotMet, Reason::Revoked));
 }
 
 #[test]

@@ -142,6 +142,28 @@ pub(crate) fn marks_that_no_claim_tells() {
 }
 
 #[test]
+pub(crate) fn each_copy_has_an_entry_of_its_own_in_a_list() {
+    let district = District::new();
+    let plain = NewHeader::new(Alg::Es256, "dc+sd-jwt").x5c(&district.issuer_x5c);
+    let entry = |idx: u64| json!({"status_list": {"idx": idx, "uri": "https://issuer.example/status/a"}});
+    let drawn = std::cell::Cell::new(0);
+    let fresh = |payload: &mut Value| {
+        drawn.set(drawn.get() + 7);
+        payload["status"] = entry(drawn.get());
+    };
+    assert_eq!(marked(&district, 3, &plain, fresh), None);
+    assert_eq!(marked(&district, 3, &plain, |p| p["status"] = entry(7)), Some(BatchError::Shared));
+    assert_eq!(marked(&district, 2, &plain, fresh), Some(BatchError::Shared), "all or none");
+    let noted = |payload: &mut Value| {
+        fresh(payload);
+        payload["status"]["note"] = json!("0042");
+    };
+    assert_eq!(marked(&district, 3, &plain, noted), Some(BatchError::Marked));
+    let unread = marked(&district, 3, &plain, |p| p["status"] = json!({"status_list": {"idx": 1}}));
+    assert!(matches!(unread, Some(BatchError::Copy(_))));
+}
+
+#[test]
 pub(crate) fn a_salt_that_could_be_guessed() {
     let district = District::new();
     let mut claims = claims_of(&district.copy(0, &Resident { proof: false, ..OLD }));

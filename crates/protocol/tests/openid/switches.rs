@@ -28,6 +28,7 @@ fn switches_that_answers_notice() {
         ),
         (answers::commitments_are_those_of_the_type, &["zk-form", "zk-slots"]),
         (answers::exactly_one_option, &["vp-one-option"]),
+        (answers::what_a_status_means, &["vp-status-open"]),
         (
             answers::issuers_count_by_policy_and_register,
             &["vp-issuer-accepted", "vp-issuer-anchor", "vp-issuer-env", "vp-issuer-type"],
@@ -39,6 +40,10 @@ fn switches_that_answers_notice() {
 fn switches_that_batches_notice() {
     each_is_noticed(&[
         (batches::a_salt_that_could_be_guessed, &["vci-batch-salt-length"]),
+        (
+            batches::each_copy_has_an_entry_of_its_own_in_a_list,
+            &["vci-batch-status-mark", "vci-batch-status-shared"],
+        ),
         (
             batches::commitments_that_are_shared_or_of_another_form,
             &["vci-batch-committed", "vci-batch-forms", "vci-batch-shared"],
