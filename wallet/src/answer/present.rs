@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 use vouchsafe_protocol::answer::{AnswerClaims, Holding, prove};
-use vouchsafe_protocol::dcql::PathStep;
+use vouchsafe_protocol::dcql::{Candidate, CannotAnswer, Wishes, choose};
 use vouchsafe_protocol::openid4vci::batch::Opened;
 use vouchsafe_protocol::openid4vp::response::{Response, VpToken};
 use vouchsafe_protocol::openid4vp::{Asked, Chosen, ResponseMode};
 use vouchsafe_protocol::sd_jwt::key_binding::Binding;
-use vouchsafe_protocol::sd_jwt::{self, Path, Step};
+use vouchsafe_protocol::sd_jwt::{self, Path};
 use vouchsafe_service::entropy::{Entropy, EntropyRng};
 use vouchsafe_service::keys::{AgreementKey, RingAead, SigningKey};
 use zeroize::Zeroizing;
@@ -59,7 +59,7 @@ impl Wallet {
         let credential =
             sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| AnswerError::Present)?;
         let key = SigningKey::from_pkcs8_der(&held.key).map_err(|_| AnswerError::Present)?;
-        let paths = shown(asked, query, &credential).ok_or(AnswerError::Present)?;
+        let paths = disclosures(asked, chosen, &credential).map_err(|_| AnswerError::Present)?;
         let mut claims = self.proof(asked, chosen, held, &credential).await?;
         let extra = claims.remove(query).unwrap_or_else(Map::new);
         let party = asked.party();
@@ -104,20 +104,9 @@ fn made(
     prove(asked, chosen, &[holding], &mut EntropyRng(entropy)).map_err(|_| AnswerError::Present)
 }
 
-/// The Disclosures that the query asks for; claims that are always visible need none.
-fn shown(asked: &Asked, query: &str, credential: &sd_jwt::Held) -> Option<Vec<Path>> {
-    let query = asked.plan().query.credential(query)?;
-    let claims = Value::Object(credential.claims().clone());
-    let places = query.select(credential.vct()?, &claims)?;
-    let disclosed = credential.disclosed().paths();
-    Some(places.iter().map(|place| path(place)).filter(|path| disclosed.contains(path)).collect())
-}
-
-fn path(place: &[PathStep]) -> Path {
-    let step = |step: &PathStep| match step {
-        PathStep::Key(key) => Step::Name(key.clone()),
-        PathStep::Index(index) => Step::Index(*index as usize),
-        PathStep::Every => Step::Index(usize::MAX),
-    };
-    place.iter().map(step).collect()
+/// The Disclosures to be shown: those of the confirmed option, whole, answered with this very copy, and no others.
+fn disclosures(asked: &Asked, chosen: &Chosen, held: &sd_jwt::Held) -> Result<Vec<Path>, CannotAnswer> {
+    let wishes = Wishes { options: BTreeMap::from([(0, chosen.index())]), ..Wishes::default() };
+    let selection = choose(&asked.plan().query, &[Candidate { id: "", held }], &wishes)?;
+    Ok(selection.presentations.into_iter().flat_map(|one| one.disclosures).collect())
 }

@@ -126,9 +126,10 @@ impl<'a> Assessor<'a> {
             candidate.ability = Ability::NoneLeft;
             return Ok(candidate);
         };
-        let claims = claims(&held)?;
+        let parsed = sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| VaultError::Damaged)?;
+        let claims = Value::Object(parsed.claims().clone());
         candidate.encodings = encodings(&claims);
-        let shows = self.query().is_some_and(|query| query.select(&credential.vct, &claims).is_some());
+        let shows = self.query().is_some_and(|query| query.disclosures(&parsed).is_ok());
         let holds = self.proofs_hold(&held) && self.shown_values_hold(&claims);
         candidate.ability = if shows && holds { Ability::Can } else { Ability::NotMet };
         Ok(candidate)
@@ -281,12 +282,6 @@ pub(crate) fn bounds_by_pointer<'s>(statements: &[&'s WireStatement]) -> BTreeMa
 /// A date of birth stays what it is; wards and sums change.
 pub(crate) fn lasting(enc: Option<Encoding>) -> Lasting {
     if enc == Some(Encoding::Day) { Lasting::Yes } else { Lasting::No }
-}
-
-/// Every claim of a stored copy.
-fn claims(held: &Held) -> Result<Value, VaultError> {
-    let parsed = sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| VaultError::Damaged)?;
-    Ok(Value::Object(parsed.claims().clone()))
 }
 
 /// The encodings that the issuer signed, by pointer.

@@ -11,6 +11,7 @@ use vouchsafe_proofs::statement::Statement;
 
 use super::prove::{Facts, credential};
 use super::{PROOF_CLAIM, PROOF_HASH_CLAIM};
+use crate::dcql::Incomplete;
 use crate::encoding::{b64u, b64u_decode, sha256};
 use crate::openid4vp::{Asked, Chosen, NotAnOption};
 use crate::policy::Accept;
@@ -36,9 +37,9 @@ pub enum AnswerError {
     /// Signed under another anchor than the register names for its issuer.
     #[error("a credential is signed under an anchor that is not its issuer's")]
     Anchor,
-    /// Claims that were asked for are missing.
-    #[error("a presentation does not answer its query")]
-    Incomplete,
+    /// Type, claims or presentations that were asked for are missing.
+    #[error(transparent)]
+    Incomplete(#[from] Incomplete),
     /// No trusted description of the type.
     #[error("the credential's type has no trusted description here")]
     UnknownType,
@@ -126,12 +127,9 @@ impl Trusted {
     /// # Errors
     /// [`AnswerError::Incomplete`], [`AnswerError::TransactionData`].
     pub fn check_complete(self, asked: &Asked) -> Result<Complete, AnswerError> {
-        for (id, credential) in &self.credentials {
-            let query = asked.plan().query.credential(id).ok_or(AnswerError::Option(NotAnOption))?;
-            let claims = Value::Object(credential.claims().clone());
-            if !query.is_satisfied_by(credential.vct(), &claims) {
-                return Err(AnswerError::Incomplete);
-            }
+        let shown = self.credentials.iter().map(|(id, credential)| (id.as_str(), vec![credential.into()]));
+        asked.plan().query.check_answer(&shown.collect())?;
+        for (_, credential) in &self.credentials {
             let none = credential.binding_claim("transaction_data_hashes").is_none();
             if !(mutants::skips("vp-transaction-data-unasked") || none) {
                 return Err(AnswerError::TransactionData);

@@ -3,7 +3,7 @@
 //! Every Disclosure must be used, every digest may occur once, and nothing disclosed may take the place of
 //! something signed in the clear. Recursion is bounded by the depth of the assembled document.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 use vouchsafe_mutants as mutants;
@@ -80,6 +80,23 @@ impl IssuerSigned {
 pub struct Disclosed {
     claims: Map<String, Value>,
     paths: Vec<Path>,
+    positions: Positions,
+}
+
+/// Where the elements of an array stood when they were signed, for arrays that lack some of them: elements that were
+/// not disclosed vanish from a processed payload and would shift those behind them, and so do decoys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Positions(BTreeMap<Path, Vec<usize>>);
+
+impl Positions {
+    /// An array of which nothing is missing.
+    pub const WHOLE: &'static Self = &Self(BTreeMap::new());
+
+    /// The signed position of each element of the array at `path`; `None` where none is missing.
+    #[must_use]
+    pub fn of(&self, path: &[Step]) -> Option<&[usize]> {
+        self.0.get(path).map(Vec::as_slice)
+    }
 }
 
 impl Disclosed {
@@ -98,6 +115,12 @@ impl Disclosed {
     #[must_use]
     pub fn paths(&self) -> &[Path] {
         &self.paths
+    }
+
+    /// Where the elements of incomplete arrays stood when they were signed.
+    #[must_use]
+    pub fn positions(&self) -> &Positions {
+        &self.positions
     }
 
     /// A top-level claim that was signed in the clear, no part of it through a Disclosure.
@@ -125,8 +148,9 @@ pub(super) fn disclose(
     }
     let mut assembly = Assembly::new(disclosures)?;
     let claims = assembly.object(payload)?;
+    let positions = std::mem::take(&mut assembly.positions);
     let (paths, places) = assembly.finish()?;
-    Ok((Disclosed { claims, paths }, places))
+    Ok((Disclosed { claims, paths, positions }, places))
 }
 
 /// The state of one pass over a payload.
@@ -139,6 +163,7 @@ struct Assembly {
     /// Digests met so far, in the payload and in Disclosures.
     met: HashSet<String>,
     path: Path,
+    positions: Positions,
 }
 
 impl Assembly {
@@ -157,7 +182,8 @@ impl Assembly {
             }
         }
         let used = vec![None; once.len()];
-        Ok(Self { offered, disclosures: once, used, met: HashSet::new(), path: Path::new() })
+        let (met, path, positions) = (HashSet::new(), Path::new(), Positions::default());
+        Ok(Self { offered, disclosures: once, used, met, path, positions })
     }
 
     /// Step 5: no Disclosure is left over.
@@ -232,14 +258,18 @@ impl Assembly {
 
     fn array(&mut self, array: Vec<Value>) -> Result<Vec<Value>, DisclosureError> {
         self.check_depth()?;
-        let mut elements = Vec::with_capacity(array.len());
+        let signed = array.len();
+        let (mut elements, mut positions) = (Vec::with_capacity(signed), Vec::with_capacity(signed));
         for (index, element) in array.into_iter().enumerate() {
-            match element {
-                Value::Object(mut mark) if mark.contains_key(ELEMENT) => {
-                    elements.extend(self.element(&mut mark, index)?);
-                }
-                element => elements.push(self.value(element, Step::Index(index))?),
-            }
+            let element = match element {
+                Value::Object(mut mark) if mark.contains_key(ELEMENT) => self.element(&mut mark, index)?,
+                element => Some(self.value(element, Step::Index(index))?),
+            };
+            positions.extend(element.is_some().then_some(index));
+            elements.extend(element);
+        }
+        if elements.len() < signed {
+            self.positions.0.insert(self.path.clone(), positions);
         }
         Ok(elements)
     }
@@ -325,6 +355,8 @@ mod tests {
             vec![name("address")],
         ];
         assert_eq!(disclosed.paths(), paths);
+        assert_eq!(disclosed.positions().of(&[name("list")]), Some(&[1, 2][..]));
+        assert_eq!(disclosed.positions().of(&[name("address")]), None);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub mod issue;
 pub mod key_binding;
 pub mod vc;
 
-pub use disclose::{Disclosed, DisclosureError, IssuerSigned};
+pub use disclose::{Disclosed, DisclosureError, IssuerSigned, Positions};
 pub use held::Held;
 pub use issue::Builder;
 pub use key_binding::{Bound, KeyBindingError};

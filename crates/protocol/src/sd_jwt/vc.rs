@@ -16,7 +16,7 @@ use vouchsafe_mutants as mutants;
 use super::disclose::{disclose, starts_with};
 use super::held::Held;
 use super::key_binding::{Bound, Claims};
-use super::{Disclosed, DisclosureError, IssuerSigned, Path, SignatureError, Unverified};
+use super::{Disclosed, DisclosureError, IssuerSigned, Path, Positions, SignatureError, Unverified};
 use crate::jose::x5c::VerifiedLeaf;
 use crate::jose::{PublicJwk, SignatureVerifier};
 use crate::json;
@@ -209,6 +209,12 @@ impl Verified {
     #[must_use]
     pub fn claims(&self) -> &Map<String, Value> {
         self.disclosed.claims()
+    }
+
+    /// Where the elements of incomplete arrays stood when they were signed.
+    #[must_use]
+    pub fn positions(&self) -> &Positions {
+        self.disclosed.positions()
     }
 
     /// The path of every claim that came through a Disclosure.

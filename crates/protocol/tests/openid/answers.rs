@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use vouchsafe_protocol::answer::{
     AnswerError, Holding, Judged, PROOF_CLAIM, PROOF_HASH_CLAIM, Presented, ProveError, prove,
 };
+use vouchsafe_protocol::dcql::Mismatch;
 use vouchsafe_protocol::decision::{Evidence, Outcome, Reason};
 use vouchsafe_protocol::jose::x5c::validate;
 use vouchsafe_protocol::openid4vci::batch::Received;
@@ -198,7 +199,7 @@ pub(crate) fn shown_values_are_judged() {
     let nothing = story.collect(&plain(&OLD));
     assert_eq!(
         story.check("q1", story.present(&nothing, &[], Map::new())),
-        Err(Some(AnswerError::Incomplete))
+        Err(Some(AnswerError::Incomplete(Mismatch::Claims.into())))
     );
 }
 
@@ -235,9 +236,9 @@ pub(crate) fn exactly_one_option() {
     }
     // A plain copy for a proof query, and the reverse.
     let plain = story.collect(&Resident { proof: false, ..OLD });
-    assert_eq!(story.check("q0", story.present(&plain, &[], Map::new())), Err(Some(AnswerError::Incomplete)));
+    assert_eq!(story.check("q0", story.present(&plain, &[], Map::new())), Err(Some(AnswerError::Incomplete(Mismatch::Type.into()))));
     let proof = story.collect(&OLD);
-    assert_eq!(story.check("q1", story.present(&proof, &[], Map::new())), Err(Some(AnswerError::Incomplete)));
+    assert_eq!(story.check("q1", story.present(&proof, &[], Map::new())), Err(Some(AnswerError::Incomplete(Mismatch::Type.into()))));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! DCQL: which queries parse, and which credentials serve.
 
 use serde_json::{Value, json};
-use vouchsafe_protocol::dcql::{DcqlError, PathStep, Query};
+use vouchsafe_protocol::dcql::{CredentialQuery, DcqlError, Mismatch, Query, Seen};
+use vouchsafe_protocol::sd_jwt::{Path, Step};
 use vouchsafe_protocol::statement::StatementError;
 
 use crate::district::spoiled;
@@ -33,7 +34,7 @@ pub(crate) fn the_rules_of_a_query() {
     assert_eq!(fault("/credentials/0/claims/1/id", json!("n")), DcqlError::Id);
     assert_eq!(fault("/credentials/0/claims/1/id", json!(null)), DcqlError::UnknownId);
     assert_eq!(fault("/credentials/0/claim_sets", json!([["x"]])), DcqlError::UnknownId);
-    assert_eq!(fault("/credentials/0/claim_sets", json!([[]])), DcqlError::UnknownId);
+    assert_eq!(fault("/credentials/0/claim_sets", json!([[]])), DcqlError::Length);
     assert_eq!(fault("/credentials/0/claims/0/path", json!([])), DcqlError::Length);
     assert_eq!(fault("/credentials/0/claims/0/path", json!([-1])), DcqlError::Malformed);
     assert_eq!(fault("/credentials/0/claims/0/path", json!([1.0])), DcqlError::Malformed);
@@ -73,11 +74,11 @@ pub(crate) fn statements_in_a_query() {
 
 fn select(claims: Value, of: Value) -> Option<Vec<String>> {
     let query = json!({"credentials": [{"id": "a", "format": "dc+sd-jwt", "meta": {"vct_values": [VCT]}, "claims": claims}]});
-    let found = Query::from_value(&query).unwrap().credentials[0].select(VCT, &of)?;
-    let step = |step: &PathStep| match step {
-        PathStep::Key(key) => key.clone(),
-        PathStep::Index(index) => index.to_string(),
-        PathStep::Every => "*".into(),
+    let of = of.as_object().cloned().unwrap();
+    let found = Query::from_value(&query).unwrap().credentials[0].select(&Seen::whole(VCT, &of)).ok()?;
+    let step = |step: &Step| match step {
+        Step::Name(name) => name.clone(),
+        Step::Index(index) => index.to_string(),
     };
     Some(found.iter().map(|path| path.iter().map(step).collect::<Vec<_>>().join("/")).collect())
 }
@@ -119,15 +120,19 @@ pub(crate) fn paths_and_values() {
 pub(crate) fn claim_sets_are_taken_in_order_and_checked_again() {
     let query = Query::from_value(&query()).unwrap();
     let (first, second) = (&query.credentials[0], &query.credentials[1]);
-    let count = |claims: Value| first.select(VCT, &claims).map(|found| found.len());
+    let select = |query: &CredentialQuery, vct: &str, claims: Value| -> Result<Vec<Path>, Mismatch> {
+        query.select(&Seen::whole(vct, claims.as_object().unwrap()))
+    };
+    let check = |vct: &str, claims: Value| first.check_shown(&Seen::whole(vct, claims.as_object().unwrap()));
+    let count = |claims: Value| select(first, VCT, claims).ok().map(|found| found.len());
     assert_eq!(count(json!({"name": "A", "address": {"town": "Larkfield"}})), Some(2));
     assert_eq!(count(json!({"name": "A", "address": {"town": "Elsewhere"}})), Some(1));
     assert_eq!(count(json!({"address": {"town": "Larkfield"}})), None);
-    assert!(first.select("other", &json!({"name": "A"})).is_none());
-    assert!(second.select(VCT, &json!({})).is_none());
-    assert!(first.is_satisfied_by(VCT, &json!({"name": "A"})));
-    assert!(!first.is_satisfied_by(VCT, &json!({})));
-    assert!(!first.is_satisfied_by("other", &json!({"name": "A"})));
+    assert_eq!(select(first, "other", json!({"name": "A"})), Err(Mismatch::Type));
+    assert_eq!(select(second, VCT, json!({})), Err(Mismatch::Format));
+    assert_eq!(check(VCT, json!({"name": "A"})), Ok(()));
+    assert_eq!(check(VCT, json!({})), Err(Mismatch::Claims));
+    assert_eq!(check("other", json!({"name": "A"})), Err(Mismatch::Type));
 }
 
 #[test]

@@ -1,12 +1,4 @@
-//! DCQL: which credentials and claims a request asks for, and whether some credential serves.
-//!
-//! OpenID4VP 1.0 section 6, as far as SD-JWT VC needs it, and `statements` (`specs/profiles/request.md`).
-//! Unknown members are ignored everywhere but in statements. Leaves out `trusted_authorities`, which is advice
-//! to the wallet (the verifier decides trust itself), `multiple`, and formats other than `dc+sd-jwt`: a query of
-//! another format parses and never matches.
-//!
-//! Security: a wallet's selection is a promise that the verifier does not rely on; it checks completeness again
-//! with [`CredentialQuery::is_satisfied_by`].
+//! A query as it is sent, and the rules of its form (OpenID4VP 1.0 section 6).
 
 use std::collections::BTreeSet;
 
@@ -15,14 +7,8 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
 
-use crate::sd_jwt::{Held, Path, Step};
+use super::{FORMAT, MAX_PARTS, PathStep};
 use crate::statement::{MAX_STATEMENTS, StatementError, WireStatement};
-
-/// The one credential format that this project presents.
-pub const FORMAT: &str = "dc+sd-jwt";
-
-/// The most credential queries, claims of one query, sets and options.
-const MAX_PARTS: usize = 32;
 
 /// A query.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +35,9 @@ pub struct CredentialQuery {
     /// Whether several presentations may answer it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub multiple: bool,
+    /// Who must vouch for the issuer, by any one of these; absent means anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_authorities: Option<Vec<TrustedAuthority>>,
     /// Whether the holder must prove possession; true where absent.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub require_cryptographic_holder_binding: bool,
@@ -69,6 +58,16 @@ fn is_yes(value: &bool) -> bool {
     *value
 }
 
+/// Who may vouch for an issuer (section 6.1.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustedAuthority {
+    /// How the authority is named; `aki` is the one that is understood here.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its names, any one of which serves.
+    pub values: Vec<String>,
+}
+
 /// One claim that is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClaimQuery {
@@ -80,18 +79,6 @@ pub struct ClaimQuery {
     /// The values that serve; absent means any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<Value>>,
-}
-
-/// One step of a claims path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum PathStep {
-    /// A member of an object.
-    Key(String),
-    /// An element of an array.
-    Index(u32),
-    /// Every element of an array.
-    Every,
 }
 
 /// Combinations of credential queries, one of which is needed.
@@ -219,6 +206,7 @@ impl CredentialQuery {
             format: FORMAT.to_owned(),
             meta,
             multiple: false,
+            trusted_authorities: None,
             require_cryptographic_holder_binding: true,
             claims,
             claim_sets: None,
@@ -237,51 +225,6 @@ impl CredentialQuery {
             .collect()
     }
 
-    /// What the holder discloses of a credential to answer this query, as concrete places in its claims (all
-    /// disclosed): the first satisfiable claim set. `None`: the credential does not serve.
-    #[must_use]
-    pub fn select(&self, vct: &str, claims: &Value) -> Option<Vec<Vec<PathStep>>> {
-        if self.format != FORMAT || !self.vct_values().contains(&vct) {
-            return None;
-        }
-        let options = self.options();
-        options
-            .iter()
-            .find_map(|option| option.iter().map(|claim| claim.find(claims)).collect::<Option<Vec<_>>>())
-            .map(|found| found.concat())
-    }
-
-    /// Which Disclosures of a held credential answer this query: those on the way to a selected claim and those
-    /// within it. `None`: the credential does not serve.
-    #[must_use]
-    pub fn disclosures(&self, held: &Held) -> Option<Vec<Path>> {
-        let claims = Value::Object(held.claims().clone());
-        let selected: Vec<Path> =
-            self.select(held.vct()?, &claims)?.iter().map(|place| path(place)).collect();
-        let wanted =
-            |shown: &&Path| selected.iter().any(|place| place.starts_with(shown) || shown.starts_with(place));
-        Some(held.disclosed().paths().iter().filter(wanted).cloned().collect())
-    }
-
-    /// Whether what was disclosed answers this query: type, claims of one claim set, values.
-    #[must_use]
-    pub fn is_satisfied_by(&self, vct: &str, disclosed: &Value) -> bool {
-        let typed = mutants::skips("vp-complete-vct") || self.vct_values().contains(&vct);
-        let claims = mutants::skips("vp-complete-claims")
-            || self.options().iter().any(|option| option.iter().all(|claim| claim.find(disclosed).is_some()));
-        self.format == FORMAT && typed && claims
-    }
-
-    /// The claim sets; without them, all claims.
-    fn options(&self) -> Vec<Vec<&ClaimQuery>> {
-        let claims = self.claims.as_deref().unwrap_or_default();
-        let named = |id: &String| claims.iter().find(|claim| claim.id.as_ref() == Some(id));
-        match &self.claim_sets {
-            None => vec![claims.iter().collect()],
-            Some(sets) => sets.iter().filter_map(|set| set.iter().map(named).collect()).collect(),
-        }
-    }
-
     fn check(&self) -> Result<(), DcqlError> {
         if !(mutants::skips("vp-dcql-meta") || self.format != FORMAT || !self.vct_values().is_empty()) {
             return Err(DcqlError::Meta);
@@ -289,6 +232,14 @@ impl CredentialQuery {
         let size = |n: usize| (1..=MAX_PARTS).contains(&n);
         if !(mutants::skips("vp-dcql-claims-length")
             || self.claims.as_ref().is_none_or(|claims| size(claims.len())))
+        {
+            return Err(DcqlError::Length);
+        }
+        let named = |authorities: &Vec<TrustedAuthority>| {
+            size(authorities.len()) && authorities.iter().all(|authority| size(authority.values.len()))
+        };
+        if !(mutants::skips("vp-dcql-authorities-length")
+            || self.trusted_authorities.as_ref().is_none_or(named))
         {
             return Err(DcqlError::Length);
         }
@@ -308,8 +259,13 @@ impl CredentialQuery {
         if !(mutants::skips("vp-dcql-claim-sets") || self.claims.is_some()) {
             return Err(DcqlError::ClaimSets);
         }
-        let known = !sets.is_empty()
-            && sets.iter().all(|set| !set.is_empty() && set.iter().all(|id| ids.contains(id.as_str())));
+        let size = |n: usize| (1..=MAX_PARTS).contains(&n);
+        if !(mutants::skips("vp-dcql-claim-sets-length")
+            || (size(sets.len()) && sets.iter().all(|set| size(set.len()))))
+        {
+            return Err(DcqlError::Length);
+        }
+        let known = sets.iter().flatten().all(|id| ids.contains(id.as_str()));
         let named = ids.len() == claims.len();
         if !(mutants::skips("vp-dcql-claim-set-id") || (known && named)) {
             return Err(DcqlError::UnknownId);
@@ -337,15 +293,6 @@ impl ClaimQuery {
             .collect()
     }
 
-    /// The concrete places of the claim; `None` where it is absent or no value serves.
-    fn find(&self, root: &Value) -> Option<Vec<Vec<PathStep>>> {
-        let mut found = walk(root, &self.path)?;
-        if let Some(values) = self.values.as_ref().filter(|_| !mutants::skips("vp-complete-values")) {
-            found.retain(|(_, value)| values.iter().any(|wanted| same(wanted, value)));
-        }
-        (!found.is_empty()).then(|| found.into_iter().map(|(place, _)| place).collect())
-    }
-
     fn check(&self) -> Result<(), DcqlError> {
         if !(mutants::skips("vp-dcql-path") || (1..=MAX_PARTS).contains(&self.path.len())) {
             return Err(DcqlError::Length);
@@ -357,62 +304,6 @@ impl ClaimQuery {
         }
         Ok(())
     }
-}
-
-/// A concrete place as the holder's side knows it.
-fn path(place: &[PathStep]) -> Path {
-    let step = |step: &PathStep| match step {
-        PathStep::Key(key) => Some(Step::Name(key.clone())),
-        PathStep::Index(index) => Some(Step::Index(*index as usize)),
-        PathStep::Every => None,
-    };
-    place.iter().filter_map(step).collect()
-}
-
-/// Type and value alike: `1` is neither `1.0` nor `"1"`.
-fn same(wanted: &Value, value: &Value) -> bool {
-    match (wanted, value) {
-        (Value::Number(a), Value::Number(b)) => !b.is_f64() && a == b,
-        _ => wanted == value,
-    }
-}
-
-type Found<'a> = Vec<(Vec<PathStep>, &'a Value)>;
-
-/// OpenID4VP 7.1: selects, step by step. An error and an empty selection are the same to us: nothing found.
-fn walk<'a>(root: &'a Value, path: &[PathStep]) -> Option<Found<'a>> {
-    let mut selected: Found<'a> = vec![(Vec::new(), root)];
-    for step in path {
-        let mut next = Vec::new();
-        for (place, value) in selected {
-            descend(&place, value, step, &mut next)?;
-        }
-        selected = next;
-    }
-    (!selected.is_empty()).then_some(selected)
-}
-
-/// Drops what is missing; `None` where the step does not fit the kind of value.
-fn descend<'a>(place: &[PathStep], value: &'a Value, step: &PathStep, next: &mut Found<'a>) -> Option<()> {
-    let mut push = |step: PathStep, value: &'a Value| next.push(([place, &[step]].concat(), value));
-    match step {
-        PathStep::Key(key) => {
-            if let Some(value) = value.as_object()?.get(key) {
-                push(step.clone(), value);
-            }
-        }
-        PathStep::Index(index) => {
-            if let Some(value) = value.as_array()?.get(*index as usize) {
-                push(step.clone(), value);
-            }
-        }
-        PathStep::Every => {
-            for (index, value) in (0_u32..).zip(value.as_array()?) {
-                push(PathStep::Index(index), value);
-            }
-        }
-    }
-    Some(())
 }
 
 /// `[A-Za-z0-9_-]+`, of a length that a log could bear.
