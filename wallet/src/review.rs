@@ -9,6 +9,7 @@ mod assess;
 mod fetch;
 mod learn;
 mod page;
+mod refused;
 
 use jiff::civil::Date;
 use serde::Serialize;

@@ -273,7 +273,7 @@ async fn dishonest_requests_are_refused_with_the_reason() {
         (Rogue::ExtraClaim, "query"),
         (Rogue::SwappedOutcomes, "options"),
         (Rogue::OverAsking, "over-asking"),
-        (Rogue::Stranger, "unknown-service"),
+        (Rogue::Stranger, "certificate"),
         (Rogue::Unsigned, "unsigned"),
         (Rogue::OlderDraft, "older-draft"),
         (Rogue::OldObject, "wallet-nonce"),
@@ -300,7 +300,7 @@ async fn links_in_clear_and_of_older_drafts_are_named() {
     for (link, code) in [
         ("openid4vp://?client_id=a&response_type=vp_token&dcql_query=%7B%7D", "unsigned"),
         ("openid4vp://?client_id=a&presentation_definition=%7B%7D", "older-draft"),
-        ("openid4vp://?client_id=a&request_uri=http%3A%2F%2Fverify.example%2Fr%2F1", "link"),
+        ("openid4vp://?client_id=a&request_uri=http%3A%2F%2Fverify.example%2Fr%2F1", "link-address"),
         ("hello", "link"),
         ("openid4vp://?client_id=a&request_uri=https%3A%2F%2Fverify.example%2Fnowhere", "gone"),
     ] {

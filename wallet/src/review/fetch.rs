@@ -52,22 +52,6 @@ pub enum ReviewError {
 }
 
 impl ReviewError {
-    /// A stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Link(LinkError::Unsigned) => "unsigned",
-            Self::Link(LinkError::OlderDraft(_)) => "older-draft",
-            Self::Link(_) => "link",
-            Self::NoTrust => "no-trust",
-            Self::Gone => "gone",
-            Self::NotARequest => "not-a-request",
-            Self::Refused(refused) => refusal_code(refused),
-            Self::Http(_) => "network",
-            Self::Vault(_) => "vault",
-        }
-    }
-
     /// Whose fault it is.
     #[must_use]
     pub fn fault(&self) -> Fault {
@@ -77,33 +61,6 @@ impl ReviewError {
             Self::Http(HttpError::Unreachable) | Self::Vault(_) => Fault::Unavailable,
             _ => Fault::RefusedByUs,
         }
-    }
-}
-
-/// One code for each thing that a resident could be told.
-fn refusal_code(refused: &RequestError) -> &'static str {
-    match refused {
-        RequestError::Unsigned => "unsigned",
-        RequestError::OlderDraft(_) => "older-draft",
-        RequestError::OverAsking(_) => "over-asking",
-        RequestError::Service(_) | RequestError::OtherService | RequestError::Prefix => "unknown-service",
-        RequestError::ClientId | RequestError::Certificate(_) | RequestError::CertificateHash => {
-            "unknown-service"
-        }
-        RequestError::Signature => "signature",
-        RequestError::Env => "environment",
-        RequestError::Purpose(_) => "purpose",
-        RequestError::PurposeNotAllowed | RequestError::OtherPurpose => "purpose-not-allowed",
-        RequestError::Table(_) => "table",
-        RequestError::AsOf => "as-of",
-        RequestError::Statements => "statements",
-        RequestError::Query => "query",
-        RequestError::Options => "options",
-        RequestError::Policy | RequestError::PolicyDigest | RequestError::Plan(_) => "policy",
-        RequestError::WalletNonce => "wallet-nonce",
-        RequestError::Times | RequestError::Expired => "expired",
-        RequestError::TransactionData => "transaction-data",
-        _ => "malformed",
     }
 }
 

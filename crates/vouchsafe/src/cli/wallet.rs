@@ -118,10 +118,10 @@ async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Resul
         }
         WalletCommand::List => list(wallet, args.json, language).await,
         WalletCommand::Review { request } => {
-            let review = review(wallet, request).await?;
+            let review = review(wallet, request, language).await?;
             print::one(args.json, review.facts(), || review.page(language).to_string())
         }
-        WalletCommand::Answer(choice) => share(wallet, args.json, choice).await,
+        WalletCommand::Answer(choice) => share(wallet, args.json, choice, language).await,
         WalletCommand::History => history(wallet, args.json, language).await,
         WalletCommand::Trust(TrustCommand::Add { file }) => trust(wallet, args.json, file).await,
     }
@@ -166,12 +166,12 @@ async fn list(wallet: &Wallet, json: bool, language: Language) -> Result<(), Fai
     print::list(json, &held, words)
 }
 
-async fn review(wallet: &Wallet, request: &str) -> Result<Review, Failure> {
-    wallet.review(request).await.map_err(|e| failure(e.fault(), e.code(), e))
+async fn review(wallet: &Wallet, request: &str, language: Language) -> Result<Review, Failure> {
+    wallet.review(request).await.map_err(|e| failure(e.fault(), e.code(), e.words(language)))
 }
 
-async fn share(wallet: &Wallet, json: bool, choice: &AnswerArgs) -> Result<(), Failure> {
-    let review = review(wallet, &choice.request).await?;
+async fn share(wallet: &Wallet, json: bool, choice: &AnswerArgs, language: Language) -> Result<(), Failure> {
+    let review = review(wallet, &choice.request, language).await?;
     let answered = match (choice.no, choice.contrary) {
         (true, _) => wallet.decline(&review).await,
         (false, true) => wallet.share(&review, Confirmed::Contrary).await,
