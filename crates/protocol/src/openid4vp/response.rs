@@ -43,8 +43,8 @@ pub struct Response {
 pub enum Posted {
     /// An encrypted answer.
     Encrypted(Encrypted),
-    /// An answer in clear.
-    Plain(Response),
+    /// An answer in clear, not looked into before it is known that one may come so.
+    Plain(Clear),
     /// An error, in clear: the resident said no, or the wallet cannot. The code is the wallet's and untrusted.
     Error {
         /// The code of section 8.5.
@@ -52,6 +52,12 @@ pub enum Posted {
         /// `state` as it was sent back.
         state: Option<String>,
     },
+}
+
+/// The members of an answer in clear.
+pub struct Clear {
+    vp_token: String,
+    state: Option<String>,
 }
 
 /// Why a post is refused; the fault of whoever sent it.
@@ -226,9 +232,7 @@ impl Posted {
                 Encrypted::parse(jwe).map(Self::Encrypted).map_err(|_| ResponseError::Malformed)
             }
             (None, Some(vp_token), None) => {
-                let vp_token =
-                    json::parse(vp_token.as_bytes(), MAX_ANSWER).map_err(|_| ResponseError::OlderDraft)?;
-                Ok(Self::Plain(Response { vp_token: VpToken::from_value(&vp_token)?, state: state() }))
+                Ok(Self::Plain(Clear { vp_token: vp_token.to_owned(), state: state() }))
             }
             (None, None, Some(code)) => {
                 Ok(Self::Error { code: code.chars().take(64).collect(), state: state() })
@@ -243,12 +247,12 @@ impl Posted {
     /// [`ResponseError`]; an error post is [`ResponseError::Kind`].
     pub fn open(self, mode: ResponseMode, key: Option<Opener<'_>>) -> Result<Response, ResponseError> {
         match (self, mode) {
-            (Self::Plain(response), mode) => {
+            (Self::Plain(clear), mode) => {
                 // 8.3: encryption was asked for; a post in clear would lose it.
                 if !(mutants::skips("vp-mode-plain") || mode == ResponseMode::DirectPost) {
                     return Err(ResponseError::Plain);
                 }
-                Ok(response)
+                clear.read()
             }
             (Self::Encrypted(jwe), ResponseMode::DirectPostJwt) => {
                 key.ok_or(ResponseError::Decrypt)?.open(jwe)
@@ -256,6 +260,14 @@ impl Posted {
             (Self::Encrypted(_), ResponseMode::DirectPost) => Err(ResponseError::Encrypted),
             (Self::Error { .. }, _) => Err(ResponseError::Kind),
         }
+    }
+}
+
+impl Clear {
+    fn read(self) -> Result<Response, ResponseError> {
+        let vp_token =
+            json::parse(self.vp_token.as_bytes(), MAX_ANSWER).map_err(|_| ResponseError::OlderDraft)?;
+        Ok(Response { vp_token: VpToken::from_value(&vp_token)?, state: self.state })
     }
 }
 
@@ -314,5 +326,19 @@ impl Answered {
             return Err(ResponseError::Malformed);
         }
         Ok(answered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_in_clear_is_refused_for_its_mode_before_it_is_read() {
+        for body in ["vp_token=no-json", "vp_token=%7B%7D&state=s"] {
+            let read = |mode| Posted::parse(body.as_bytes()).and_then(|posted| posted.open(mode, None)).err();
+            assert_eq!(read(ResponseMode::DirectPostJwt), Some(ResponseError::Plain), "{body}");
+            assert_ne!(read(ResponseMode::DirectPost), Some(ResponseError::Plain), "{body}");
+        }
     }
 }
