@@ -43,7 +43,11 @@ fn start(listener: Listener) -> SocketAddr {
 
 /// Sends a request to a server of its own and gives the status of the answer; `None` when the server cut it.
 async fn status(request: &str) -> Option<u16> {
-    let address = start(Listener::clear(loopback(), ClearText::Loopback, limits()).await.unwrap());
+    status_within(limits(), request).await
+}
+
+async fn status_within(limits: Limits, request: &str) -> Option<u16> {
+    let address = start(Listener::clear(loopback(), ClearText::Loopback, limits).await.unwrap());
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut head = [0; 12];
@@ -67,6 +71,14 @@ async fn requests_that_the_door_refuses() {
         assert_eq!(status(request).await, Some(refusal), "{mutant}");
         assert_eq!(without_async(mutant, status(request)).await, Some(200), "{mutant}");
     }
+}
+
+#[tokio::test]
+async fn bodies_over_their_sum() {
+    let post = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n012345678";
+    let post = || status_within(Limits { bodies_bytes: 8, ..limits() }, post);
+    assert_eq!(post().await, Some(503));
+    assert_eq!(without_async("svc-bodies-cap", post()).await, Some(200));
 }
 
 #[tokio::test]

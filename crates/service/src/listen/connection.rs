@@ -133,7 +133,7 @@ async fn answer(
     progress.enter(Phase::Exchange);
     let mut request: Request<Incoming> = request;
     request.extensions_mut().insert(peer);
-    let response = exchange::answer(request, server.router.clone(), &server.limits).await;
+    let response = exchange::answer(request, server).await;
     Ok(response.map(|body| Tracked { body, progress }))
 }
 

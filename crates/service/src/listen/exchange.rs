@@ -3,31 +3,33 @@
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
-use tokio::time::{error::Elapsed, timeout};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 use vouchsafe_mutants as mutants;
 
-use super::Limits;
 use super::connection::now;
+use super::{Limits, Server};
 use crate::problem::Problem;
 
 /// Answers a request by `router`, within the limits.
-pub(super) async fn answer(request: Request<Incoming>, router: Router, limits: &Limits) -> Response {
+pub(super) async fn answer(request: Request<Incoming>, server: &Server) -> Response {
     let began = now();
+    let mut held = Held::default();
     let whole = async {
-        let request = read(request, limits).await?;
-        Caught(Box::pin(router.oneshot(request))).await
+        let request = read(request, server, &mut held).await?;
+        Caught(Box::pin(server.router.clone().oneshot(request))).await
     };
-    let outcome = timeout(limits.request, whole).await;
+    let outcome = timeout(server.limits.request, whole).await;
     let outcome = outcome.unwrap_or_else(|_| Err(late("The request took too long.")));
     let response = finish(outcome.unwrap_or_else(refuse));
     let class = status_class(response.status());
@@ -63,10 +65,30 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Caught<F> {
     }
 }
 
-async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Request, Problem> {
-    check_head(&request, limits)?;
+/// The bytes of one body among those that a listener holds, until its request is answered.
+#[derive(Default)]
+struct Held(Option<OwnedSemaphorePermit>);
+
+impl Held {
+    /// Counts `more` bytes; 503 where all bodies together are at their cap.
+    fn take(&mut self, more: usize, bodies: &Arc<Semaphore>) -> Result<(), Problem> {
+        if mutants::skips("svc-bodies-cap") {
+            return Ok(());
+        }
+        let more = u32::try_from(more).map_err(|_| too_large())?;
+        let permit = bodies.clone().try_acquire_many_owned(more).map_err(|_| Problem::unavailable())?;
+        match &mut self.0 {
+            Some(held) => held.merge(permit),
+            none => *none = Some(permit),
+        }
+        Ok(())
+    }
+}
+
+async fn read(request: Request<Incoming>, server: &Server, held: &mut Held) -> Result<Request, Problem> {
+    check_head(&request, &server.limits)?;
     let (head, body) = request.into_parts();
-    Ok(Request::from_parts(head, Body::from(read_body(body, limits).await?)))
+    Ok(Request::from_parts(head, Body::from(read_body(body, server, held).await?)))
 }
 
 fn check_head(request: &Request<Incoming>, limits: &Limits) -> Result<(), Problem> {
@@ -99,20 +121,35 @@ fn has_one_host(headers: &HeaderMap) -> bool {
     headers.get_all(header::HOST).iter().count() == 1
 }
 
-async fn read_body(body: Incoming, limits: &Limits) -> Result<Bytes, Problem> {
+async fn read_body(body: Incoming, server: &Server, held: &mut Held) -> Result<Bytes, Problem> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let cap = if mutants::skips("svc-body-cap") { usize::MAX } else { limits.body_bytes };
+    let cap = if mutants::skips("svc-body-cap") { usize::MAX } else { server.limits.body_bytes };
     if body.size_hint().lower() > u64::try_from(cap).unwrap_or(u64::MAX) {
         return Err(too_large());
     }
-    match timeout(limits.body, Limited::new(body, cap).collect()).await {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Problem::bad_request("body-broken", "The body ended before its length.")),
-        Err(Elapsed { .. }) => Err(late("The body came too slowly.")),
+    let whole = collect(Limited::new(body, cap), &server.bodies, held);
+    timeout(server.limits.body, whole).await.unwrap_or_else(|_| Err(late("The body came too slowly.")))
+}
+
+async fn collect(
+    mut body: Limited<Incoming>,
+    bodies: &Arc<Semaphore>,
+    held: &mut Held,
+) -> Result<Bytes, Problem> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+            true => too_large(),
+            false => Problem::bad_request("body-broken", "The body ended before its length."),
+        })?;
+        if let Ok(data) = frame.into_data() {
+            held.take(data.len(), bodies)?;
+            whole.extend_from_slice(&data);
+        }
     }
+    Ok(whole.into())
 }
 
 fn too_large() -> Problem {

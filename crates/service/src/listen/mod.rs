@@ -2,7 +2,7 @@
 //!
 //! RFC 9112 as narrowed by [`Limits`]. A request body needs a `Content-Length`: `Transfer-Encoding` is refused (411),
 //! and with it every message whose end two parsers could see in two places. Bodies are read whole, within their cap and
-//! time, before a handler sees them. HTTP/2 is left out of the process.
+//! time, before a handler sees them, and all of them together within a sum. HTTP/2 is left out of the process.
 //!
 //! A connection is watched from outside the HTTP code: whoever is slow with a handshake, a header, a body, or with
 //! taking the answer is cut. A handler may be dropped at its deadline, so database work belongs in
@@ -59,6 +59,9 @@ pub struct Limits {
     pub uri_bytes: usize,
     /// Of a request's body, in bytes; a route may allow less by axum's `DefaultBodyLimit`.
     pub body_bytes: usize,
+    /// Of all bodies together that are being received or handled, in bytes. Counted as they arrive and not as they are
+    /// announced, so that whoever announces much and sends nothing takes nothing from others.
+    pub bodies_bytes: usize,
 }
 
 impl Default for Limits {
@@ -76,6 +79,7 @@ impl Default for Limits {
             header_fields: 64,
             uri_bytes: 4 * 1024,
             body_bytes: 256 * 1024,
+            bodies_bytes: 64 * 1024 * 1024,
         }
     }
 }
@@ -157,7 +161,9 @@ impl Listener {
     /// Answers by `router` until `stop` is ready, then finishes what is in progress and returns.
     pub async fn serve(self, router: Router, stop: impl Future<Output = ()> + Send) {
         let (stopping, stopped) = watch::channel(false);
-        let server = Arc::new(Server { router, limits: self.limits, door: Arc::clone(&self.door), stopped });
+        let bodies = Arc::new(Semaphore::new(self.limits.bodies_bytes.min(Semaphore::MAX_PERMITS)));
+        let door = Arc::clone(&self.door);
+        let server = Arc::new(Server { router, limits: self.limits, bodies, door, stopped });
         let mut connections = JoinSet::new();
         tokio::select! {
             () = accept(&self.tcp, &server, &mut connections) => {}
@@ -195,6 +201,8 @@ pub async fn stop_signal() {
 struct Server {
     router: Router,
     limits: Limits,
+    /// A permit for each byte of a body that may be held.
+    bodies: Arc<Semaphore>,
     door: Arc<Door>,
     stopped: watch::Receiver<bool>,
 }

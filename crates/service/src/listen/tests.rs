@@ -181,6 +181,28 @@ async fn bodies_have_a_cap_and_a_time() {
 }
 
 #[tokio::test]
+async fn all_bodies_together_have_a_cap() {
+    let server = clear(Limits { bodies_bytes: 1_500, connections: 4, ..short() }).await;
+    let head = |length: usize| format!("POST /echo HTTP/1.1\r\n{CLOSE}Content-Length: {length}\r\n\r\n");
+    let post = |length: usize| head(length) + &"x".repeat(length);
+    // What is announced and does not come takes nothing from others.
+    let mut announced = server.connect().await;
+    announced.write_all(head(1_000).as_bytes()).await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    assert!(server.exchange(&post(1_000)).await.starts_with("HTTP/1.1 200"));
+    let mut held = server.connect().await;
+    held.write_all(head(1_000).as_bytes()).await.unwrap();
+    held.write_all("x".repeat(900).as_bytes()).await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    let refused = server.exchange(&post(700)).await;
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after: 1\r\n"), "{refused}");
+    assert!(server.exchange(&post(500)).await.starts_with("HTTP/1.1 200"), "there is room for less");
+    held.write_all("x".repeat(100).as_bytes()).await.unwrap();
+    assert!(rest(&mut held).await.starts_with("HTTP/1.1 200"));
+    assert!(server.exchange(&post(700)).await.starts_with("HTTP/1.1 200"), "the room is given back");
+}
+
+#[tokio::test]
 async fn a_transfer_coding_is_refused_with_or_without_a_length() {
     let server = clear(short()).await;
     let chunked = "Transfer-Encoding: chunked\r\n";
