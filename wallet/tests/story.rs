@@ -462,14 +462,16 @@ async fn bounds_that_a_service_chooses_itself_are_counted_one_by_one() {
     assert_eq!(refused, [None, None, None, None, None, Some("probing"), None]);
 }
 
-/// A review of "n or older?" for each `n`, before any of them is answered.
-async fn reviews_of_ages<const N: usize>(world: &World, wallet: &Wallet, ages: [u32; N]) -> [Review; N] {
-    let mut reviews = Vec::new();
-    for n in ages {
-        world.service.ask_age(n);
-        reviews.push(wallet.review(&world.service.link(Method::Post)).await.unwrap());
-    }
-    reviews.try_into().ok().unwrap()
+async fn review_of(world: &World, wallet: &Wallet) -> Review {
+    wallet.review(&world.service.link(Method::Post)).await.unwrap()
+}
+
+/// Two reviews made before either is answered, of bounds that tell nothing of each other.
+async fn both_sides(world: &World, wallet: &Wallet, at_least: u32) -> [Review; 2] {
+    world.service.ask_age(at_least);
+    let first = review_of(world, wallet).await;
+    world.service.ask_age_at_most(80);
+    [first, review_of(world, wallet).await]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -478,7 +480,7 @@ async fn of_two_answers_at_once_both_are_counted_in_one_place() {
         let world = World::of(old_resident());
         let directory = tempfile::tempdir().unwrap();
         let wallet = world.filled_wallet(directory.path()).await;
-        let [first, second] = reviews_of_ages(&world, &wallet, [61, 62]).await;
+        let [first, second] = both_sides(&world, &wallet, 61).await;
         let (one, other) =
             tokio::join!(wallet.share(&first, Confirmed::Share), wallet.share(&second, Confirmed::Share));
         assert!(one.is_ok() && other.is_ok(), "{:?} {:?}", one.err(), other.err());
@@ -488,7 +490,8 @@ async fn of_two_answers_at_once_both_are_counted_in_one_place() {
             world.service.posts().iter().map(|post| copy_shown(&world, post)).collect();
         assert_eq!(shown.len(), 2);
         // The third bound warns: both of the first two are known.
-        let [third] = reviews_of_ages(&world, &wallet, [63]).await;
+        world.service.ask_age(63);
+        let third = review_of(&world, &wallet).await;
         assert_eq!(third.facts().offered().unwrap().probed[0].bounds, 3);
     }
 }
@@ -499,12 +502,14 @@ async fn two_answers_at_once_cannot_pass_the_budget_together() {
     let directory = tempfile::tempdir().unwrap();
     let wallet = world.filled_wallet(directory.path()).await;
     for n in 60..64 {
-        let [review] = reviews_of_ages(&world, &wallet, [n]).await;
-        wallet.share(&review, Confirmed::Share).await.unwrap();
+        world.service.ask_age(n);
+        wallet.share(&review_of(&world, &wallet).await, Confirmed::Share).await.unwrap();
+        // The newest batch answers, and is whole again.
+        world.clock.advance(1);
         wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
     }
     // Four bounds are known, a fifth is the last.
-    let [first, second] = reviews_of_ages(&world, &wallet, [64, 65]).await;
+    let [first, second] = both_sides(&world, &wallet, 64).await;
     let (one, other) =
         tokio::join!(wallet.share(&first, Confirmed::Share), wallet.share(&second, Confirmed::Share));
     let codes = [one.err(), other.err()].map(|refused| refused.map(|refused| refused.code()));

@@ -136,6 +136,14 @@ impl Service {
         *self.policy.lock().unwrap() = policy;
     }
 
+    /// Asks "n or younger?" from now on.
+    pub(crate) fn ask_age_at_most(&self, n: u32) {
+        let mut policy = policy();
+        let rule = json!({"kind": "age_at_most", "unit": "years", "n": n});
+        policy["conditions"] = json!([{"id": "age", "pointer": "/birth_date", "op": "ge", "rule": rule}]);
+        *self.policy.lock().unwrap() = policy;
+    }
+
     /// Asks to see the ward from now on, which must be in the list, or be `equals`.
     pub(crate) fn ask_ward(&self, equals: Option<&str>) {
         let mut policy = policy();
@@ -284,6 +292,7 @@ fn purpose(rogue: Rogue, tables: &[Extract<Table>]) -> Value {
     let hash = |at: usize| vouchsafe_protocol::encoding::b64u(tables[at].payload_sha256());
     let mut birth = vec![json!({"kind": "table", "id": PENSION, "version": 1, "hash": hash(0)})];
     birth.push(json!({"kind": "fixed"}));
+    birth.push(json!({"kind": "age_at_most", "unit": "years", "n": 80}));
     birth.extend((55..70).map(|n| json!({"kind": "age_at_least", "unit": "years", "n": n})));
     let codes = json!([{"kind": "codes", "id": WARDS, "version": 1, "hash": hash(1)}]);
     let ask = |pointer: &str, how: &str, rules: &Value| json!({"vct": vct, "pointer": pointer, "how": how, "rules": rules});
