@@ -14,7 +14,7 @@ use vouchsafe_service::listen::stop_signal;
 use vouchsafe_service::telemetry;
 
 use crate::cli::{print, serve};
-use crate::district::{BUS_PASS, BUSES, RESIDENCY, residents};
+use crate::district::{BUS_PASS, BUSES, LEISURE, RESIDENCY, residents};
 use crate::exit::Failure;
 use crate::world::{Ports, World};
 
@@ -98,8 +98,11 @@ async fn ready(world: &World) -> Result<Value, Failure> {
         "ops": format!("http://{}", world.at.ops),
         "client": { "id": BUSES, "test_key": test_key, "private_key_file": null },
         "offer": { "uri": offer.link(), "tx_code": offer.tx_code() },
-        "policies": [BUS_PASS],
-        "purposes": ["https://larkfield.example/purposes/older-persons-bus-pass"],
+        "policies": [BUS_PASS, LEISURE],
+        "purposes": [
+            "https://larkfield.example/purposes/older-persons-bus-pass",
+            "https://larkfield.example/purposes/leisure-day-ticket",
+        ],
     }))
 }
 

@@ -21,10 +21,20 @@ pub(crate) use keys::is_development;
 
 /// The policy of the story.
 pub const BUS_PASS: &str = "bus-pass";
+/// A policy that a wallet without proofs can answer too.
+pub const LEISURE: &str = "leisure";
 /// The credential type that residents hold.
 pub const RESIDENCY: &str = "residency";
 /// The service that asks.
 pub const BUSES: &str = "https://buses.larkfield.example";
+
+/// The policies and their test cases, by file name.
+const POLICIES: [(&str, &str); 4] = [
+    ("bus-pass.toml", include_str!("../../district/policies/bus-pass.toml")),
+    ("bus-pass.cases.toml", include_str!("../../district/policies/bus-pass.cases.toml")),
+    ("leisure.toml", include_str!("../../district/policies/leisure.toml")),
+    ("leisure.cases.toml", include_str!("../../district/policies/leisure.cases.toml")),
+];
 
 /// The list that ward codes are of.
 const COUNTY_WARDS: &str = "https://larkfield.example/lists/county-wards";
@@ -134,12 +144,9 @@ pub async fn set_up(dir: &Path, at: &Addresses, now: UnixTime) -> Result<Distric
     folder.write("issuer/types/residency.toml", include_str!("../../district/types/residency.toml"))?;
     folder.write("issuer/residents.csv", &residents::register())?;
     folder.write("issuer/residents-earlier.csv", &residents::earlier_register())?;
-    let policy = words.fill(include_str!("../../district/policies/bus-pass.toml"));
-    folder.write("verifier/policies/bus-pass.toml", &policy)?;
-    folder.write(
-        "verifier/policies/bus-pass.cases.toml",
-        include_str!("../../district/policies/bus-pass.cases.toml"),
-    )?;
+    for (name, text) in POLICIES {
+        folder.write(&format!("verifier/policies/{name}"), &words.fill(text))?;
+    }
     sign_register(&folder, &words, &keys, now).await?;
     Ok(district)
 }
