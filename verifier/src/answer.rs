@@ -15,7 +15,6 @@ mod check;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::jose::KeyAgreement as _;
 use vouchsafe_protocol::openid4vp::response::{Answered, Opener, Posted, Response, ResponseError};
@@ -29,6 +28,7 @@ pub use self::check::Refusal;
 use self::check::{Authentic, Pinned};
 use crate::app::{App, Unavailable};
 use crate::decision::Finding;
+use crate::pool::{Full, Lost, Place};
 use crate::question::QuestionError;
 use crate::request::{self, MODE};
 use crate::secrets::{Kind, OpenSecrets};
@@ -64,6 +64,23 @@ impl AnswerError {
             Self::Held => "held",
             Self::Refused(refusal) => refusal.code(),
             Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// Whether the attempt of an answer that held a lease counts: not where we could not look.
+    fn counts(&self) -> bool {
+        !matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl From<Lost> for AnswerError {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Panicked => {
+                tracing::error!("a check of an answer ended without a result");
+                Self::Refused(Refusal::Broken)
+            }
+            Lost::Stopping => Self::Unavailable(Full.into()),
         }
     }
 }
@@ -110,14 +127,14 @@ pub async fn answer(app: Arc<App>, handle: String, body: Bytes) -> Result<Answer
     let opener = Opener { kid: &request::kid(key.public()), key: &key, aead: &RingAead };
     let response = posted.open(MODE, Some(opener))?;
     response.check_state(&secrets.state)?;
+    let place = app.pool.enter(room).map_err(Unavailable::from)?;
     // 4 to 6: strict parts, key bindings, signatures; still read only.
     let question = app.question(&request).await?;
     let asked = request::asked(&app, &question, &secrets, key.public())?;
     let (env, since) = (question.env(), request.created_at);
     let pinned = Pinned { asked, env, since, expect: secrets.expect.clone() };
-    let authentic = authenticate(&app, &pinned, &response, now)?;
-    drop(response);
-    let work = Work { app, request, secrets, pinned, authentic, _room: room };
+    let (pinned, authentic) = authenticate(&app, &place, pinned, response, now).await?;
+    let work = Work { app, place, request, secrets, pinned, authentic };
     // The lease and 7 to 13, whoever still listens: a lease that nobody works under would keep the resident out.
     detached(work.finish()).await.map_err(|_| StoreError::Unavailable)?
 }
@@ -134,14 +151,20 @@ async fn find(app: &App, handle: &str, now: UnixTime) -> Result<(Request, OpenSe
     Ok((request, secrets))
 }
 
-fn authenticate(
-    app: &App,
-    pinned: &Pinned,
-    response: &Response,
+/// Steps 4 to 6, on a thread of the bounded pool.
+async fn authenticate(
+    app: &Arc<App>,
+    place: &Place,
+    pinned: Pinned,
+    response: Response,
     now: UnixTime,
-) -> Result<Authentic, AnswerError> {
-    let rules = app.current_rules(now)?;
-    Ok(check::authenticate(pinned, response, &rules, &app.paths, now, &app.signatures)?)
+) -> Result<(Pinned, Authentic), AnswerError> {
+    let (app, rules) = (app.clone(), app.current_rules(now)?);
+    let work = move || {
+        let checked = check::authenticate(&pinned, &response, &rules, &app.paths, now, &app.signatures);
+        checked.map(|authentic| (pinned, authentic))
+    };
+    Ok(place.run(work).await??)
 }
 
 /// Step 6, its end: the statement that counts the attempt also takes the lease.
@@ -156,26 +179,26 @@ async fn lease(app: &App, request: &Request) -> Result<Lease, AnswerError> {
 /// An answer whose sender holds a credential.
 struct Work {
     app: Arc<App>,
+    place: Place,
     request: Request,
     secrets: OpenSecrets,
     pinned: Pinned,
     authentic: Authentic,
-    _room: OwnedSemaphorePermit,
 }
 
 impl Work {
     async fn finish(self) -> Result<Answered, AnswerError> {
-        let Self { app, request, secrets, pinned, authentic, _room } = self;
+        let Self { app, place, request, secrets, pinned, authentic } = self;
         let lease = lease(&app, &request).await?;
-        let result = match judge(&app, pinned, authentic).await {
+        let result = match judge(&app, &place, pinned, authentic).await {
             Ok(finding) => commit(&app, &request, &secrets, &lease, &finding).await,
             Err(fault) => Err(fault),
         };
         if let Err(fault) = &result {
             // Best effort: whoever tries again need not wait for the lease to end.
-            let _ = match fault {
-                AnswerError::Unavailable(_) => app.store().give_back(&lease).await,
-                _ => app.store().release(&lease).await,
+            let _ = match fault.counts() {
+                false => app.store().give_back(&lease).await,
+                true => app.store().release(&lease).await,
             };
         }
         result
@@ -183,11 +206,16 @@ impl Work {
 }
 
 /// Steps 7 to 12, on a thread of the bounded pool.
-async fn judge(app: &Arc<App>, pinned: Pinned, authentic: Authentic) -> Result<Finding, AnswerError> {
+async fn judge(
+    app: &App,
+    place: &Place,
+    pinned: Pinned,
+    authentic: Authentic,
+) -> Result<Finding, AnswerError> {
     let now = app.now();
     let rules = app.current_rules(now)?;
     let work = move || check::judge(&pinned, authentic, &rules, now);
-    Ok(app.pool.run(work).await.map_err(Unavailable::from)??)
+    Ok(place.run(work).await??)
 }
 
 /// Step 13: what was found becomes the decision, or waits for the browser that must come back.
@@ -240,4 +268,19 @@ async fn error_post(
 
 fn returning(app: &App, secrets: &OpenSecrets, code: &str) -> Answered {
     Answered::returning(&format!("{}/return", request::page_url(app, &secrets.page)), code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_counts_as_an_attempt_and_our_own_load_does_not() {
+        let panicked = AnswerError::from(Lost::Panicked);
+        assert!(matches!(panicked, AnswerError::Refused(Refusal::Broken)));
+        assert_eq!((panicked.counts(), panicked.code()), (true, "broken"));
+        for ours in [AnswerError::from(Lost::Stopping), StoreError::Unavailable.into()] {
+            assert_eq!((ours.counts(), ours.code()), (false, "unavailable"));
+        }
+    }
 }

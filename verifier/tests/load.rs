@@ -4,6 +4,8 @@
 mod world;
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -161,4 +163,31 @@ async fn who_leaves_frees_no_room_while_the_work_goes_on() {
     let next = world.ask("counter", "cross_device").await;
     let next = world.fetch(next["qr_text"].as_str().unwrap()).await;
     assert!(becomes(&world, path_of(next.response_uri()), StatusCode::BAD_REQUEST).await);
+}
+
+/// On a runtime that counts the threads of its blocking pool, where the work of the bounded pool is done.
+#[test]
+fn signatures_are_not_checked_on_the_threads_that_serve() {
+    let threads = Arc::new(AtomicUsize::new(0));
+    let started = threads.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_start(move || {
+            started.fetch_add(1, Ordering::SeqCst);
+        })
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let world = World::new().await;
+        let opened = world.ask("counter", "cross_device").await;
+        let request = world.fetch(opened["qr_text"].as_str().unwrap()).await;
+        let copy = world.copy("1950-01-01", "2026-11-20").await;
+        let path = path_of(request.response_uri());
+        let garbage = world.post_form(path, "response=a.b.c.d.e".into()).await;
+        assert_eq!(garbage.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(threads.load(Ordering::SeqCst), 0, "garbage is worth no thread");
+        let other_nonce = world.answer_with(&request, &copy, "another-nonce-of-some-length");
+        assert_eq!(world.post_form(path, other_nonce).await.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(threads.load(Ordering::SeqCst), 1, "step 5 was done elsewhere");
+    });
 }

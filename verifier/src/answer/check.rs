@@ -67,6 +67,10 @@ pub enum Refusal {
     /// Step 11.
     #[error("the proof does not hold")]
     Proof,
+    /// A check ended without a result. Ours to mend; the answer is refused all the same, and counts from step 7 on as any
+    /// other: whoever can bring it about once could bring it about for ever.
+    #[error("a check of the answer ended without a result")]
+    Broken,
 }
 
 impl From<ProofFailed> for Refusal {
@@ -91,6 +95,7 @@ impl Refusal {
             Self::Evidence(_) => "evidence",
             Self::UnknownType => "type",
             Self::Proof => "proof",
+            Self::Broken => "broken",
         }
     }
 }
