@@ -7,6 +7,7 @@
 mod issuers;
 mod peer;
 mod reading;
+mod status;
 mod strangers;
 mod town;
 mod verifiers;
