@@ -32,6 +32,8 @@ async fn a_batch_is_collected_and_read_by_two_others() {
         assert_eq!((&copy["name"], &copy["ward"]), (&json!("Resident 0042"), &json!("W102")));
         assert_eq!(copy["address"], "42 Canary Street, Larkfield");
         assert!(copy.get("birth_date").is_none(), "what is only proved is not in a plain copy");
+        let members: Vec<&String> = copy["cnf"]["jwk"].as_object().expect("a key").keys().collect();
+        assert_eq!(members, ["crv", "kty", "x", "y"], "the least that names a key");
     }
     town.world.stop().await;
 }
@@ -121,9 +123,10 @@ async fn one_thing_wrong_is_refused_and_the_honest_answer_is_taken_afterwards() 
         "kb-iat-future",
         "sd-hash",
     ];
+    let input = json!({"held": held, "request": question.link, "method": "get", "spoils": spoils});
+    let answered = town.strangers_wallet(input);
     for spoil in spoils {
-        let input = json!({"held": held, "request": question.link, "method": "get", "spoil": spoil});
-        let refused = town.strangers_wallet(input);
+        let refused = &answered["spoiled"][spoil];
         assert_eq!(
             (&refused["status"], &refused["error"]),
             (&json!(400), &json!("invalid_request")),
@@ -131,9 +134,66 @@ async fn one_thing_wrong_is_refused_and_the_honest_answer_is_taken_afterwards() 
         );
         assert!(refused.get("redirect_uri").is_none(), "{spoil}");
     }
-    // The request object was fetched seven times by now.
-    let answered = town.strangers_wallet(json!({"held": held, "request": question.link, "method": "get"}));
+    // The request object was fetched eight times by now, and the honest answer is taken.
     let decision = town.decided(&mut question, answered["redirect_uri"].as_str().expect("a way back")).await;
     assert_eq!(decision["outcome"], "met");
+    town.world.stop().await;
+}
+
+/// What a conformance suite's wallet does to find issuers that check too little, and credentials encrypted both ways.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_for_credentials_that_are_refused_leave_the_token_good() {
+    let town = Town::open().await;
+    let offer = town.offer(Kind::Plain, residents::MET).await;
+    let input =
+        json!({"offer": offer.link(), "tx_code": offer.tx_code(), "issuer": town.world.at.issuer_origin()});
+    let said = peer::run("issuer_faults.mjs", &input, Some(&town.authority()));
+    let expected = [
+        ("FailOnInvalidNonce", 400, "invalid_nonce"),
+        ("FailOnMissingProof", 400, "invalid_proof"),
+        ("FailOnInvalidJwtProofSignature", 400, "invalid_proof"),
+        ("FailOnUnknownCredentialConfigurationId", 400, "unknown_credential_configuration"),
+        ("FailOnUnknownCredentialIdentifier", 400, "unknown_credential_identifier"),
+        ("FailOnUnsupportedEncryptionAlgorithm", 400, "invalid_encryption_parameters"),
+        ("FailOnUnsupportedEncryption", 400, "invalid_encryption_parameters"),
+        ("FailOnRequestWithAccessTokenInQuery", 400, "invalid_request"),
+    ];
+    assert_eq!(said["faults"].as_object().map(serde_json::Map::len), Some(expected.len()));
+    for (name, status, error) in expected {
+        assert_eq!(said["faults"][name], json!({"status": status, "error": error}), "{name}");
+    }
+    assert_eq!(said["again"], json!({"status": 401, "error": "invalid_token"}), "a token has one batch");
+    let read = peer::run("read.mjs", &json!({"anchor": town.anchor(), "issued": said["held"]}), None);
+    assert_eq!(read["issued"][0]["name"], "Resident 0042");
+    town.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_strangers_collect_apart() {
+    let town = Town::open().await;
+    let (one, other) =
+        (town.collected(residents::MET, 2).await, town.collected(residents::TOO_YOUNG, 2).await);
+    let texts = |held: &Value| -> Vec<Value> {
+        held.as_array().expect("copies").iter().map(|copy| copy["credential"].clone()).collect()
+    };
+    let issued = [texts(&one), texts(&other)].concat();
+    let input = json!({"anchor": town.anchor(), "issued": issued});
+    let read = peer::run("read.mjs", &input, None);
+    let names: Vec<&Value> =
+        read["issued"].as_array().expect("claims").iter().map(|copy| &copy["name"]).collect();
+    assert_eq!(names, ["Resident 0042", "Resident 0042", "Resident 0007", "Resident 0007"]);
+    town.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_object_is_as_a_conformance_suite_wants_it() {
+    let town = Town::open().await;
+    let questions = [town.ask(LEISURE).await, town.ask(LEISURE).await, town.ask(BUS_PASS).await];
+    let links: Vec<&str> = questions.iter().map(|question| question.link.as_str()).collect();
+    let input = json!({"links": links, "anchor": town.anchor()});
+    let said = peer::run("request_object.mjs", &input, Some(&town.authority()));
+    let keys: BTreeSet<&str> =
+        said["keys"].as_array().expect("keys").iter().filter_map(Value::as_str).collect();
+    assert_eq!(keys.len(), 3, "no encryption key is used for two requests");
     town.world.stop().await;
 }

@@ -1,11 +1,13 @@
 // A stranger's verifier: @openid4vc/openid4vp asks and reads the answer.
 //
 // input: {tls_key, tls_certificate}; says {origin}
-// then a line for each request: {key, x5c, client_id, dcql_query, verifier_info?, method, signed}; says {link}
+// then a line for each request: {key, x5c, client_id, dcql_query, verifier_info?, method, signed, unusual?, extra_keys?};
+// says {link}
 // An answer is told in {vp_token, aud, nonce}, an error of the wallet in {error}.
 
+import { randomBytes } from 'node:crypto';
 import { Openid4vpVerifier } from '@openid4vc/openid4vp';
-import { callbacks, check, fail, input, lines, random, Ring, serve, tell } from './kit.mjs';
+import { b64u, callbacks, check, fail, input, lines, random, Ring, serve, tell } from './kit.mjs';
 
 const ring = new Ring();
 const verifier = new Openid4vpVerifier({ callbacks: callbacks(ring, '') });
@@ -29,12 +31,15 @@ async function prepare(line) {
     response_mode: 'direct_post.jwt',
     client_id: line.client_id,
     response_uri: `${origin}/a/1`,
-    nonce: random(),
-    state: random(),
+    // OpenID4VP 5.2 and 5.3 leave the lengths open.
+    nonce: line.unusual ? b64u(randomBytes(32)) : random(),
+    state: line.unusual ? b64u(randomBytes(48)) : random(),
+    // RFC 9101 10.8 lets an object have an iss; unknown parameters are ignored.
+    ...(line.unusual && { iss: 'https://another.example', [random()]: random() }),
     dcql_query: line.dcql_query,
     ...(line.verifier_info && { verifier_info: line.verifier_info }),
     client_metadata: {
-      jwks: { keys: [encryption] },
+      jwks: { keys: [...(line.extra_keys ?? []), encryption] },
       encrypted_response_enc_values_supported: ['A256GCM', 'A128GCM'],
       vp_formats_supported: { 'dc+sd-jwt': { 'sd-jwt_alg_values': ['ES256'], 'kb-jwt_alg_values': ['ES256'] } },
     },

@@ -102,6 +102,26 @@ async fn a_registered_stranger_gets_a_plain_answer_that_two_others_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn unusual_requests_are_answered_too() {
+    let town = Town::open().await;
+    let (resident, mut stranger) = (with_copies(&town, Kind::Plain).await, Stranger::new(&town).await);
+    let link = stranger.asks("post", |request| request["unusual"] = json!(true));
+    resident.share(&link).await.expect("an answer to a long nonce, a long state and what nobody knows");
+    assert_eq!(stranger.reads(&town).1["ward"], "W102");
+
+    // Keys of other kinds and uses stand before the one that an answer can be encrypted to.
+    let unusable = json!([
+        {"kty": "OKP", "crv": "X25519", "kid": "x", "use": "enc", "alg": "ECDH-ES", "x": b64u([9; 32])},
+        {"kty": "RSA", "kid": "r", "use": "enc", "alg": "RSA-OAEP-256", "n": b64u([0xc1; 256]), "e": "AQAB"},
+        {"kty": "future", "kid": "f"},
+    ]);
+    let link = stranger.asks("get", |request| request["extra_keys"] = unusable);
+    resident.share(&link).await.expect("an answer to the one usable key");
+    assert_eq!(stranger.reads(&town).1["ward"], "W102");
+    town.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn to_a_reader_without_proofs_a_proof_is_an_ordinary_presentation() {
     let town = Town::open().await;
     let (resident, mut stranger) = (with_copies(&town, Kind::Proof).await, Stranger::new(&town).await);

@@ -1,7 +1,7 @@
 // A stranger's wallet: @openid4vc/openid4vci collects, dcql chooses, @sd-jwt presents, @openid4vc/openid4vp answers.
 //
-// input: {offer?, tx_code, copies, dpop, held?, request?, method, enc, spoil?, anchor}
-// result: {held: [{credential, jwk}], redirect_uri?, status?, unmatched?}
+// input: {offer?, tx_code, copies, dpop, held?, request?, method, enc, spoils?: [name], anchor}
+// result: {held: [{credential, jwk}], spoiled?: {name: {status, error}}, redirect_uri?, status?, unmatched?}
 
 import { DcqlQuery } from 'dcql';
 import { Openid4vciClient } from '@openid4vc/openid4vci';
@@ -68,7 +68,8 @@ function repaired(walletNonce) {
   };
 }
 
-async function answer(held) {
+/** With one thing wrong, where `spoil` names it. */
+async function answer(held, spoil) {
   const walletNonce = random();
   const client = new Openid4vpClient({ callbacks: callbacks(ring, input.anchor, repaired(walletNonce)) });
   const link = new URL(input.request);
@@ -85,7 +86,7 @@ async function answer(held) {
   const chosen = await choose(resolved.dcql.query, held);
   if (chosen.unmatched) return { ...(await decline(request)), unmatched: chosen.unmatched };
   const audience = resolved.client.effective;
-  const presented = await present(chosen.copy, chosen.paths, { aud: audience, nonce: request.nonce });
+  const presented = await present(chosen.copy, chosen.paths, { aud: audience, nonce: request.nonce }, spoil);
   return send(client, request, { [chosen.query]: [presented] });
 }
 
@@ -111,7 +112,7 @@ async function choose(query, held) {
 const reader = async () => new SDJwtVcInstance({ hasher: digest, hashAlg: 'sha-256', saltGenerator: generateSalt });
 
 /** The claims asked for and no others, bound to the request. */
-async function present({ credential, jwk }, paths, { aud, nonce }) {
+async function present({ credential, jwk }, paths, { aud, nonce }, spoil) {
   const instance = new SDJwtVcInstance({
     hasher: digest,
     hashAlg: 'sha-256',
@@ -126,7 +127,7 @@ async function present({ credential, jwk }, paths, { aud, nonce }) {
   }
   const payload = { iat: now(), aud, nonce };
   const presented = await instance.present(credential, frame, { kb: { payload } });
-  return input.spoil ? spoilt(presented, jwk) : presented;
+  return spoil ? spoilt(presented, jwk, spoil) : presented;
 }
 
 const YEAR = 365 * 86_400;
@@ -139,23 +140,23 @@ const SPOILS = {
 };
 
 /** One thing wrong, everything else signed anew. */
-async function spoilt(presented, jwk) {
+async function spoilt(presented, jwk, spoil) {
   const cut = presented.lastIndexOf('~') + 1;
   const [body, kb] = [presented.slice(0, cut), presented.slice(cut)];
   const stranger = await ring.make();
-  const holder = input.spoil === 'kb-signature' ? stranger : await ring.addJwk(jwk);
+  const holder = spoil === 'kb-signature' ? stranger : await ring.addJwk(jwk);
   const signed = (on, payload) => ring.sign(holder, { typ: 'kb+jwt' }, { ...payload, sd_hash: b64u(sha256(on)) });
   const payload = json(kb.split('.')[1]);
-  if (input.spoil === 'credential-signature') {
+  if (spoil === 'credential-signature') {
     const [jws, ...rest] = body.split('~');
     const [header, claims] = jws.split('.');
     const forged = await ring.sign(stranger, json(header), json(claims));
     const other = [forged, ...rest].join('~');
     return other + (await signed(other, payload));
   }
-  if (input.spoil === 'kb-signature') return body + (await signed(body, payload));
-  check('the fault is known', input.spoil in SPOILS);
-  return body + (await ring.sign(holder, { typ: 'kb+jwt' }, SPOILS[input.spoil](payload)));
+  if (spoil === 'kb-signature') return body + (await signed(body, payload));
+  check('the fault is known', spoil in SPOILS);
+  return body + (await ring.sign(holder, { typ: 'kb+jwt' }, SPOILS[spoil](payload)));
 }
 
 async function send(client, request, vp_token) {
@@ -188,7 +189,9 @@ async function decline(request) {
 
 try {
   const held = input.held ?? (await collect());
-  tell({ held, ...(input.request && (await answer(held))) });
+  const spoiled = {};
+  for (const spoil of input.spoils ?? []) spoiled[spoil] = await answer(held, spoil);
+  tell({ held, spoiled, ...(input.request && (await answer(held))) });
 } catch (error) {
   fail(error.stack);
 }
