@@ -248,9 +248,7 @@ impl Wallet {
     /// Posts a form; while the verifier says that it is busy, the same form again (it counts no attempt then).
     async fn post(&self, url: &str, form: Zeroizing<Vec<u8>>) -> Result<Incoming, AnswerError> {
         for _ in 0..TRIES {
-            let body = Some((FORM, form.clone()));
-            let request = Outgoing { url, accept: JSON, body, bearer: None, most: MAX_REPLY };
-            let reply = http::send(&*self.machine.http, request).await?;
+            let reply = self.post_once(url, form.clone()).await?;
             match reply.retry_after_s {
                 Some(wait) if reply.status == 503 => {
                     tokio::time::sleep(Duration::from_secs(wait.min(LONGEST_WAIT_S))).await;
@@ -259,6 +257,17 @@ impl Wallet {
             }
         }
         Err(AnswerError::Busy)
+    }
+
+    /// Posts a form.
+    pub(crate) async fn post_once(
+        &self,
+        url: &str,
+        form: Zeroizing<Vec<u8>>,
+    ) -> Result<Incoming, HttpError> {
+        let body = Some((FORM, form));
+        let request = Outgoing { url, accept: JSON, body, bearer: None, most: MAX_REPLY };
+        http::send(&*self.machine.http, request).await
     }
 }
 

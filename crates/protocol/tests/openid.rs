@@ -5,6 +5,8 @@
 mod answers;
 #[path = "openid/batches.rs"]
 mod batches;
+#[path = "openid/browser.rs"]
+mod browser;
 #[path = "openid/credentials.rs"]
 mod credentials;
 #[path = "openid/district.rs"]
@@ -24,3 +26,8 @@ mod requests;
 #[cfg(feature = "mutants")]
 #[path = "openid/switches.rs"]
 mod switches;
+#[path = "openid/transactions.rs"]
+mod transactions;
+#[cfg(feature = "mutants")]
+#[path = "openid/vp_switches.rs"]
+mod vp_switches;

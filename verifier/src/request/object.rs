@@ -4,7 +4,7 @@ use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_protocol::jose::{KeyAgreement as _, NamedJwk, PublicJwk, Signer as _, jws};
 use vouchsafe_protocol::openid4vp::link::{Link, Method};
 use vouchsafe_protocol::openid4vp::request::Draft;
-use vouchsafe_protocol::openid4vp::{Asked, Party, ResponseMode};
+use vouchsafe_protocol::openid4vp::{Asked, Party, ReplyTo, ResponseMode};
 
 use super::open_secrets;
 use crate::app::{App, Unavailable};
@@ -84,7 +84,7 @@ pub(crate) fn asked(
         client_id: app.client_id().to_owned(),
         nonce: secrets.nonce.clone(),
         state_sha256: sha256(&secrets.state),
-        response_uri: response_uri(app, &secrets.handle),
+        reply_to: ReplyTo::ResponseUri(response_uri(app, &secrets.handle)),
         encryption_key: Some(encryption_key.thumbprint()),
     };
     Ok(Asked::new(party, (*question.policy).clone(), question.tables.clone(), question.as_of)?)

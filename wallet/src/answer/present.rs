@@ -8,6 +8,7 @@ use vouchsafe_protocol::answer::{AnswerClaims, Holding, prove};
 use vouchsafe_protocol::dcql::{Candidate, CannotAnswer, Wishes, choose};
 use vouchsafe_protocol::openid4vci::batch::Opened;
 use vouchsafe_protocol::openid4vp::response::{Response, VpToken};
+use vouchsafe_protocol::openid4vp::transaction_data;
 use vouchsafe_protocol::openid4vp::{Asked, Chosen, ResponseMode};
 use vouchsafe_protocol::sd_jwt::key_binding::Binding;
 use vouchsafe_protocol::sd_jwt::{self, Path};
@@ -61,10 +62,12 @@ impl Wallet {
         let key = SigningKey::from_pkcs8_der(&held.key).map_err(|_| AnswerError::Present)?;
         let paths = disclosures(asked, chosen, &credential).map_err(|_| AnswerError::Present)?;
         let mut claims = self.proof(asked, chosen, held, &credential).await?;
-        let extra = claims.remove(query).unwrap_or_else(Map::new);
-        let party = asked.party();
+        let mut extra = claims.remove(query).unwrap_or_else(Map::new);
+        let covered = transaction_data::claims(asked.transaction_data(), chosen.queries(), query);
+        extra.extend(covered.map_err(|_| AnswerError::Present)?);
+        let (party, aud) = (asked.party(), asked.party().audience());
         let issued_at = self.machine.clock.now();
-        let binding = Binding { aud: &party.client_id, nonce: &party.nonce, issued_at, extra };
+        let binding = Binding { aud: &aud, nonce: &party.nonce, issued_at, extra };
         let unsigned = credential.present(&paths, binding).map_err(|_| AnswerError::Present)?;
         unsigned.sign(&key).await.map_err(|_| AnswerError::Present)
     }

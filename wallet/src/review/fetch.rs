@@ -4,6 +4,7 @@ use thiserror::Error;
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::openid4vp::link::{Link, LinkError, Method, fetch_form};
 use vouchsafe_protocol::openid4vp::request::{Expected, MAX_REQUEST, RequestError, Unverified, Verified};
+use vouchsafe_protocol::openid4vp::response::error_form;
 use vouchsafe_protocol::trust::{Judge, TrustError};
 use vouchsafe_service::entropy;
 use vouchsafe_service::keys::Jws;
@@ -109,7 +110,13 @@ impl Wallet {
             Method::Get => None,
         };
         let object = self.fetch(&link, wallet_nonce.as_deref()).await?;
-        let request = self.verify(&object, &link, wallet_nonce.as_deref(), &pinned)?;
+        let request = match self.verify(&object, &link, wallet_nonce.as_deref(), &pinned) {
+            Ok(request) => request,
+            Err(refused) => {
+                self.tell(&object, &link, wallet_nonce.as_deref(), &pinned, &refused).await;
+                return Err(refused.into());
+            }
+        };
         let registrar = &request.service().iss;
         trust::saw(&self.vault, registrar, request.reg_version(), &*self.machine.entropy).await?;
         let facts = assess(&self.vault, &request, self.machine.clock.now()).await?;
@@ -120,7 +127,8 @@ impl Wallet {
         let form = wallet_nonce.map(|nonce| Zeroizing::new(fetch_form(nonce).into_bytes()));
         let body = form.map(|form| ("application/x-www-form-urlencoded", form));
         let url = link.request_uri.as_str();
-        let request = Outgoing { url, accept: REQUEST_OBJECT, body, bearer: None, most: MAX_REQUEST };
+        let request =
+            Outgoing { url, accept: REQUEST_OBJECT, body, bearer: None, most: MAX_REQUEST };
         let reply: Incoming = http::send(&*self.machine.http, request).await?;
         // OpenID4VP 5.10.2: an HTTP error or a redirect ends the flow.
         if !(mutants::skips("wallet-request-status") || reply.status == 200) {
@@ -130,6 +138,41 @@ impl Wallet {
             return Err(ReviewError::NotARequest);
         }
         String::from_utf8(reply.body.to_vec()).map_err(|_| ReviewError::NotARequest)
+    }
+
+    /// Tells a service that the register knows by which code its request is refused (OpenID4VP 8.5). Nothing about the
+    /// resident is in it; whether it arrives changes nothing.
+    async fn tell(
+        &self,
+        object: &str,
+        link: &Link,
+        wallet_nonce: Option<&str>,
+        pinned: &[Pinned],
+        refused: &RequestError,
+    ) {
+        let reply = pinned.iter().find_map(|known| {
+            Unverified::parse(object).ok()?.error_reply(&self.expected(known, link, wallet_nonce))
+        });
+        let Some(reply) = reply else { return };
+        let form = Zeroizing::new(error_form(refused.code(), &reply.state).into_bytes());
+        // Best effort: a service that does not listen sees its request expire.
+        let _ = self.post_once(&reply.response_uri, form).await;
+    }
+
+    fn expected<'a>(
+        &'a self,
+        known: &'a Pinned,
+        link: &'a Link,
+        wallet_nonce: Option<&'a str>,
+    ) -> Expected<'a> {
+        let judge = Judge {
+            registrar: &known.file.registrar,
+            last_seen: known.last_seen,
+            now: self.machine.clock.now(),
+            verifier: &Jws,
+        };
+        let (client_id, env, anchors) = (link.client_id.as_str(), self.machine.env, &known.file.anchors);
+        Expected { client_id, wallet_nonce, env, anchors, judge }
     }
 
     /// Verifies under the first pinned registrar that knows the service, with that registrar's anchors.
@@ -142,15 +185,7 @@ impl Wallet {
     ) -> Result<Verified, RequestError> {
         let mut refused = None;
         for known in pinned {
-            let judge = Judge {
-                registrar: &known.file.registrar,
-                last_seen: known.last_seen,
-                now: self.machine.clock.now(),
-                verifier: &Jws,
-            };
-            let (client_id, env, anchors) = (link.client_id.as_str(), self.machine.env, &known.file.anchors);
-            let expected = Expected { client_id, wallet_nonce, env, anchors, judge };
-            match Unverified::parse(object)?.verify(&expected) {
+            match Unverified::parse(object)?.verify(&self.expected(known, link, wallet_nonce)) {
                 Err(unknown) if is_unknown(&unknown) => refused = refused.or(Some(unknown)),
                 other => return other,
             }

@@ -104,9 +104,10 @@ fn of_request(refused: &RequestError) -> Reason {
         E::Typ => ("request-type", Service),
         E::OlderDraft(_) => ("older-draft", Service),
         E::ClientId => ("other-client-id", Beware),
-        E::Prefix => ("client-id-prefix", Service),
+        E::Prefix(_) => ("client-id-prefix", Service),
         E::Certificate(_) => ("certificate", Beware),
         E::CertificateHash => ("certificate-name", Beware),
+        E::CertificateName => ("certificate-host", Beware),
         E::Signature => ("signature", Beware),
         E::Audience => ("audience", Service),
         E::ResponseType => ("response-type", Service),
@@ -115,9 +116,12 @@ fn of_request(refused: &RequestError) -> Reason {
         E::Nonce => ("nonce", Service),
         E::State => ("state", Service),
         E::WalletNonce => ("wallet-nonce", Again),
-        E::TransactionData => ("transaction-data", Service),
+        E::TransactionData(_) => ("transaction-data", Service),
         E::RedirectUri => ("redirect-uri", Service),
         E::ResponseUri => ("response-uri", Service),
+        E::ResponseHost => ("response-host", Beware),
+        E::Origin => ("page-origin", Beware),
+        E::Protocol(_) => ("page-request", Service),
         E::Formats => ("formats", Service),
         E::EncryptionKey => ("encryption-key", Service),
         E::Info => ("register-extracts", Service),
@@ -147,6 +151,8 @@ mod tests {
 
     use vouchsafe_protocol::dcql::DcqlError;
     use vouchsafe_protocol::jose::x5c::X5cError;
+    use vouchsafe_protocol::openid4vp::Prefix;
+    use vouchsafe_protocol::openid4vp::transaction_data::TransactionDataError;
     use vouchsafe_protocol::policy::{NotCovered, PlanError};
     use vouchsafe_protocol::trust::TrustError;
 
@@ -163,9 +169,10 @@ mod tests {
             E::Typ,
             E::OlderDraft("x"),
             E::ClientId,
-            E::Prefix,
+            E::Prefix(Prefix::None),
             E::Certificate(X5cError::NoPath),
             E::CertificateHash,
+            E::CertificateName,
             E::Signature,
             E::Audience,
             E::ResponseType,
@@ -174,9 +181,12 @@ mod tests {
             E::Nonce,
             E::State,
             E::WalletNonce,
-            E::TransactionData,
+            E::TransactionData(TransactionDataError::Type),
             E::RedirectUri,
             E::ResponseUri,
+            E::ResponseHost,
+            E::Origin,
+            E::Protocol("x"),
             E::Formats,
             E::EncryptionKey,
             E::Info,

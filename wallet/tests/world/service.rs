@@ -12,7 +12,7 @@ use vouchsafe_protocol::jose::{Alg, KeyAgreement as _, NamedJwk};
 use vouchsafe_protocol::openid4vp::link::{Link, Method, wallet_nonce};
 use vouchsafe_protocol::openid4vp::request::Draft;
 use vouchsafe_protocol::openid4vp::response::{Opener, Posted};
-use vouchsafe_protocol::openid4vp::{Asked, Party, ResponseMode, client_id};
+use vouchsafe_protocol::openid4vp::{Asked, Party, ReplyTo, ResponseMode, client_id};
 use vouchsafe_protocol::policy::Policy;
 use vouchsafe_protocol::sd_jwt::vc::{Rules, Status, Verified};
 use vouchsafe_protocol::sd_jwt::{self, key_binding};
@@ -208,7 +208,7 @@ impl Service {
             client_id: client_id(&sha256(&self.leaf.certificate)),
             nonce: NONCE.to_owned(),
             state_sha256: sha256(STATE),
-            response_uri: "https://verify.example/a/1".to_owned(),
+            reply_to: ReplyTo::ResponseUri("https://verify.example/a/1".to_owned()),
             encryption_key: Some(self.key.public().thumbprint()),
         };
         let policy = Policy::from_json(self.policy.lock().unwrap().clone()).unwrap();

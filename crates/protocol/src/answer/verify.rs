@@ -13,6 +13,7 @@ use super::prove::{Facts, credential};
 use super::{PROOF_CLAIM, PROOF_HASH_CLAIM};
 use crate::dcql::Incomplete;
 use crate::encoding::{b64u, b64u_decode, sha256};
+use crate::openid4vp::transaction_data::{self, NotCovered, Said};
 use crate::openid4vp::{Asked, Chosen, NotAnOption};
 use crate::policy::Accept;
 use crate::sd_jwt::vc::Verified;
@@ -52,9 +53,9 @@ pub enum AnswerError {
     /// A status that nobody has looked up.
     #[error("a credential's status was not looked up")]
     StatusOpen,
-    /// Hashes of transaction data that nobody asked for.
-    #[error("the key binding covers transaction data that was not asked for")]
-    TransactionData,
+    /// Transaction data that is not covered, or that nobody asked for.
+    #[error(transparent)]
+    TransactionData(#[from] NotCovered),
 }
 
 /// Presentations, each verified for itself, that are exactly those of one option.
@@ -129,12 +130,8 @@ impl Trusted {
     pub fn check_complete(self, asked: &Asked) -> Result<Complete, AnswerError> {
         let shown = self.credentials.iter().map(|(id, credential)| (id.as_str(), vec![credential.into()]));
         asked.plan().query.check_answer(&shown.collect())?;
-        for (_, credential) in &self.credentials {
-            let none = credential.binding_claim("transaction_data_hashes").is_none();
-            if !(mutants::skips("vp-transaction-data-unasked") || none) {
-                return Err(AnswerError::TransactionData);
-            }
-        }
+        let said: Vec<_> = self.credentials.iter().map(|(id, credential)| said(id, credential)).collect();
+        transaction_data::check(asked.transaction_data(), &said)?;
         let Self { chosen, credentials } = self;
         Ok(Complete { chosen, credentials, sought: 0, standing: Standing::Valid })
     }
@@ -146,6 +143,11 @@ pub struct Sought {
     pub iss: String,
     /// Where the status stands.
     pub reference: Reference,
+}
+
+fn said<'a>(query: &'a str, credential: &'a Verified) -> Said<'a> {
+    let claim = |name| credential.binding_claim(name);
+    Said { query, hashes: claim(transaction_data::HASHES), alg: claim(transaction_data::HASHES_ALG) }
 }
 
 /// Presentations that answer the query.

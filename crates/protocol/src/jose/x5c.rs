@@ -92,6 +92,7 @@ impl std::fmt::Debug for Anchor {
 pub struct VerifiedLeaf {
     key: PublicJwk,
     uris: Vec<String>,
+    dns_names: Vec<String>,
     purposes: Vec<String>,
     sha256: [u8; 32],
     anchor_sha256: [u8; 32],
@@ -117,6 +118,12 @@ impl VerifiedLeaf {
     #[must_use]
     pub fn purposes(&self) -> &[String] {
         &self.purposes
+    }
+
+    /// The DNS names among the subject's alternative names, which an `x509_san_dns:` client id names.
+    #[must_use]
+    pub fn dns_names(&self) -> &[String] {
+        &self.dns_names
     }
 
     /// SHA-256 of the leaf's DER, which an `x509_hash:` client id names.
@@ -199,6 +206,7 @@ pub fn validate(
     Ok(VerifiedLeaf {
         key: key(&parsed)?,
         uris: end_entity.valid_uri_names().map(str::to_owned).collect(),
+        dns_names: end_entity.valid_dns_names().map(str::to_owned).collect(),
         purposes: purposes(&parsed)?,
         sha256: sha256(leaf),
         anchor_sha256: anchor_sha256.ok_or(X5cError::NoPath)?,

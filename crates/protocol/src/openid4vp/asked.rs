@@ -9,10 +9,11 @@ use std::fmt;
 use jiff::civil::Date;
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
-use vouchsafe_proofs::context;
+use vouchsafe_proofs::context::{self, ReplyTo};
 use vouchsafe_proofs::encoding::day;
 use vouchsafe_proofs::statement::Statement;
 
+use super::transaction_data::Entry;
 use crate::encoding::sha256;
 use crate::json;
 use crate::policy::{ContextOption, Plan, PlanError, PlannedOutcome, Policy, PolicyRule, plan};
@@ -29,10 +30,22 @@ pub struct Party {
     pub nonce: String,
     /// SHA-256 of the text of `state`.
     pub state_sha256: [u8; 32],
-    /// Where the answer is posted.
-    pub response_uri: String,
+    /// Where the answer goes.
+    pub reply_to: ReplyTo,
     /// The thumbprint of the response-encryption key; absent for an answer in clear.
     pub encryption_key: Option<[u8; 32]>,
+}
+
+impl Party {
+    /// Who a key binding is for: the whole client id, or the origin of the page that asked through the browser, even
+    /// where its request is signed (appendix A.4).
+    #[must_use]
+    pub fn audience(&self) -> String {
+        match &self.reply_to {
+            ReplyTo::ResponseUri(_) => self.client_id.clone(),
+            ReplyTo::Origin(origin) => format!("origin:{origin}"),
+        }
+    }
 }
 
 // Nonce, state and the handle in the address let somebody else answer or look in: none is ever printed.
@@ -56,6 +69,7 @@ pub struct Asked {
     plan: Plan,
     statements: Vec<Statement>,
     statements_sha256: [u8; 32],
+    transaction_data: Vec<Entry>,
 }
 
 impl fmt::Debug for Asked {
@@ -121,7 +135,29 @@ impl Asked {
     ) -> Result<Self, PlanError> {
         let statements = plan.to_proof()?;
         let sent = json::canonical(&plan.query.statements).expect("statements are strings and integers");
-        Ok(Self { party, policy, tables, as_of, plan, statements, statements_sha256: sha256(sent) })
+        Ok(Self {
+            party,
+            policy,
+            tables,
+            as_of,
+            plan,
+            statements,
+            statements_sha256: sha256(sent),
+            transaction_data: Vec::new(),
+        })
+    }
+
+    /// The same with transaction data that the answer must cover.
+    #[must_use]
+    pub fn with_transaction_data(mut self, entries: Vec<Entry>) -> Self {
+        self.transaction_data = entries;
+        self
+    }
+
+    /// The transaction data that the answer must cover, as it was sent.
+    #[must_use]
+    pub fn transaction_data(&self) -> &[Entry] {
+        &self.transaction_data
     }
 
     /// Who asked.
@@ -191,9 +227,7 @@ impl Asked {
     /// What a proof for an option is bound to, with the presented credentials in DCQL order.
     #[must_use]
     pub fn context(&self, chosen: &Chosen, credentials: Vec<context::Credential>) -> context::Context {
-        let Party { service, client_id, nonce, state_sha256, response_uri, encryption_key } =
-            self.party.clone();
-        let reply_to = context::ReplyTo::ResponseUri(response_uri);
+        let Party { service, client_id, nonce, state_sha256, reply_to, encryption_key } = self.party.clone();
         context::Context {
             request: context::Request { service, client_id, nonce, state_sha256, reply_to, encryption_key },
             policy: context::Policy {
@@ -261,7 +295,7 @@ mod tests {
             client_id: "x509_hash:A".into(),
             nonce: "n".into(),
             state_sha256: [0; 32],
-            response_uri: "https://verifier.example/a/b".into(),
+            reply_to: ReplyTo::ResponseUri("https://verifier.example/a/b".into()),
             encryption_key: None,
         };
         Asked::planned(party, policy, Tables::default(), as_of, plan)

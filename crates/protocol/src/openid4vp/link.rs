@@ -119,7 +119,7 @@ fn without_uri(form: &Form) -> LinkError {
 #[must_use]
 pub fn fetch_form(wallet_nonce: &str) -> String {
     let metadata = serde_json::json!({
-        "client_id_prefixes_supported": ["x509_hash"],
+        "client_id_prefixes_supported": ["x509_hash", "x509_san_dns"],
         "vp_formats_supported": {"dc+sd-jwt": {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256"]}},
         "request_object_signing_alg_values_supported": ["ES256"],
     });

@@ -1,30 +1,33 @@
 //! OpenID4VP 1.0: how a service asks and a wallet answers.
 //!
-//! Signed request objects under an `x509_hash:` client id, by GET or by POST with a `wallet_nonce`; answers by
-//! `direct_post` and `direct_post.jwt` (`specs/profiles/request.md`, `specs/profiles/presentation.md`). Leaves
-//! out the Digital Credentials API, `transaction_data` (a request that has it is refused, as the standard says)
-//! and every other client id prefix. Older forms are named in the error.
+//! Signed request objects under an `x509_hash:` or `x509_san_dns:` client id, by GET or by POST with a `wallet_nonce`;
+//! answers by `direct_post` and `direct_post.jwt` (`specs/profiles/request.md`, `specs/profiles/presentation.md`); and
+//! both through the browser ([`dc_api`]). Leaves out every other client id prefix. Older forms and other prefixes are
+//! named in the error.
 //!
 //! Security: a service's name, purpose and tables come from the registrar's signature, never from the service;
 //! what will be learnt is computed from the policy and compared with what was sent.
 
 mod asked;
+mod carried;
+mod client_id;
 mod client_metadata;
+pub mod dc_api;
 pub mod link;
 pub mod request;
 pub mod response;
+pub mod transaction_data;
 mod verify;
 
 pub use asked::{Asked, Chosen, NotAnOption, Party};
+pub use client_id::{Prefix, X509_HASH, X509_SAN_DNS, client_id};
 pub use client_metadata::ResponseKey;
+pub use vouchsafe_proofs::context::ReplyTo;
 
 use serde::{Deserialize, Serialize};
 
 /// `aud` of a request object with static discovery (section 5.8).
 pub const AUDIENCE: &str = "https://self-issued.me/v2";
-
-/// The client id prefix that this project uses.
-pub const X509_HASH: &str = "x509_hash:";
 
 /// How an answer is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,12 +38,6 @@ pub enum ResponseMode {
     /// A form with one encrypted member.
     #[serde(rename = "direct_post.jwt")]
     DirectPostJwt,
-}
-
-/// The client id of a certificate.
-#[must_use]
-pub fn client_id(certificate_sha256: &[u8; 32]) -> String {
-    format!("{X509_HASH}{}", crate::encoding::b64u(certificate_sha256))
 }
 
 /// Nonces and states: URL-safe ASCII of at least 128 bits (errata to section 5.2).

@@ -8,9 +8,12 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
+use vouchsafe_proofs::context::ReplyTo;
 
+use super::client_id::Prefix;
 use super::client_metadata::ClientMetadata;
-use super::{AUDIENCE, Asked, ResponseKey, ResponseMode};
+use super::transaction_data::{Entry, TransactionDataError};
+use super::{AUDIENCE, Asked, Party, ResponseKey, ResponseMode};
 use crate::dcql::DcqlError;
 use crate::jose::jws::{NewHeader, Unsigned};
 use crate::jose::x5c::X5cError;
@@ -68,6 +71,8 @@ pub(super) struct Claims {
     pub(super) exp: UnixTime,
     pub(super) client_metadata: ClientMetadata,
     pub(super) dcql_query: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) transaction_data: Option<Value>,
     pub(super) verifier_info: Vec<Info>,
 }
 
@@ -109,7 +114,7 @@ impl Draft<'_> {
             client_id: party.client_id.clone(),
             response_type: "vp_token".to_owned(),
             response_mode: self.mode,
-            response_uri: party.response_uri.clone(),
+            response_uri: response_uri(party).to_owned(),
             nonce: party.nonce.clone(),
             state: self.state.to_owned(),
             wallet_nonce: self.wallet_nonce.map(str::to_owned),
@@ -118,24 +123,43 @@ impl Draft<'_> {
             client_metadata: ClientMetadata::new(self.encryption_key),
             dcql_query: serde_json::to_value(&self.asked.plan().query)
                 .expect("a query is strings and integers"),
-            verifier_info: self.verifier_info(),
+            transaction_data: transaction_data(self.asked),
+            verifier_info: verifier_info(self.asked, self.service, self.purpose),
         }
     }
+}
 
-    fn verifier_info(&self) -> Vec<Info> {
-        let info = |format: &str, data: Value| Info { format: format.to_owned(), data };
-        let context = ContextInfo {
-            as_of: self.asked.as_of(),
-            policy_digest: self.asked.policy().digest_text(),
-            options: self.asked.options().to_vec(),
-        };
-        let mut all =
-            vec![info(SERVICE, self.service.jws().into()), info(PURPOSE, self.purpose.jws().into())];
-        all.extend(self.asked.tables_to_send().map(|table| info(TABLE, table.jws().into())));
-        all.push(info(POLICY, self.asked.policy().value().clone()));
-        all.push(info(CONTEXT, serde_json::to_value(context).expect("the context is strings")));
-        all
+/// Where a posted answer goes; nowhere for a request of a page, whose answer the browser takes back.
+fn response_uri(party: &Party) -> &str {
+    match &party.reply_to {
+        ReplyTo::ResponseUri(uri) => uri,
+        ReplyTo::Origin(_) => "",
     }
+}
+
+/// The entries as they are sent; none where there are none.
+pub(super) fn transaction_data(asked: &Asked) -> Option<Value> {
+    let texts: Vec<&str> = asked.transaction_data().iter().map(Entry::text).collect();
+    (!texts.is_empty()).then(|| texts.into())
+}
+
+/// What a request carries about itself.
+pub(super) fn verifier_info(
+    asked: &Asked,
+    service: &Extract<ServiceEntry>,
+    purpose: &Extract<Purpose>,
+) -> Vec<Info> {
+    let info = |format: &str, data: Value| Info { format: format.to_owned(), data };
+    let context = ContextInfo {
+        as_of: asked.as_of(),
+        policy_digest: asked.policy().digest_text(),
+        options: asked.options().to_vec(),
+    };
+    let mut all = vec![info(SERVICE, service.jws().into()), info(PURPOSE, purpose.jws().into())];
+    all.extend(asked.tables_to_send().map(|table| info(TABLE, table.jws().into())));
+    all.push(info(POLICY, asked.policy().value().clone()));
+    all.push(info(CONTEXT, serde_json::to_value(context).expect("the context is strings")));
+    all
 }
 
 /// A request that a wallet may show and answer.
@@ -179,7 +203,7 @@ impl Verified {
     /// Where the answer is posted.
     #[must_use]
     pub fn response_uri(&self) -> &str {
-        &self.asked.party().response_uri
+        response_uri(self.asked.party())
     }
 
     /// How the answer is sent.
@@ -213,6 +237,15 @@ impl Verified {
     }
 }
 
+/// Where a refusal is posted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ErrorReply {
+    /// The address of the answer.
+    pub response_uri: String,
+    /// `state`, to be repeated.
+    pub state: String,
+}
+
 /// Why a wallet refuses a request. All are the asking side's fault; each says what is wrong.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum RequestError {
@@ -231,15 +264,18 @@ pub enum RequestError {
     /// The client id in the object is not that of the link.
     #[error("the request names another client_id than its link")]
     ClientId,
-    /// A prefix that is not known.
-    #[error("the client_id has another prefix than x509_hash")]
-    Prefix,
+    /// A prefix that is not answered.
+    #[error("the client_id has {0}; only x509_hash and x509_san_dns are answered")]
+    Prefix(Prefix),
     /// No certificate path that counts.
     #[error("the requester's certificate is not accepted: {0}")]
     Certificate(X5cError),
     /// The certificate is not the one that the client id names.
     #[error("the client_id is not the hash of the requester's certificate")]
     CertificateHash,
+    /// The certificate lacks the name that the client id is.
+    #[error("the client_id is no DNS name of the requester's certificate")]
+    CertificateName,
     /// The signature is wrong.
     #[error("the request's signature is wrong")]
     Signature,
@@ -264,15 +300,24 @@ pub enum RequestError {
     /// The wallet's nonce is missing or another.
     #[error("the request does not repeat this wallet's nonce")]
     WalletNonce,
-    /// Transaction data, of which no type is known.
-    #[error("the request has transaction_data, of which no type is known")]
-    TransactionData,
+    /// Transaction data that is not understood.
+    #[error("the request's transaction_data is refused: {0}")]
+    TransactionData(TransactionDataError),
     /// `redirect_uri` beside `direct_post`.
     #[error("the request has a redirect_uri, which direct_post does not allow")]
     RedirectUri,
     /// The answer would go to an address that is not https.
     #[error("the request wants its answer at an address that is not https")]
     ResponseUri,
+    /// The answer would go to another host than the client id names.
+    #[error("the request wants its answer at another host than its client_id names")]
+    ResponseHost,
+    /// Asked through the browser by a page that the request does not name.
+    #[error("the request was not made for the page that asks")]
+    Origin,
+    /// Asked through the browser in a way that is not answered.
+    #[error("the browser's request is of the kind {0}, which is not answered")]
+    Protocol(&'static str),
     /// Formats without SD-JWT VC and ES256.
     #[error("the requester does not take dc+sd-jwt with ES256")]
     Formats,
@@ -340,12 +385,13 @@ impl RequestError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::TransactionData => "invalid_transaction_data",
+            Self::TransactionData(_) => "invalid_transaction_data",
             Self::Formats => "vp_formats_not_supported",
             Self::ClientId
-            | Self::Prefix
+            | Self::Prefix(_)
             | Self::Certificate(_)
             | Self::CertificateHash
+            | Self::CertificateName
             | Self::Signature => "invalid_client",
             Self::Service(_) | Self::OtherService | Self::Env | Self::PurposeNotAllowed => "invalid_client",
             _ => "invalid_request",

@@ -113,7 +113,7 @@ impl VpToken {
     }
 
     /// 8.1: an object; each value an array of one string.
-    fn from_value(value: &Value) -> Result<Self, ResponseError> {
+    pub(super) fn from_value(value: &Value) -> Result<Self, ResponseError> {
         let members = match value {
             Value::Object(members) => members,
             Value::String(_) | Value::Array(_) => return Err(ResponseError::OlderDraft),
@@ -125,7 +125,7 @@ impl VpToken {
         members.iter().map(|(id, value)| Ok((id.clone(), single(value)?))).collect::<Result<_, _>>().map(Self)
     }
 
-    fn to_value(&self) -> Value {
+    pub(super) fn to_value(&self) -> Value {
         let array =
             |(id, presentation): (&String, &String)| (id.clone(), Value::from(vec![presentation.as_str()]));
         Value::Object(self.0.iter().map(array).collect())
@@ -194,14 +194,25 @@ impl Response {
         aead: &dyn Aead,
         rng: &mut dyn rand_core::CryptoRngCore,
     ) -> Result<String, ResponseError> {
-        let mut plaintext = Map::from_iter([("vp_token".to_owned(), self.vp_token.to_value())]);
-        plaintext.extend(self.state.as_ref().map(|state| ("state".to_owned(), Value::from(state.as_str()))));
-        let plaintext = zeroize::Zeroizing::new(Value::Object(plaintext).to_string());
-        let recipient = Recipient::new(&to.key.key, to.key.kid.as_deref(), to.enc);
-        let jwe = encrypt(plaintext.as_bytes(), &recipient, ephemeral, aead, rng)
-            .map_err(|_| ResponseError::Decrypt)?;
+        let jwe = seal(&self.vp_token, self.state.as_deref(), to, ephemeral, aead, rng)?;
         Ok(form::write(&[("response", &jwe)]))
     }
+}
+
+/// The presentations, with a state where there is one, encrypted to the request's key.
+pub(super) fn seal(
+    vp_token: &VpToken,
+    state: Option<&str>,
+    to: &ResponseKey,
+    ephemeral: Box<dyn KeyAgreement>,
+    aead: &dyn Aead,
+    rng: &mut dyn rand_core::CryptoRngCore,
+) -> Result<String, ResponseError> {
+    let mut plaintext = Map::from_iter([("vp_token".to_owned(), vp_token.to_value())]);
+    plaintext.extend(state.map(|state| ("state".to_owned(), Value::from(state))));
+    let plaintext = zeroize::Zeroizing::new(Value::Object(plaintext).to_string());
+    let recipient = Recipient::new(&to.key.key, to.key.kid.as_deref(), to.enc);
+    encrypt(plaintext.as_bytes(), &recipient, ephemeral, aead, rng).map_err(|_| ResponseError::Decrypt)
 }
 
 /// The form of an error, sent in clear as section 8.5 allows.
@@ -283,7 +294,7 @@ pub struct Opener<'a> {
 }
 
 impl Opener<'_> {
-    fn open(self, jwe: Encrypted) -> Result<Response, ResponseError> {
+    pub(super) fn open(self, jwe: Encrypted) -> Result<Response, ResponseError> {
         if !(mutants::skips("vp-response-kid") || jwe.kid() == Some(self.kid)) {
             return Err(ResponseError::Decrypt);
         }

@@ -2,21 +2,20 @@
 
 use serde_json::{Map, Value};
 use vouchsafe_mutants as mutants;
+use vouchsafe_proofs::context::ReplyTo;
 
-use super::request::{
-    CONTEXT, Claims, ContextInfo, Info, MAX_REQUEST, POLICY, PURPOSE, RequestError, SERVICE, TABLE, TYP,
-    Verified,
-};
-use super::{AUDIENCE, Asked, Party, ResponseKey, ResponseMode, X509_HASH, is_random};
-use crate::dcql::Query;
-use crate::encoding::{b64u, sha256};
+use super::carried::{Against, Asking, Vouched, known_service};
+use super::client_id::ClientId;
+use super::request::{Claims, ErrorReply, MAX_REQUEST, RequestError, TYP, Verified};
+use super::transaction_data::TransactionType;
+use super::{AUDIENCE, ResponseKey, ResponseMode, is_random};
+use crate::encoding::sha256;
 use crate::jose::jws::{Compact, JwsError};
-use crate::jose::x5c::{Anchor, VerifiedLeaf, validate};
+use crate::jose::x5c::{Anchor, VerifiedLeaf};
 use crate::json;
-use crate::policy::{Policy, covers};
 use crate::text::Env;
 use crate::time::{SKEW, UnixTime};
-use crate::trust::{Extract, Judge, Purpose, ServiceEntry, Table, Tables};
+use crate::trust::Judge;
 
 /// The longest life of a request, in seconds.
 const MAX_LIFE: i64 = 3600;
@@ -34,6 +33,12 @@ pub struct Expected<'a> {
     pub anchors: &'a [Anchor],
     /// The pinned registrar, the time, and what was seen before.
     pub judge: Judge<'a>,
+}
+
+impl<'a> Expected<'a> {
+    fn against(&self, types: &'a [TransactionType]) -> Against<'a> {
+        Against { env: self.env, judge: self.judge, types }
+    }
 }
 
 /// A request object that was fetched: well-formed, not verified.
@@ -60,34 +65,62 @@ impl Unverified {
         Ok(Self { compact, members })
     }
 
-    /// Steps 2 to 9. Every check names what it refuses.
+    /// Steps 2 to 9, by a wallet that knows no type of transaction data.
     ///
     /// # Errors
     /// [`RequestError`].
     pub fn verify(self, expected: &Expected<'_>) -> Result<Verified, RequestError> {
+        self.verify_knowing(expected, &[])
+    }
+
+    /// Steps 2 to 9. Every check names what it refuses.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn verify_knowing(
+        self,
+        expected: &Expected<'_>,
+        types: &[TransactionType],
+    ) -> Result<Verified, RequestError> {
         self.check_refused_members()?;
         self.check_nonces()?;
         let leaf = self.authenticate(expected)?;
         let claims = self.claims(&leaf, expected)?;
         let response_key = check_response(&claims)?;
-        let carried = Carried::read(&claims.verifier_info)?;
-        let (service, purpose) = carried.authorise(&claims, expected)?;
-        let reg_version = service.document().reg_version;
-        let tables = carried.tables(expected, reg_version)?;
-        let asked = carried.recompute(&claims, &service, tables, response_key.as_ref())?;
-        // The registrar's limit, whatever the policy says.
-        covers(purpose.document(), &asked.plan().query).map_err(RequestError::OverAsking)?;
+        let asking = Asking {
+            client_id: &claims.client_id,
+            nonce: &claims.nonce,
+            state_sha256: sha256(&claims.state),
+            reply_to: ReplyTo::ResponseUri(claims.response_uri.clone()),
+            response_key: response_key.as_ref(),
+            iat: claims.iat,
+            dcql_query: &claims.dcql_query,
+            transaction_data: claims.transaction_data.as_ref(),
+            verifier_info: &claims.verifier_info,
+        };
+        let Vouched { service, purpose, asked, reg_version } = asking.vouched(&expected.against(types))?;
         let Claims { state, response_mode: mode, iat, exp, .. } = claims;
         Ok(Verified { service, purpose, asked, state, mode, response_key, iat, exp, reg_version })
     }
 
+    /// Where the wallet may say that it refuses this request: to a service that the registrar knows, by which the
+    /// request was signed for this wallet. To anybody else nothing is said, not even that somebody looked.
+    #[must_use]
+    pub fn error_reply(self, expected: &Expected<'_>) -> Option<ErrorReply> {
+        self.check_refused_members().ok()?;
+        self.check_nonces().ok()?;
+        let leaf = self.authenticate(expected).ok()?;
+        let claims = self.claims(&leaf, expected).ok()?;
+        let https = claims.response_uri.starts_with("https://");
+        ClientId::parse(&claims.client_id).ok()?.check_host(&claims.response_uri).ok()?;
+        let known = known_service(&claims.verifier_info, &claims.client_id, &expected.against(&[])).is_ok();
+        let may = mutants::skips("vp-error-known") || known;
+        let Claims { response_uri, state, .. } = claims;
+        (https && may).then_some(ErrorReply { response_uri, state })
+    }
+
     /// Step 2: members that no request of this profile may have.
     fn check_refused_members(&self) -> Result<(), RequestError> {
-        // 5.1: a wallet that knows no type of transaction data must refuse all.
-        let without = !self.members.contains_key("transaction_data");
-        if !(mutants::skips("vp-transaction-data") || without) {
-            return Err(RequestError::TransactionData);
-        }
         // 8.2: redirect_uri must not be present beside response_uri.
         let without = !self.members.contains_key("redirect_uri");
         if !(mutants::skips("vp-redirect-uri") || without) {
@@ -115,15 +148,8 @@ impl Unverified {
         if !(mutants::skips("vp-client-id") || client_id == expected.client_id) {
             return Err(RequestError::ClientId);
         }
-        // 5.9: the whole text with its prefix is the identifier; other prefixes have other rules.
-        let hash = client_id.strip_prefix(X509_HASH).ok_or(RequestError::Prefix)?;
-        let x5c = self.compact.header().x5c().unwrap_or_default();
-        let leaf = validate(x5c, expected.anchors, expected.judge.now, expected.judge.verifier)
-            .map_err(RequestError::Certificate)?;
-        if !(mutants::skips("vp-x509-hash") || hash == b64u(leaf.sha256())) {
-            return Err(RequestError::CertificateHash);
-        }
-        Ok(leaf)
+        let named = ClientId::parse(client_id).map_err(RequestError::Prefix)?;
+        named.authenticate(&self.compact, expected.anchors, &expected.judge)
     }
 
     /// Step 5: the signature, then audience, times and the wallet's nonce.
@@ -140,7 +166,7 @@ impl Unverified {
         if !(mutants::skips("vp-response-type") || claims.response_type == "vp_token") {
             return Err(RequestError::ResponseType);
         }
-        check_times(&claims, expected.judge.now)?;
+        check_times(claims.iat, claims.exp, expected.judge.now)?;
         // 5.10: a request that does not repeat the nonce may be an old one.
         if !(mutants::skips("vp-wallet-nonce") || claims.wallet_nonce.as_deref() == expected.wallet_nonce) {
             return Err(RequestError::WalletNonce);
@@ -150,14 +176,15 @@ impl Unverified {
 }
 
 /// Members that went before 1.0, by name.
-fn older_draft(members: &Map<String, Value>) -> Result<(), RequestError> {
-    const GONE: [&str; 7] = [
+pub(super) fn older_draft(members: &Map<String, Value>) -> Result<(), RequestError> {
+    const GONE: [&str; 8] = [
         "client_id_scheme",
         "presentation_definition",
         "presentation_definition_uri",
         "verifier_attestations",
         "authorization_encrypted_response_alg",
         "authorization_encrypted_response_enc",
+        "authorization_signed_response_alg",
         "client_metadata_uri",
     ];
     let metadata = members.get("client_metadata").and_then(Value::as_object);
@@ -189,16 +216,14 @@ fn check_query_format(members: &Map<String, Value>) -> Result<(), RequestError> 
     Ok(())
 }
 
-fn check_times(claims: &Claims, now: UnixTime) -> Result<(), RequestError> {
-    if !(mutants::skips("vp-iat-future") || claims.iat <= now.plus(SKEW)) {
+pub(super) fn check_times(iat: UnixTime, exp: UnixTime, now: UnixTime) -> Result<(), RequestError> {
+    if !(mutants::skips("vp-iat-future") || iat <= now.plus(SKEW)) {
         return Err(RequestError::Times);
     }
-    if !(mutants::skips("vp-lifetime")
-        || (claims.exp > claims.iat && claims.exp.0 - claims.iat.0 <= MAX_LIFE))
-    {
+    if !(mutants::skips("vp-lifetime") || (exp > iat && exp.0 - iat.0 <= MAX_LIFE)) {
         return Err(RequestError::Times);
     }
-    if !(mutants::skips("vp-expired") || now < claims.exp.plus(SKEW)) {
+    if !(mutants::skips("vp-expired") || now < exp.plus(SKEW)) {
         return Err(RequestError::Expired);
     }
     Ok(())
@@ -209,6 +234,7 @@ fn check_response(claims: &Claims) -> Result<Option<ResponseKey>, RequestError> 
     if !(mutants::skips("vp-response-uri") || claims.response_uri.starts_with("https://")) {
         return Err(RequestError::ResponseUri);
     }
+    ClientId::parse(&claims.client_id).map_err(RequestError::Prefix)?.check_host(&claims.response_uri)?;
     if !(mutants::skips("vp-formats") || claims.client_metadata.takes_sd_jwt()) {
         return Err(RequestError::Formats);
     }
@@ -218,135 +244,4 @@ fn check_response(claims: &Claims) -> Result<Option<ResponseKey>, RequestError> 
             claims.client_metadata.response_key().map(Some).ok_or(RequestError::EncryptionKey)
         }
     }
-}
-
-/// All entries of a register have its version: extracts of two registers say what no registrar said at one time.
-fn one_register(a: u64, b: u64) -> Result<(), RequestError> {
-    if !(mutants::skips("vp-one-register") || a == b) {
-        return Err(RequestError::TwoRegisters);
-    }
-    Ok(())
-}
-
-/// What the request carries about itself.
-struct Carried<'a> {
-    service: &'a str,
-    purpose: &'a str,
-    tables: Vec<&'a str>,
-    policy: &'a Value,
-    context: ContextInfo,
-}
-
-impl<'a> Carried<'a> {
-    /// Step 7: each kind once, in order; unknown kinds are passed over.
-    fn read(all: &'a [Info]) -> Result<Self, RequestError> {
-        const KNOWN: [&str; 5] = [SERVICE, PURPOSE, TABLE, POLICY, CONTEXT];
-        let known: Vec<_> = all.iter().filter(|info| KNOWN.contains(&info.format.as_str())).collect();
-        let place = |info: &Info| KNOWN.iter().position(|format| *format == info.format);
-        let rises = |pair: &[&Info]| {
-            place(pair[0]) < place(pair[1]) || (pair[0].format == TABLE && pair[1].format == TABLE)
-        };
-        if !(mutants::skips("vp-info-order") || known.windows(2).all(rises)) {
-            return Err(RequestError::Info);
-        }
-        let of = |format: &'static str| {
-            known.iter().filter(move |info| info.format == format).map(|info| &info.data)
-        };
-        let one = |format: &'static str| of(format).next().ok_or(RequestError::Info);
-        let text = |format: &'static str| one(format)?.as_str().ok_or(RequestError::Info);
-        let tables =
-            of(TABLE).map(|data| data.as_str().ok_or(RequestError::Info)).collect::<Result<_, _>>()?;
-        let context = json::of_value(one(CONTEXT)?.clone()).map_err(|_| RequestError::Info)?;
-        Ok(Self { service: text(SERVICE)?, purpose: text(PURPOSE)?, tables, policy: one(POLICY)?, context })
-    }
-
-    /// Step 8: the registrar knows this service under this client id and lets it ask for this purpose.
-    fn authorise(
-        &self,
-        claims: &Claims,
-        expected: &Expected<'_>,
-    ) -> Result<(Extract<ServiceEntry>, Extract<Purpose>), RequestError> {
-        let service = expected.judge.verify::<ServiceEntry>(self.service).map_err(RequestError::Service)?;
-        let entry = service.document();
-        if !(mutants::skips("vp-service-client-id") || entry.client_ids.contains(&claims.client_id)) {
-            return Err(RequestError::OtherService);
-        }
-        if !(mutants::skips("vp-service-env") || entry.env == expected.env) {
-            return Err(RequestError::Env);
-        }
-        let purpose = expected.judge.verify::<Purpose>(self.purpose).map_err(RequestError::Purpose)?;
-        if !(mutants::skips("vp-service-purpose") || entry.purposes.contains(&purpose.document().sub)) {
-            return Err(RequestError::PurposeNotAllowed);
-        }
-        let wanted = self.policy.get("purpose").and_then(Value::as_str);
-        if !(mutants::skips("vp-policy-purpose") || wanted == Some(&purpose.document().sub)) {
-            return Err(RequestError::OtherPurpose);
-        }
-        one_register(entry.reg_version, purpose.document().reg_version)?;
-        Ok((service, purpose))
-    }
-
-    fn tables(&self, expected: &Expected<'_>, reg_version: u64) -> Result<Tables, RequestError> {
-        let mut tables = Tables::default();
-        for jws in &self.tables {
-            let table = expected.judge.verify::<Table>(jws).map_err(RequestError::Table)?;
-            let (id, version) = (&table.document().sub, table.document().version);
-            if !(mutants::skips("vp-table-once") || tables.table(id, version).is_none()) {
-                return Err(RequestError::Info);
-            }
-            one_register(reg_version, table.document().reg_version)?;
-            tables.insert(&table);
-        }
-        Ok(tables)
-    }
-
-    /// Step 9: policy, day, statements, query and options are what the policy gives on the day of asking.
-    fn recompute(
-        &self,
-        claims: &Claims,
-        service: &Extract<ServiceEntry>,
-        tables: Tables,
-        response_key: Option<&ResponseKey>,
-    ) -> Result<Asked, RequestError> {
-        let policy = Policy::from_json(self.policy.clone()).map_err(|_| RequestError::Policy)?;
-        if !(mutants::skips("vp-policy-digest") || self.context.policy_digest == policy.digest_text()) {
-            return Err(RequestError::PolicyDigest);
-        }
-        // A free choice of day would bisect a birth date.
-        if !(mutants::skips("vp-as-of") || self.context.as_of == claims.iat.london_date()) {
-            return Err(RequestError::AsOf);
-        }
-        let party = Party {
-            service: service.document().sub.clone(),
-            client_id: claims.client_id.clone(),
-            nonce: claims.nonce.clone(),
-            state_sha256: sha256(&claims.state),
-            response_uri: claims.response_uri.clone(),
-            encryption_key: response_key.map(|response| response.key.key.thumbprint()),
-        };
-        let asked = Asked::new(party, policy, tables, self.context.as_of).map_err(RequestError::Plan)?;
-        check_query(&claims.dcql_query, &self.context, &asked)?;
-        Ok(asked)
-    }
-}
-
-fn check_query(sent: &Value, context: &ContextInfo, asked: &Asked) -> Result<(), RequestError> {
-    let planned = asked.plan();
-    let query = Query::from_value(sent).map_err(RequestError::Dcql)?;
-    // As sent, member by member: the proof is bound to this array.
-    let statements = sent.get("statements").cloned().unwrap_or_else(|| Value::Array(Vec::new()));
-    let expected =
-        serde_json::to_value(&planned.query.statements).expect("statements are strings and integers");
-    if !(mutants::skips("vp-plan-statements") || statements == expected) {
-        return Err(RequestError::Statements);
-    }
-    let same = query.credentials == planned.query.credentials
-        && query.credential_sets == planned.query.credential_sets;
-    if !(mutants::skips("vp-plan-query") || same) {
-        return Err(RequestError::Query);
-    }
-    if !(mutants::skips("vp-plan-options") || context.options == planned.options) {
-        return Err(RequestError::Options);
-    }
-    Ok(())
 }

@@ -13,6 +13,7 @@ use vouchsafe_protocol::decision::{Evidence, Outcome, Reason};
 use vouchsafe_protocol::jose::x5c::validate;
 use vouchsafe_protocol::openid4vci::batch::Received;
 use vouchsafe_protocol::openid4vp::Asked;
+use vouchsafe_protocol::openid4vp::transaction_data::NotCovered;
 use vouchsafe_protocol::sd_jwt::key_binding::{Binding, Expected};
 use vouchsafe_protocol::sd_jwt::vc::{Rules, Status, Verified};
 use vouchsafe_protocol::sd_jwt::{Held, Path, Unverified};
@@ -218,12 +219,12 @@ pub(crate) fn a_proof_is_carried_where_it_belongs() {
     let plain = story.collect(&Resident { proof: false, ..OLD });
     let paths = story.asked.plan().query.credential("q1").unwrap().disclosures(&plain.held).unwrap();
     assert_eq!(story.check("q1", story.present(&plain, &paths, proof.clone())), carriage);
-    let mut unasked = proof;
-    unasked.insert("transaction_data_hashes".into(), json!([]));
-    assert_eq!(
-        story.check("q0", story.present(&copy, &[], unasked)),
-        Err(Some(AnswerError::TransactionData))
-    );
+    for (hashes, fault) in [(json!([]), NotCovered::Form), (json!(["AA"]), NotCovered::Unasked)] {
+        let mut unasked = proof.clone();
+        unasked.insert("transaction_data_hashes".into(), hashes);
+        let refused = story.check("q0", story.present(&copy, &[], unasked));
+        assert_eq!(refused, Err(Some(AnswerError::TransactionData(fault))));
+    }
 }
 
 #[test]
@@ -236,9 +237,15 @@ pub(crate) fn exactly_one_option() {
     }
     // A plain copy for a proof query, and the reverse.
     let plain = story.collect(&Resident { proof: false, ..OLD });
-    assert_eq!(story.check("q0", story.present(&plain, &[], Map::new())), Err(Some(AnswerError::Incomplete(Mismatch::Type.into()))));
+    assert_eq!(
+        story.check("q0", story.present(&plain, &[], Map::new())),
+        Err(Some(AnswerError::Incomplete(Mismatch::Type.into())))
+    );
     let proof = story.collect(&OLD);
-    assert_eq!(story.check("q1", story.present(&proof, &[], Map::new())), Err(Some(AnswerError::Incomplete(Mismatch::Type.into()))));
+    assert_eq!(
+        story.check("q1", story.present(&proof, &[], Map::new())),
+        Err(Some(AnswerError::Incomplete(Mismatch::Type.into())))
+    );
 }
 
 #[test]

@@ -18,7 +18,7 @@ use vouchsafe_protocol::jose::{Alg, NamedJwk, PublicJwk, Signer as _};
 use vouchsafe_protocol::openid4vci::batch;
 use vouchsafe_protocol::openid4vci::credential::{Copy, Openings};
 use vouchsafe_protocol::openid4vp::request::Draft;
-use vouchsafe_protocol::openid4vp::{Asked, Party, ResponseMode, client_id};
+use vouchsafe_protocol::openid4vp::{Asked, Party, ReplyTo, ResponseMode, client_id};
 use vouchsafe_protocol::policy::Policy;
 use vouchsafe_protocol::sd_jwt::{Builder, vc};
 use vouchsafe_protocol::time::{DAY, UnixTime};
@@ -108,7 +108,7 @@ impl District {
 
     pub(crate) fn service_entry(&self) -> Value {
         json!({"sub": SERVICE, "env": "test", "name": words("Larkfield Buses"),
-            "client_ids": [self.client_id()], "purposes": [PURPOSE]})
+            "client_ids": [self.client_id(), "x509_san_dns:verifier.example"], "purposes": [PURPOSE]})
     }
 
     pub(crate) fn issuer_entry(&self) -> Value {
@@ -152,7 +152,7 @@ impl District {
             client_id: self.client_id(),
             nonce: NONCE.into(),
             state_sha256: sha256(STATE),
-            response_uri: REPLY.into(),
+            reply_to: ReplyTo::ResponseUri(REPLY.into()),
             encryption_key: Some(response_key().public_thumbprint()),
         };
         let policy = Policy::from_json(policy).unwrap();
@@ -270,7 +270,8 @@ pub(crate) const OLD: Resident =
 fn leaf(authority: &Issuer<'static, KeyPair>, uri: &str) -> (Key, Vec<Vec<u8>>) {
     let key = KeyPair::generate().unwrap();
     let mut params = params("Larkfield leaf");
-    params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
+    let host = SanType::DnsName("verifier.example".try_into().unwrap());
+    params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap()), host];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let certificate = params.signed_by(&key, authority).unwrap();
     (Key::p256_pkcs8(&key.serialize_der()), vec![certificate.der().to_vec()])

@@ -1,9 +1,12 @@
 //! What a wallet refuses to answer.
 
 use serde_json::{Value, json};
+use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::jose::Alg;
 use vouchsafe_protocol::jose::jws::NewHeader;
+use vouchsafe_protocol::openid4vp::Prefix;
 use vouchsafe_protocol::openid4vp::request::{Expected, RequestError, Unverified, Verified};
+use vouchsafe_protocol::openid4vp::transaction_data::TransactionDataError;
 use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::trust::TrustError;
 
@@ -119,10 +122,57 @@ pub(crate) fn client_ids() {
             .err()
             .unwrap()
     };
-    assert_eq!(with_prefix("x509_san_dns:"), RequestError::Prefix);
-    assert_eq!(with_prefix(""), RequestError::Prefix);
+    assert_eq!(with_prefix("x509_san_dns:"), RequestError::CertificateName);
+    assert_eq!(with_prefix("redirect_uri:"), RequestError::Prefix(Prefix::Known("redirect_uri")));
+    assert_eq!(with_prefix(""), RequestError::Prefix(Prefix::None));
     assert_eq!(with_prefix("did:"), RequestError::OlderDraft("did:"));
     assert_eq!(with_prefix("web-origin:"), RequestError::OlderDraft("web-origin:"));
+}
+
+#[test]
+pub(crate) fn a_service_known_by_a_name_of_its_certificate() {
+    let case = Case::new();
+    let verify = |client_id: &str, response_uri: &str| {
+        let claims = spoiled(&case.claims, "/client_id", json!(client_id));
+        let claims = spoiled(&claims, "/response_uri", json!(response_uri));
+        let anchors = [case.district.anchor.clone()];
+        let judge = case.district.judge();
+        let expected = Expected { client_id, wallet_nonce: None, env: Env::Test, anchors: &anchors, judge };
+        let read = Unverified::parse(&case.district.sign_request(&claims)).unwrap();
+        read.verify(&expected).map(|verified| verified.asked().party().audience())
+    };
+    let name = "x509_san_dns:verifier.example";
+    assert_eq!(verify(name, REPLY).as_deref(), Ok(name));
+    assert_eq!(verify(name, "https://other.example/a/1"), Err(RequestError::ResponseHost));
+    for other in ["x509_san_dns:other.example", "x509_san_dns:*.example", "x509_san_dns:"] {
+        assert_eq!(verify(other, REPLY), Err(RequestError::CertificateName), "{other}");
+    }
+}
+
+/// A refusal is told to a service that the registrar knows, and to nobody else.
+#[test]
+pub(crate) fn to_whom_a_refusal_is_told() {
+    let case = Case::new();
+    let (client_id, anchors) = (case.district.client_id(), [case.district.anchor.clone()]);
+    let judge = case.district.judge();
+    let (env, wallet_nonce) = (Env::Test, None);
+    let expected = Expected { client_id: &client_id, wallet_nonce, env, anchors: &anchors, judge };
+    let told = |claims: &Value| {
+        Unverified::parse(&case.district.sign_request(claims)).unwrap().error_reply(&expected).is_some()
+    };
+    let unknown = |pointer: &str, member: Value| told(&spoiled(&case.claims, pointer, member));
+    assert!(told(&case.claims));
+    // What is refused for another reason than who asks.
+    assert!(unknown("/transaction_data", json!(["e30"])));
+    assert!(unknown("/dcql_query", json!({})));
+    assert!(!unknown("/response_uri", json!("http://verifier.example/a/1")));
+    assert!(!unknown("/state", json!(null)));
+    assert!(!unknown("/aud", json!("https://other.example")));
+    assert!(!unknown("/verifier_info", json!([])));
+    let (key, _) = case.district.other_leaf();
+    let header = NewHeader::new(Alg::Es256, "oauth-authz-req+jwt").x5c(&case.district.service_x5c);
+    let forged = sign(&key, &header, &case.claims);
+    assert!(Unverified::parse(&forged).unwrap().error_reply(&expected).is_none());
 }
 
 #[test]
@@ -135,7 +185,15 @@ pub(crate) fn parameters_that_are_refused() {
     assert_eq!(case.spoil("/nonce", json!("twenty-two characters!")), RequestError::Nonce);
     assert_eq!(case.spoil("/state", json!(null)), RequestError::State);
     assert_eq!(case.spoil("/wallet_nonce", json!("not-that-of-the-wallet-0")), RequestError::WalletNonce);
-    assert_eq!(case.spoil("/transaction_data", json!([])), RequestError::TransactionData);
+    assert_eq!(
+        case.spoil("/transaction_data", json!([])),
+        RequestError::TransactionData(TransactionDataError::Form)
+    );
+    let unknown = b64u(r#"{"type":"x","credential_ids":["q0"]}"#);
+    assert_eq!(
+        case.spoil("/transaction_data", json!([unknown])),
+        RequestError::TransactionData(TransactionDataError::Type)
+    );
     assert_eq!(case.spoil("/redirect_uri", json!("https://verifier.example/cb")), RequestError::RedirectUri);
     assert_eq!(case.spoil("/response_uri", json!("http://verifier.example/a")), RequestError::ResponseUri);
     assert_eq!(case.spoil("/response_mode", json!("fragment")), RequestError::Malformed);

@@ -10,7 +10,7 @@ use vouchsafe_protocol::decision::{Evidence, Outcome};
 use vouchsafe_protocol::encoding::sha256;
 use vouchsafe_protocol::jose::PublicJwk;
 use vouchsafe_protocol::jose::x5c::{Anchor, validate};
-use vouchsafe_protocol::openid4vp::{Asked, Party};
+use vouchsafe_protocol::openid4vp::{Asked, Party, ReplyTo};
 use vouchsafe_protocol::policy::Policy;
 use vouchsafe_protocol::sd_jwt::Unverified;
 use vouchsafe_protocol::sd_jwt::key_binding::Expected;
@@ -54,7 +54,7 @@ impl Told {
             client_id: self.text("/party/client_id").to_owned(),
             nonce: self.text("/party/nonce").to_owned(),
             state_sha256: sha256(self.text("/party/state")),
-            response_uri: self.text("/party/response_uri").to_owned(),
+            reply_to: ReplyTo::ResponseUri(self.text("/party/response_uri").to_owned()),
             encryption_key: Some(
                 PublicJwk::from_value(&self.0["party"]["encryption_key"]).unwrap().thumbprint(),
             ),

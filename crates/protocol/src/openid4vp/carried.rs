@@ -1,0 +1,209 @@
+//! What a request carries about itself, whichever way it came: the registrar's documents, the policy, and that it asks
+//! for what they say (steps 7 to 9 of the wallet's verification).
+
+use serde_json::Value;
+use vouchsafe_mutants as mutants;
+use vouchsafe_proofs::context::ReplyTo;
+
+use super::request::{CONTEXT, ContextInfo, Info, POLICY, PURPOSE, RequestError, SERVICE, TABLE};
+use super::transaction_data::{self, TransactionType};
+use super::{Asked, Party, ResponseKey};
+use crate::dcql::Query;
+use crate::json;
+use crate::policy::{Policy, covers};
+use crate::text::Env;
+use crate::time::UnixTime;
+use crate::trust::{Extract, Judge, Purpose, ServiceEntry, Table, Tables};
+
+/// What a wallet holds it against.
+#[derive(Clone, Copy)]
+pub(super) struct Against<'a> {
+    pub(super) env: Env,
+    pub(super) judge: Judge<'a>,
+    pub(super) types: &'a [TransactionType],
+}
+
+/// A request whose signature holds.
+pub(super) struct Asking<'a> {
+    pub(super) client_id: &'a str,
+    pub(super) nonce: &'a str,
+    pub(super) state_sha256: [u8; 32],
+    pub(super) reply_to: ReplyTo,
+    pub(super) response_key: Option<&'a ResponseKey>,
+    pub(super) iat: UnixTime,
+    pub(super) dcql_query: &'a Value,
+    pub(super) transaction_data: Option<&'a Value>,
+    pub(super) verifier_info: &'a [Info],
+}
+
+/// A request that the registrar vouches for, and that asks for what its policy says.
+pub(super) struct Vouched {
+    pub(super) service: Extract<ServiceEntry>,
+    pub(super) purpose: Extract<Purpose>,
+    pub(super) asked: Asked,
+    pub(super) reg_version: u64,
+}
+
+impl Asking<'_> {
+    pub(super) fn vouched(&self, against: &Against<'_>) -> Result<Vouched, RequestError> {
+        let carried = Carried::read(self.verifier_info)?;
+        let (service, purpose) = carried.authorise(self, against)?;
+        let reg_version = service.document().reg_version;
+        let tables = carried.tables(against, reg_version)?;
+        let asked = carried.recompute(self, &service, tables)?;
+        // The registrar's limit, whatever the policy says.
+        covers(purpose.document(), &asked.plan().query).map_err(RequestError::OverAsking)?;
+        let entries = self
+            .transaction_data
+            .map(|sent| transaction_data::read(sent, &asked.plan().query, against.types));
+        // 5.1: what is not known must be refused, never passed over.
+        let entries = entries.transpose().map_err(RequestError::TransactionData)?.unwrap_or_default();
+        Ok(Vouched { service, purpose, asked: asked.with_transaction_data(entries), reg_version })
+    }
+}
+
+/// The service that the registrar knows under this client id and in this environment.
+pub(super) fn known_service(
+    all: &[Info],
+    client_id: &str,
+    against: &Against<'_>,
+) -> Result<Extract<ServiceEntry>, RequestError> {
+    let jws = all.iter().find(|info| info.format == SERVICE).and_then(|info| info.data.as_str());
+    let service = against
+        .judge
+        .verify::<ServiceEntry>(jws.ok_or(RequestError::Info)?)
+        .map_err(RequestError::Service)?;
+    let entry = service.document();
+    if !(mutants::skips("vp-service-client-id") || entry.client_ids.iter().any(|id| id == client_id)) {
+        return Err(RequestError::OtherService);
+    }
+    if !(mutants::skips("vp-service-env") || entry.env == against.env) {
+        return Err(RequestError::Env);
+    }
+    Ok(service)
+}
+
+/// All entries of a register have its version: extracts of two registers say what no registrar said at one time.
+fn one_register(a: u64, b: u64) -> Result<(), RequestError> {
+    if !(mutants::skips("vp-one-register") || a == b) {
+        return Err(RequestError::TwoRegisters);
+    }
+    Ok(())
+}
+
+/// What the request carries about itself.
+struct Carried<'a> {
+    all: &'a [Info],
+    purpose: &'a str,
+    tables: Vec<&'a str>,
+    policy: &'a Value,
+    context: ContextInfo,
+}
+
+impl<'a> Carried<'a> {
+    /// Step 7: each kind once, in order; unknown kinds are passed over.
+    fn read(all: &'a [Info]) -> Result<Self, RequestError> {
+        const KNOWN: [&str; 5] = [SERVICE, PURPOSE, TABLE, POLICY, CONTEXT];
+        let known: Vec<_> = all.iter().filter(|info| KNOWN.contains(&info.format.as_str())).collect();
+        let place = |info: &Info| KNOWN.iter().position(|format| *format == info.format);
+        let rises = |pair: &[&Info]| {
+            place(pair[0]) < place(pair[1]) || (pair[0].format == TABLE && pair[1].format == TABLE)
+        };
+        if !(mutants::skips("vp-info-order") || known.windows(2).all(rises)) {
+            return Err(RequestError::Info);
+        }
+        let of = |format: &'static str| {
+            known.iter().filter(move |info| info.format == format).map(|info| &info.data)
+        };
+        let one = |format: &'static str| of(format).next().ok_or(RequestError::Info);
+        let text = |format: &'static str| one(format)?.as_str().ok_or(RequestError::Info);
+        let tables =
+            of(TABLE).map(|data| data.as_str().ok_or(RequestError::Info)).collect::<Result<_, _>>()?;
+        let context = json::of_value(one(CONTEXT)?.clone()).map_err(|_| RequestError::Info)?;
+        text(SERVICE)?;
+        Ok(Self { all, purpose: text(PURPOSE)?, tables, policy: one(POLICY)?, context })
+    }
+
+    /// Step 8: the registrar knows this service under this client id and lets it ask for this purpose.
+    fn authorise(
+        &self,
+        asking: &Asking<'_>,
+        against: &Against<'_>,
+    ) -> Result<(Extract<ServiceEntry>, Extract<Purpose>), RequestError> {
+        let service = known_service(self.all, asking.client_id, against)?;
+        let entry = service.document();
+        let purpose = against.judge.verify::<Purpose>(self.purpose).map_err(RequestError::Purpose)?;
+        if !(mutants::skips("vp-service-purpose") || entry.purposes.contains(&purpose.document().sub)) {
+            return Err(RequestError::PurposeNotAllowed);
+        }
+        let wanted = self.policy.get("purpose").and_then(Value::as_str);
+        if !(mutants::skips("vp-policy-purpose") || wanted == Some(&purpose.document().sub)) {
+            return Err(RequestError::OtherPurpose);
+        }
+        one_register(entry.reg_version, purpose.document().reg_version)?;
+        Ok((service, purpose))
+    }
+
+    fn tables(&self, against: &Against<'_>, reg_version: u64) -> Result<Tables, RequestError> {
+        let mut tables = Tables::default();
+        for jws in &self.tables {
+            let table = against.judge.verify::<Table>(jws).map_err(RequestError::Table)?;
+            let (id, version) = (&table.document().sub, table.document().version);
+            if !(mutants::skips("vp-table-once") || tables.table(id, version).is_none()) {
+                return Err(RequestError::Info);
+            }
+            one_register(reg_version, table.document().reg_version)?;
+            tables.insert(&table);
+        }
+        Ok(tables)
+    }
+
+    /// Step 9: policy, day, statements, query and options are what the policy gives on the day of asking.
+    fn recompute(
+        &self,
+        asking: &Asking<'_>,
+        service: &Extract<ServiceEntry>,
+        tables: Tables,
+    ) -> Result<Asked, RequestError> {
+        let policy = Policy::from_json(self.policy.clone()).map_err(|_| RequestError::Policy)?;
+        if !(mutants::skips("vp-policy-digest") || self.context.policy_digest == policy.digest_text()) {
+            return Err(RequestError::PolicyDigest);
+        }
+        // A free choice of day would bisect a birth date.
+        if !(mutants::skips("vp-as-of") || self.context.as_of == asking.iat.london_date()) {
+            return Err(RequestError::AsOf);
+        }
+        let party = Party {
+            service: service.document().sub.clone(),
+            client_id: asking.client_id.to_owned(),
+            nonce: asking.nonce.to_owned(),
+            state_sha256: asking.state_sha256,
+            reply_to: asking.reply_to.clone(),
+            encryption_key: asking.response_key.map(|response| response.key.key.thumbprint()),
+        };
+        let asked = Asked::new(party, policy, tables, self.context.as_of).map_err(RequestError::Plan)?;
+        check_query(asking.dcql_query, &self.context, &asked)?;
+        Ok(asked)
+    }
+}
+
+fn check_query(sent: &Value, context: &ContextInfo, asked: &Asked) -> Result<(), RequestError> {
+    let planned = asked.plan();
+    let query = Query::from_value(sent).map_err(RequestError::Dcql)?;
+    // As sent, member by member: the proof is bound to this array.
+    let statements = sent.get("statements").cloned().unwrap_or_else(|| Value::Array(Vec::new()));
+    let expected =
+        serde_json::to_value(&planned.query.statements).expect("statements are strings and integers");
+    if !(mutants::skips("vp-plan-statements") || statements == expected) {
+        return Err(RequestError::Statements);
+    }
+    let same = query.credentials == planned.query.credentials
+        && query.credential_sets == planned.query.credential_sets;
+    if !(mutants::skips("vp-plan-query") || same) {
+        return Err(RequestError::Query);
+    }
+    if !(mutants::skips("vp-plan-options") || context.options == planned.options) {
+        return Err(RequestError::Options);
+    }
+    Ok(())
+}
