@@ -1,7 +1,8 @@
 // A stranger's wallet: @openid4vc/openid4vci collects, dcql chooses, @sd-jwt presents, @openid4vc/openid4vp answers.
 //
-// input: {offer?, tx_code, copies, dpop, held?, request?, method, enc, spoils?: [name], anchor}
-// result: {held: [{credential, jwk}], spoiled?: {name: {status, error}}, redirect_uri?, status?, unmatched?}
+// input: {offer?, tx_code, copies, dpop, later?, held?, request?, method, enc, spoils?: [name], anchor}
+// result: {held: [{credential, jwk}], spoiled?: {name: {status, error}}, redirect_uri?, status?, unmatched?}, or
+// {later} for a batch that is put off, which is given back as input
 
 import { DcqlQuery } from 'dcql';
 import { Openid4vciClient } from '@openid4vc/openid4vci';
@@ -45,9 +46,59 @@ async function collect() {
     proofs: { jwt: proofs.map(({ jwt }) => jwt) },
     dpop,
   });
-  const credentials = credentialResponse.credentials.map(({ credential }) => credential);
-  check('as many copies as proofs', credentials.length === keys.length);
-  return Promise.all(credentials.map((credential) => hold(credential, keys)));
+  const private_keys = await Promise.all(keys.map((key) => ring.export(key)));
+  const session = {
+    issuer: credentialOffer.credential_issuer,
+    token: accessTokenResponse.access_token,
+    dpop: dpopKey && (await ring.export(dpopKey.publicJwk)),
+    private_keys,
+  };
+  const { transaction_id, credentials, notification_id } = credentialResponse;
+  if (transaction_id) return { later: { ...session, transaction_id } };
+  return keep(client, issuerMetadata, session, credentials, notification_id);
+}
+
+/** The library refuses a deferred answer that has a notification_id, although OpenID4VCI 9.2 lets it: taken out here. */
+function withoutNotification(taken) {
+  return async (url, init) => {
+    const response = await fetch(url, init);
+    if (!`${url}`.endsWith('/deferred') || response.status !== 200) return response;
+    const { notification_id, ...rest } = await response.json();
+    taken.notification_id = notification_id;
+    return new Response(JSON.stringify(rest), { status: 200, headers: { 'content-type': 'application/json' } });
+  };
+}
+
+/** Asks again for a batch that was put off. */
+async function askAgain(later) {
+  const taken = {};
+  const client = new Openid4vciClient({ callbacks: callbacks(ring, input.anchor, withoutNotification(taken)) });
+  const issuerMetadata = await client.resolveIssuerMetadata(later.issuer);
+  const { deferredCredentialResponse } = await client.retrieveDeferredCredentials({
+    issuerMetadata,
+    transactionId: later.transaction_id,
+    accessToken: later.token,
+    dpop: await bound(later),
+  });
+  const { credentials, transaction_id } = deferredCredentialResponse;
+  if (transaction_id) return { later };
+  return keep(client, issuerMetadata, later, credentials, taken.notification_id);
+}
+
+/** The key of the token, if it has one. */
+async function bound({ dpop }) {
+  return dpop && { signer: { method: 'jwk', alg: 'ES256', publicJwk: await ring.addJwk(dpop) } };
+}
+
+/** Keeps the copies, and says so where the issuer wants to know (OpenID4VCI 11). */
+async function keep(client, issuerMetadata, session, credentials, notificationId) {
+  check('as many copies as proofs', credentials.length === session.private_keys.length);
+  const held = await Promise.all(credentials.map(({ credential }) => hold(credential, session.private_keys)));
+  if (notificationId) {
+    const notification = { notificationId, event: 'credential_accepted' };
+    await client.sendNotification({ issuerMetadata, notification, accessToken: session.token, dpop: await bound(session) });
+  }
+  return { held, notified: notificationId !== undefined };
 }
 
 /** A copy with the private half of the key that it is bound to. */
@@ -55,7 +106,7 @@ async function hold(credential, keys) {
   const { cnf } = json(credential.split('.')[1]);
   const own = keys.filter(({ x }) => x === cnf.jwk.x);
   check('a copy is bound to one of our keys', own.length === 1);
-  return { credential, jwk: await ring.export(own[0]) };
+  return { credential, jwk: own[0] };
 }
 
 /** Repairs of a library that posts wallet_metadata as single members and drops wallet_nonce (OpenID4VP 5.10). */
@@ -188,10 +239,11 @@ async function decline(request) {
 }
 
 try {
-  const held = input.held ?? (await collect());
+  const collected = input.later ? askAgain(input.later) : input.offer && collect();
+  const { held, later, notified } = input.held ? { held: input.held } : await collected;
   const spoiled = {};
   for (const spoil of input.spoils ?? []) spoiled[spoil] = await answer(held, spoil);
-  tell({ held, spoiled, ...(input.request && (await answer(held))) });
+  tell({ held, later, notified, spoiled, ...(input.request && (await answer(held))) });
 } catch (error) {
   fail(error.stack);
 }

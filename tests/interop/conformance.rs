@@ -1,0 +1,52 @@
+//! `specs/conformance.md` names tests, and what it names is there.
+
+use std::path::Path;
+
+/// What stands in backticks in the page and looks like a test or a refusal.
+fn named(page: &str) -> Vec<&str> {
+    let ticked = page.split('`').skip(1).step_by(2);
+    let names = |text: &&str| text.contains("::") || text.starts_with("refusals/");
+    ticked.filter(|text| names(text) && !text.contains('…')).collect()
+}
+
+fn read(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::fs::read_to_string(root.join(path)).unwrap_or_else(|fault| panic!("{path}: {fault}"))
+}
+
+/// Every table of refusals.
+fn rows() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("refusals");
+    let files = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let tables = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    tables.map(|path| std::fs::read_to_string(path).expect("a file")).collect()
+}
+
+/// The text in which a name must be found, and how it stands there.
+fn place(name: &str) -> (String, String) {
+    if let Some(row) = name.strip_prefix("refusals/") {
+        let all = rows();
+        return (all, format!("id = \"{row}\""));
+    }
+    let parts: Vec<&str> = name.split("::").collect();
+    let file = match parts[..] {
+        ["peers", module, _] => format!("tests/interop/{module}.rs"),
+        ["openid", module, _] => format!("crates/protocol/tests/openid/{module}.rs"),
+        ["dcql", module, _] => format!("crates/protocol/tests/dcql/{module}.rs"),
+        ["issuer", module, _] => format!("issuer/src/tests/{module}.rs"),
+        ["wallet", module, _] => format!("wallet/tests/{module}.rs"),
+        _ => panic!("{name}: of which tests?"),
+    };
+    (read(&file), format!("fn {}(", parts[2]))
+}
+
+#[test]
+fn every_test_that_the_page_names_is_there() {
+    let page = read("specs/conformance.md");
+    let names = named(&page);
+    assert!(names.len() >= 50, "{} names", names.len());
+    for name in names {
+        let (text, wanted) = place(name);
+        assert!(text.contains(&wanted), "{name} is named in specs/conformance.md and is not there");
+    }
+}
