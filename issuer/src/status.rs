@@ -1,0 +1,232 @@
+//! The status of what was issued: entries for new copies, changes by officers and by the register, publication.
+//!
+//! A change never shows at once. All changes wait for the next publication, which comes at fixed times
+//! ([`StatusSettings`]), signs every list anew and replaces all of them in one transaction: who reads the
+//! lists sees that of all holders some changed, and at the same moment all entries of each of them. With few changes in a
+//! period that crowd is small; longer periods make it larger and news older.
+//!
+//! Leaves out: history, lists of lists, withdrawing single copies (copies are alike, and no officer knows them apart).
+
+use serde::Deserialize;
+use vouchsafe_protocol::status::{Bits, List, OWN_PATH, OutOfRange, Publication, Reference, Standing};
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_protocol::types::CredentialType;
+use vouchsafe_service::entropy;
+
+use crate::app::App;
+use crate::config::SettingsError;
+use crate::store::{
+    Asked, Change, Mac, PublishedList, Reserve, ReserveRefusal, Shard, Snapshot, Store, StoreError,
+};
+
+/// How often a publication is tried anew when changes keep coming between.
+const TRIES: usize = 5;
+
+/// How large status lists are, and when they are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StatusSettings {
+    /// Minutes between publications, which are at multiples of them since midnight UTC of 1 January 1970. A change shows
+    /// after this long at most, and after as long again to whoever has kept the list before.
+    pub every_minutes: u32,
+    /// Hours for which a published list says something: how long publication may fail before nothing can be told.
+    pub valid_hours: u32,
+    /// Entries of a list, a power of two; half of them are ever used.
+    pub entries: u32,
+}
+
+impl Default for StatusSettings {
+    fn default() -> Self {
+        Self { every_minutes: 15, valid_hours: 24, entries: 1 << 20 }
+    }
+}
+
+impl StatusSettings {
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// [`SettingsError::Bounds`] names the key to mend.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if !(1..=1440).contains(&self.every_minutes) {
+            return Err(SettingsError::Bounds("status.every_minutes"));
+        }
+        // A list must outlive the publication after the next, or one that fails would leave everybody in doubt.
+        if !(1..=168).contains(&self.valid_hours) || self.valid_seconds() < 2 * self.period_seconds() {
+            return Err(SettingsError::Bounds("status.valid_hours"));
+        }
+        if !(1 << 10..=1 << 22).contains(&self.entries) || !self.entries.is_power_of_two() {
+            return Err(SettingsError::Bounds("status.entries"));
+        }
+        Ok(())
+    }
+
+    fn period_seconds(&self) -> i64 {
+        i64::from(self.every_minutes) * 60
+    }
+
+    fn valid_seconds(&self) -> i64 {
+        i64::from(self.valid_hours) * 3600
+    }
+}
+
+/// Why no lists were published, or no entries were handed out.
+#[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
+pub enum StatusError {
+    /// There is no such type, or its copies have no status.
+    #[error("no credential type with a status has this id")]
+    UnknownType,
+    /// The person's copies are suspended.
+    #[error(transparent)]
+    Refused(#[from] ReserveRefusal),
+    /// The key could not sign.
+    #[error("the signing key could not sign; check the key store")]
+    Sign,
+    /// Changes kept coming.
+    #[error("changes kept coming while the lists were made; try again")]
+    Overtaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<OutOfRange> for StatusError {
+    fn from(_: OutOfRange) -> Self {
+        Self::Store(StoreError::Damaged)
+    }
+}
+
+/// What a publication did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// How many lists there are.
+    pub lists: usize,
+    /// How many people's changes it took.
+    pub changes: u64,
+}
+
+/// Entries for the copies of one batch; none for a type without a status. Used up, whatever becomes of the copies.
+///
+/// # Errors
+/// [`StatusError`].
+pub async fn references<S: Store>(
+    app: &App<S>,
+    credential_type: &CredentialType,
+    person: Mac,
+    count: usize,
+) -> Result<Vec<Reference>, StatusError> {
+    if !credential_type.status {
+        return Ok(Vec::new());
+    }
+    let count = u32::try_from(count).expect("a batch has at most 30 copies");
+    // A shard can fill up between finding and reserving it; a fresh one cannot.
+    loop {
+        let shard = match app.store().open_shard().await? {
+            Some(shard) => shard,
+            None => add_shard(app).await?,
+        };
+        let type_id = credential_type.id.clone();
+        let reserve = Reserve { shard, type_id, person, count };
+        match app.store().reserve(&reserve, app.entropy()).await? {
+            Ok(drawn) => return drawn.into_iter().map(|idx| reference(app, &reserve.shard, idx)).collect(),
+            Err(ReserveRefusal::Full) => drop(add_shard(app).await?),
+            Err(refusal) => return Err(refusal.into()),
+        }
+    }
+}
+
+fn reference<S: Store>(app: &App<S>, shard: &str, idx: u64) -> Result<Reference, StatusError> {
+    Reference::new(idx, &uri(app, shard)).map_err(|_| StatusError::Store(StoreError::Damaged))
+}
+
+fn uri<S: Store>(app: &App<S>, shard: &str) -> String {
+    format!("{}{OWN_PATH}{shard}", app.issuer())
+}
+
+/// A shard is published before it is used: its first list says nothing of anybody.
+async fn add_shard<S: Store>(app: &App<S>) -> Result<String, StatusError> {
+    let entries = u64::from(app.status_settings().entries);
+    let shard = Shard { name: entropy::id16(app.entropy()), entries, marked: Vec::new() };
+    let list = sign(app, &shard, app.now()).await?;
+    app.store().add_shard(entries, &list).await?;
+    Ok(shard.name)
+}
+
+async fn sign<S: Store>(app: &App<S>, shard: &Shard, now: UnixTime) -> Result<PublishedList, StatusError> {
+    let settings = app.status_settings();
+    let entries = usize::try_from(shard.entries).map_err(|_| StoreError::Damaged)?;
+    let mut list = List::new(Bits::Two, entries);
+    for (idx, standing) in &shard.marked {
+        list.set(*idx, standing.value().unwrap_or(1))?;
+    }
+    let uri = uri(app, &shard.name);
+    let (expires_at, ttl) = (now.plus(settings.valid_seconds()), settings.period_seconds());
+    let publication = Publication { uri: &uri, issued_at: now, expires_at, ttl, list: &list };
+    let (jwt, cwt) = publication.sign(app.signer(), app.chain()).await.map_err(|_| StatusError::Sign)?;
+    Ok(PublishedList { shard: shard.name.clone(), jwt, cwt, issued_at: now, expires_at, ttl })
+}
+
+/// Publishes every list, with the changes that wait.
+///
+/// # Errors
+/// [`StatusError`]; then what was published before stays.
+pub async fn publish<S: Store>(app: &App<S>) -> Result<Published, StatusError> {
+    for _ in 0..TRIES {
+        let now = app.now();
+        let snapshot = app.store().snapshot().await?;
+        let lists = signed(app, &snapshot, now).await?;
+        if app.store().publish(&snapshot, &lists, now).await? {
+            tracing::info!(
+                lists_count = lists.len(),
+                changes_count = snapshot.changes,
+                "published the status lists"
+            );
+            return Ok(Published { lists: lists.len(), changes: snapshot.changes });
+        }
+    }
+    Err(StatusError::Overtaken)
+}
+
+async fn signed<S: Store>(
+    app: &App<S>,
+    snapshot: &Snapshot,
+    now: UnixTime,
+) -> Result<Vec<PublishedList>, StatusError> {
+    let mut lists = Vec::with_capacity(snapshot.shards.len());
+    for shard in &snapshot.shards {
+        lists.push(sign(app, shard, now).await?);
+    }
+    Ok(lists)
+}
+
+/// Publishes if a time of the schedule has passed since the last publication; `None` if none has.
+///
+/// # Errors
+/// [`StatusError`].
+pub async fn publish_due<S: Store>(app: &App<S>) -> Result<Option<Published>, StatusError> {
+    let period = app.status_settings().period_seconds();
+    let slot = |at: UnixTime| at.0.div_euclid(period);
+    if slot(app.now()) <= slot(app.store().published_at().await?) {
+        return Ok(None);
+    }
+    publish(app).await.map(Some)
+}
+
+/// Asks for a change of all copies that the people with these keys have of a type. In effect with the next publication.
+///
+/// # Errors
+/// [`StatusError`]; then nothing was noted.
+pub async fn change<S: Store>(
+    app: &App<S>,
+    type_id: &str,
+    keys: &[String],
+    to: Standing,
+) -> Result<Vec<Asked>, StatusError> {
+    let credential_type = app.types().by_id(type_id).filter(|one| one.status);
+    let credential_type = credential_type.ok_or(StatusError::UnknownType)?;
+    let change = |key: &String| Change { type_id, person: app.secrets().person(credential_type, key), to };
+    let changes: Vec<_> = keys.iter().map(change).collect();
+    let asked = app.store().ask(&changes).await?;
+    let waiting = asked.iter().filter(|one| **one == Asked::Waiting).count();
+    tracing::info!(changes_count = waiting, "noted changes of status");
+    Ok(asked)
+}
