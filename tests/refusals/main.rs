@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod answer;
+mod dcql;
 mod flips;
 mod forge;
 mod key_binding;

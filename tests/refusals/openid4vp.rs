@@ -13,7 +13,7 @@ use serde_json::Value;
 use vouchsafe_protocol::encoding::b64u_decode;
 
 /// Does one edit: `set POINTER JSON`, `drop POINTER`, `copy FROM TO` or `move FROM TO`.
-fn edit(value: &mut Value, command: &str) {
+pub(crate) fn edit(value: &mut Value, command: &str) {
     let mut words = command.splitn(3, ' ');
     let (verb, pointer, rest) =
         (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_default());

@@ -51,6 +51,8 @@ pub struct Ways {
     pub code: Option<String>,
     /// Whether the browser must come back.
     pub comes_back: bool,
+    /// The words that the wallet shows as well.
+    pub match_words: String,
 }
 
 impl fmt::Debug for Ways {
@@ -175,6 +177,7 @@ mod tests {
             qr: qr("openid4vp://?client_id=x").unwrap(),
             code: Some(grouped("ABCD1234")),
             comes_back: true,
+            match_words: "apple river · afal afon".into(),
         });
         let (service, purpose, other_route) = (text("Buses"), text("A pass"), text("Visit us"));
         View { service: &service, purpose: &purpose, other_route: &other_route, status, outcome, ways }
@@ -185,9 +188,16 @@ mod tests {
     #[test]
     fn an_open_page_has_every_way_to_answer_and_no_script() {
         let html = page(Status::Open, None, Language::En);
-        for part in
-            ["lang=\"en\"", "ABCD 1234", "<svg", "openid4vp://", "role=\"status\"", "Visit us", "refresh"]
-        {
+        for part in [
+            "lang=\"en\"",
+            "ABCD 1234",
+            "apple river · afal afon",
+            "<svg",
+            "openid4vp://",
+            "role=\"status\"",
+            "Visit us",
+            "refresh",
+        ] {
             assert!(html.contains(part), "{part}");
         }
         assert!(html.contains("Buses &#60;en&#62;"), "names are escaped");
@@ -212,7 +222,14 @@ mod tests {
     #[test]
     fn links_and_codes_are_not_printed() {
         let (link, code) = ("openid4vp://x".to_owned(), Some("ABCD 1234".into()));
-        let ways = Ways { other_link: link.clone(), qr: link.clone(), link, code, comes_back: true };
+        let ways = Ways {
+            other_link: link.clone(),
+            qr: link.clone(),
+            link,
+            code,
+            comes_back: true,
+            match_words: String::new(),
+        };
         let (service, purpose, other_route) = (text("Buses"), text("A pass"), text("Visit us"));
         let view = View {
             service: &service,

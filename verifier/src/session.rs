@@ -9,6 +9,7 @@ use std::fmt;
 
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::encoding::{b64u, sha256};
+use vouchsafe_protocol::openid4vp::MatchWords;
 use vouchsafe_service::entropy;
 use vouchsafe_service::secret::same;
 
@@ -180,6 +181,7 @@ fn ways(app: &App, request: &Request) -> Option<Ways> {
         link,
         code: (request.code_until > now).then(|| page::grouped(&secrets.code)),
         comes_back: request.flow == Flow::SameDevice,
+        match_words: MatchWords::of(app.client_id(), &secrets.nonce).to_string(),
     })
 }
 

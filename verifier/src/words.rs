@@ -63,6 +63,8 @@ pub struct Words {
     pub code_heading: &'static str,
     /// How to use the code.
     pub code_help: &'static str,
+    /// Before the words that page and wallet both show.
+    pub match_help: &'static str,
     /// Heading above the QR code.
     pub qr_heading: &'static str,
     /// Its text alternative.
@@ -114,6 +116,7 @@ static EN: Words = Words {
     open_other: "Open another wallet",
     code_heading: "Or type a code",
     code_help: "Type this code in your wallet. It works for a few minutes.",
+    match_help: "Your wallet shows the same words. If it shows others, it is about another request:",
     qr_heading: "Or scan a QR code",
     qr_alt: "QR code with the same link as “Open my wallet”",
     qr_same_device: "The answer counts only if your wallet brings you back to this browser.",
@@ -146,6 +149,7 @@ static CY: Words = Words {
     open_other: "Agor waled arall",
     code_heading: "Neu teipiwch god",
     code_help: "Teipiwch y cod hwn yn eich waled. Mae'n gweithio am ychydig funudau.",
+    match_help: "Mae eich waled yn dangos yr un geiriau. Os yw'n dangos rhai eraill, cais arall yw hwnnw:",
     qr_heading: "Neu sganiwch god QR",
     qr_alt: "Cod QR gyda'r un ddolen ag “Agor fy waled”",
     qr_same_device: "Dim ond os bydd eich waled yn dod â chi yn ôl i'r porwr hwn y mae'r ateb yn cyfrif.",

@@ -102,7 +102,7 @@ impl Wallet {
     /// # Errors
     /// [`VaultError`].
     pub async fn list(&self) -> Result<Vec<list::Listed>, VaultError> {
-        list::all(&self.vault).await
+        list::all(&self.vault, self.machine.clock.now()).await
     }
 
     /// What happened, newest first, without values.

@@ -1,11 +1,15 @@
 //! What the wallet holds, without values.
 
 use serde::Serialize;
+use vouchsafe_proofs::encoding::date_from;
+use vouchsafe_protocol::policy::is_fresh;
 use vouchsafe_protocol::text::Bilingual;
+use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_protocol::types;
 
-use crate::store::{self, Count};
+use crate::store::{self, Count, Credential};
 use crate::vault::{Vault, VaultError};
+use crate::words::{Language, say};
 
 /// A batch of copies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,15 +32,66 @@ pub struct Listed {
     pub attributes: Vec<Bilingual>,
     /// Copies left and used.
     pub copies: Count,
+    /// Why to collect a new batch soon.
+    pub refresh: Option<Refresh>,
+}
+
+/// Why a new batch should be collected while this one still serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refresh {
+    /// It ends within a week.
+    EndsSoon,
+    /// At most a fifth of the copies is left.
+    FewLeft,
+    /// The facts are three weeks old; many services take them for a month.
+    FactsOld,
+}
+
+impl Refresh {
+    /// The key of its words.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::EndsSoon => "refresh_ends_soon",
+            Self::FewLeft => "refresh_few_left",
+            Self::FactsOld => "refresh_facts_old",
+        }
+    }
+
+    /// The hint in plain words.
+    #[must_use]
+    pub fn words(self, language: Language) -> String {
+        say(language, self.key(), &[])
+    }
+}
+
+/// How long before its end a batch should be replaced, in seconds.
+const BEFORE_END_S: i64 = 7 * 86_400;
+
+/// How old facts may be before they should be read anew, in days.
+const FACTS_DAYS: u32 = 21;
+
+/// Whether a new batch should be collected, and the most pressing reason.
+pub(crate) fn due(credential: &Credential, copies: Count, now: UnixTime) -> Option<Refresh> {
+    let facts = credential.facts_as_of.as_deref().map(date_from);
+    let old = matches!(facts, Some(Ok(date)) if !is_fresh(date, now.london_date(), FACTS_DAYS));
+    if credential.expires_at - now.0 <= BEFORE_END_S {
+        Some(Refresh::EndsSoon)
+    } else if copies.unused * 5 <= copies.all() {
+        Some(Refresh::FewLeft)
+    } else {
+        old.then_some(Refresh::FactsOld)
+    }
 }
 
 /// Every batch, oldest first.
-pub(crate) async fn all(vault: &Vault) -> Result<Vec<Listed>, VaultError> {
+pub(crate) async fn all(vault: &Vault, now: UnixTime) -> Result<Vec<Listed>, VaultError> {
     let mut listed = Vec::new();
     for (id, credential) in store::credentials(vault).await? {
         let copies = store::count(vault, &id).await?;
         listed.push(Listed {
             id,
+            refresh: due(&credential, copies, now),
             proof: types::is_proof(&credential.vct),
             name: credential.name,
             issuer: credential.issuer,
@@ -48,4 +103,39 @@ pub(crate) async fn all(vault: &Vault) -> Result<Vec<Listed>, VaultError> {
         });
     }
     Ok(listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use vouchsafe_protocol::text::Env;
+
+    use super::*;
+    use crate::store::bare_label;
+
+    /// 2026-11-21T12:00:00Z.
+    const NOW: UnixTime = UnixTime(1_795_262_400);
+
+    #[test]
+    fn a_batch_is_replaced_before_it_fails() {
+        let of = |facts_as_of: &str, days: i64, unused: usize| {
+            let credential = Credential {
+                vct: "v/zk".to_owned(),
+                iss: "https://issuer.example".to_owned(),
+                issuer: bare_label("issuer"),
+                env: Env::Test,
+                name: bare_label("name"),
+                facts_as_of: Some(facts_as_of.to_owned()),
+                expires_at: NOW.0 + days * 86_400,
+                received_at: 0,
+                attributes: Vec::new(),
+            };
+            due(&credential, Count { unused, reserved: 0, spent: 30 - unused }, NOW)
+        };
+        assert_eq!(of("2026-11-20", 20, 30), None);
+        assert_eq!(of("2026-11-20", 20, 7), None);
+        assert_eq!(of("2026-11-20", 20, 6), Some(Refresh::FewLeft));
+        assert_eq!(of("2026-11-20", 7, 6), Some(Refresh::EndsSoon));
+        assert_eq!(of("2026-10-20", 20, 30), Some(Refresh::FactsOld));
+        assert_ne!(Refresh::FewLeft.words(Language::En), Refresh::FewLeft.words(Language::Cy));
+    }
 }

@@ -23,6 +23,7 @@ pub use learn::{Learn, Stated, What};
 pub use page::{Page, Part};
 
 use crate::history::Asked;
+use crate::list::Refresh;
 use crate::words::Language;
 
 use assess::assess;
@@ -34,6 +35,8 @@ pub(crate) use fetch::asked;
 pub struct Facts {
     /// Who asks and what for.
     pub asked: Asked,
+    /// The words that the page which asks shows as well, against a mix-up of requests.
+    pub match_words: String,
     /// The host that the answer goes to.
     pub host: String,
     /// Test or live.
@@ -69,6 +72,10 @@ pub struct Way {
     pub hidden: Vec<Bilingual>,
     /// The credential that would answer.
     pub held: Option<HeldName>,
+    /// Other credentials that could answer instead, if the resident names one.
+    pub others: Vec<HeldName>,
+    /// Why to collect a new batch soon, after this answer.
+    pub refresh: Option<Refresh>,
     /// Attributes of which this service has learnt much already.
     pub probed: Vec<Probed>,
 }

@@ -144,6 +144,19 @@ pub struct Count {
     pub spent: usize,
 }
 
+impl Count {
+    /// All of the batch.
+    pub(crate) fn all(self) -> usize {
+        self.unused + self.reserved + self.spent
+    }
+
+    /// The same when one more was shown.
+    pub(crate) fn after_one(self) -> Self {
+        let one = self.unused.min(1);
+        Self { unused: self.unused - one, spent: self.spent + one, ..self }
+    }
+}
+
 /// Room for any record: a copy with many Disclosures is the largest.
 const LARGEST: usize = 32 * 1024;
 

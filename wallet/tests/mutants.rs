@@ -86,6 +86,19 @@ async fn values_that_nobody_confirmed() {
     killed("wallet-shown-values", shows_the_contrary).await;
 }
 
+/// Whether another batch answers than the one that was named.
+#[tokio::test]
+async fn a_credential_that_nobody_named() {
+    killed("wallet-use", async || {
+        let world = World::of(old_resident());
+        let directory = tempfile::tempdir().unwrap();
+        let wallet = world.filled_wallet(directory.path()).await;
+        let review = wallet.review_using(&world.service.link(Method::Post), Some("another")).await.unwrap();
+        wallet.share(&review, Confirmed::Share).await.is_ok()
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn one_question_too_many() {
     killed("wallet-budget", async || {

@@ -9,6 +9,7 @@ use std::task::Poll;
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::openid4vci::batch::BatchError;
 use vouchsafe_protocol::openid4vci::offer::OfferLink;
+use vouchsafe_protocol::openid4vp::MatchWords;
 use vouchsafe_protocol::openid4vp::link::{Link, Method};
 use vouchsafe_wallet::budget::{Bound, Lasting, Learnt};
 use vouchsafe_wallet::history::{Event, How};
@@ -547,4 +548,60 @@ async fn history_and_budget_hold_no_values_and_spent_copies_leave_no_secrets() {
             assert!(!bytes.windows(value.len()).any(|window| window == value.as_bytes()), "{value}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_freshest_answers_unless_the_resident_names_another() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    let first = wallet.list().await.unwrap()[0].id.clone();
+    world.clock.advance(3600);
+    wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
+    let newest = wallet.list().await.unwrap()[1].id.clone();
+    let link = world.service.link(Method::Post);
+    let held = |review: &Review| review.facts().offered().unwrap().held.clone().unwrap().id;
+
+    let review = wallet.review(&link).await.unwrap();
+    assert_eq!(held(&review), newest);
+    let others: Vec<_> = review.facts().offered().unwrap().others.iter().map(|held| &held.id).collect();
+    assert_eq!(others, [&first]);
+    assert!(review.page(Language::En).to_string().contains(&format!("number {first}.")));
+
+    let review = wallet.review_using(&link, Some(&first)).await.unwrap();
+    assert_eq!(held(&review), first);
+    wallet.share(&review, Confirmed::Share).await.unwrap();
+    let used = wallet.list().await.unwrap();
+    assert_eq!((used[0].copies.spent, used[1].copies.spent), (1, 0));
+    assert_eq!(judged(&world, &world.service.posts()[0]), Outcome::Met);
+
+    let review = wallet.review_using(&link, Some("none-of-mine")).await.unwrap();
+    let refused = wallet.share(&review, Confirmed::Share).await;
+    assert!(matches!(refused, Err(AnswerError::Cannot(Ability::NoneHeld))));
+}
+
+#[tokio::test]
+async fn a_known_service_learns_by_a_code_that_its_request_is_refused_and_a_stranger_nothing() {
+    for (rogue, told) in [(Rogue::OtherDay, true), (Rogue::OverAsking, true), (Rogue::Stranger, false)] {
+        let world = World::with(old_resident(), Spoil::None, rogue);
+        let directory = tempfile::tempdir().unwrap();
+        let wallet = world.filled_wallet(directory.path()).await;
+        assert!(wallet.review(&world.service.link(Method::Post)).await.is_err());
+        let posts = world.service.posts();
+        assert_eq!(posts.len(), usize::from(told), "{rogue:?}");
+        for post in posts {
+            assert_eq!(error_of(&post), (Some("invalid_request".into()), Some(STATE.into()), 2));
+        }
+    }
+}
+
+#[tokio::test]
+async fn page_and_review_show_the_same_words() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+    let party = world.service.asked(review.request().issued_at()).party().clone();
+    let words = MatchWords::of(&party.client_id, &party.nonce).to_string();
+    assert!(review.page(Language::Cy).to_string().contains(&words));
 }

@@ -12,8 +12,8 @@ use vouchsafe_proofs::encoding::{Encoding, date_from};
 use vouchsafe_proofs::statement::Predicate;
 use vouchsafe_protocol::dcql::{CredentialQuery, PathStep};
 use vouchsafe_protocol::decision::Outcome;
-use vouchsafe_protocol::openid4vp::Chosen;
 use vouchsafe_protocol::openid4vp::request::Verified;
+use vouchsafe_protocol::openid4vp::{Chosen, MatchWords};
 use vouchsafe_protocol::policy::{Accept, PlannedOutcome, evaluate, is_fresh};
 use vouchsafe_protocol::sd_jwt;
 use vouchsafe_protocol::statement::{Rule, WireStatement};
@@ -23,23 +23,32 @@ use vouchsafe_protocol::types::is_proof;
 
 use super::{Ability, Facts, HeldName, Learn, Probed, Stated, Way, What};
 use crate::budget::{self, Bound, Lasting, Spend};
+use crate::list;
 use crate::store::{self, Credential, Held};
 use crate::vault::{Vault, VaultError};
 
 /// Compares a verified request with what the vault holds.
-pub(crate) async fn assess(vault: &Vault, request: &Verified, now: UnixTime) -> Result<Facts, VaultError> {
+///
+/// `using` is the batch that the resident named to answer with; without it the freshest copy answers.
+pub(crate) async fn assess(
+    vault: &Vault,
+    request: &Verified,
+    now: UnixTime,
+    using: Option<&str>,
+) -> Result<Facts, VaultError> {
     let credentials = store::credentials(vault).await?;
     let mut ways = Vec::new();
     for index in 0..request.asked().options().len() {
         // Options of this profile have one query each; the index is one of the options.
         let Some(chosen) = request.asked().option(index) else { continue };
-        let assessor = Assessor { vault, request, now, chosen };
+        let assessor = Assessor { vault, request, now, using, chosen };
         ways.push(assessor.way(&credentials).await?);
     }
-    let purpose = request.purpose();
+    let (purpose, party) = (request.purpose(), request.asked().party());
     let host = Url::parse(request.response_uri()).ok().and_then(|url| url.host_str().map(str::to_owned));
     Ok(Facts {
         asked: super::fetch::asked(request),
+        match_words: MatchWords::of(&party.client_id, &party.nonce).to_string(),
         host: host.unwrap_or_default(),
         env: request.service().env,
         basis: purpose.basis,
@@ -54,6 +63,7 @@ struct Assessor<'a> {
     vault: &'a Vault,
     request: &'a Verified,
     now: UnixTime,
+    using: Option<&'a str>,
     chosen: Chosen,
 }
 
@@ -68,7 +78,14 @@ struct Candidate<'a> {
 
 impl<'a> Assessor<'a> {
     async fn way(&self, credentials: &'a [(String, Credential)]) -> Result<Way, VaultError> {
-        let best = self.best(credentials).await?;
+        let (best, others) = self.best(credentials).await?;
+        let refresh = match &best {
+            Some(candidate) => {
+                let left = store::count(self.vault, candidate.id).await?.after_one();
+                list::due(candidate.credential, left, self.now)
+            }
+            None => None,
+        };
         let learn = self.learn(best.as_ref());
         let mut ability = best.as_ref().map_or(Ability::NoneHeld, |candidate| candidate.ability);
         let mut probed = Vec::new();
@@ -93,26 +110,30 @@ impl<'a> Assessor<'a> {
             hidden: hidden(best.as_ref().map(|candidate| candidate.credential), &learn),
             learn,
             held: best.map(|candidate| held_name(candidate.id, candidate.credential)),
+            others,
+            refresh,
             probed,
         })
     }
 
-    /// The newest batch that can answer; else the one that comes closest, to say why not.
+    /// The batch that the resident named, else the freshest that can answer, else the one that comes closest, to say
+    /// why not; and the others that could answer.
     async fn best(
         &self,
         credentials: &'a [(String, Credential)],
-    ) -> Result<Option<Candidate<'a>>, VaultError> {
-        let mut best: Option<Candidate<'a>> = None;
-        for (id, credential) in credentials.iter().rev() {
-            if !self.accepts(credential) {
-                continue;
-            }
-            let candidate = self.judge(id, credential).await?;
-            if best.as_ref().is_none_or(|best| candidate.rank() > best.rank()) {
-                best = Some(candidate);
-            }
+    ) -> Result<(Option<Candidate<'a>>, Vec<HeldName>), VaultError> {
+        let mut all = Vec::new();
+        for (id, credential) in credentials.iter().filter(|(_, credential)| self.accepts(credential)) {
+            all.push(self.judge(id, credential).await?);
         }
-        Ok(best)
+        all.sort_by(|a, b| b.rank().cmp(&a.rank()));
+        let named = |candidate: &Candidate<'_>| {
+            mutants::skips("wallet-use") || self.using.is_none_or(|wanted| wanted == candidate.id)
+        };
+        let best = all.iter().position(named).map(|at| all.remove(at));
+        let others = all.iter().filter(|candidate| candidate.ability == Ability::Can);
+        let others = others.map(|candidate| held_name(candidate.id, candidate.credential)).collect();
+        Ok((best, others))
     }
 
     async fn judge(&self, id: &'a str, credential: &'a Credential) -> Result<Candidate<'a>, VaultError> {
@@ -246,9 +267,11 @@ impl<'a> Assessor<'a> {
 }
 
 impl Candidate<'_> {
-    /// What a resident should rather be told or use: fresh facts before stale ones.
-    fn rank(&self) -> (u8, bool) {
-        (rank(self.ability), !self.stale)
+    /// What a resident should rather be told or use: fresh facts before stale ones, then the latest facts, then what
+    /// ends last and came last. No two batches are alike, so the choice does not depend on how they are stored.
+    fn rank(&self) -> impl Ord + use<'_> {
+        let Credential { facts_as_of, expires_at, received_at, .. } = self.credential;
+        (rank(self.ability), !self.stale, facts_as_of, expires_at, received_at, self.id)
     }
 }
 

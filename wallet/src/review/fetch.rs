@@ -91,7 +91,15 @@ impl Wallet {
     /// # Errors
     /// [`ReviewError`] with the reason of a refusal; the history keeps its code.
     pub async fn review(&self, link: &str) -> Result<Review, ReviewError> {
-        let review = self.look(link).await;
+        self.review_using(link, None).await
+    }
+
+    /// As [`Wallet::review`], with the batch that the resident wants to answer with, by its id in [`Wallet::list`].
+    ///
+    /// # Errors
+    /// As [`Wallet::review`].
+    pub async fn review_using(&self, link: &str, using: Option<&str>) -> Result<Review, ReviewError> {
+        let review = self.look(link, using).await;
         if let Err(refused) = &review {
             let event = Event::Failed { asked: None, code: refused.code().to_owned() };
             self.record(event).await?;
@@ -99,7 +107,7 @@ impl Wallet {
         review
     }
 
-    async fn look(&self, link: &str) -> Result<Review, ReviewError> {
+    async fn look(&self, link: &str, using: Option<&str>) -> Result<Review, ReviewError> {
         let link = Link::parse(link.trim())?;
         let pinned = trust::pinned(&self.vault).await?;
         if pinned.is_empty() {
@@ -119,7 +127,7 @@ impl Wallet {
         };
         let registrar = &request.service().iss;
         trust::saw(&self.vault, registrar, request.reg_version(), &*self.machine.entropy).await?;
-        let facts = assess(&self.vault, &request, self.machine.clock.now()).await?;
+        let facts = assess(&self.vault, &request, self.machine.clock.now(), using).await?;
         Ok(Review { facts, request })
     }
 
@@ -127,8 +135,7 @@ impl Wallet {
         let form = wallet_nonce.map(|nonce| Zeroizing::new(fetch_form(nonce).into_bytes()));
         let body = form.map(|form| ("application/x-www-form-urlencoded", form));
         let url = link.request_uri.as_str();
-        let request =
-            Outgoing { url, accept: REQUEST_OBJECT, body, bearer: None, most: MAX_REQUEST };
+        let request = Outgoing { url, accept: REQUEST_OBJECT, body, bearer: None, most: MAX_REQUEST };
         let reply: Incoming = http::send(&*self.machine.http, request).await?;
         // OpenID4VP 5.10.2: an HTTP error or a redirect ends the flow.
         if !(mutants::skips("wallet-request-status") || reply.status == 200) {

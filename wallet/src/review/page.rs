@@ -88,6 +88,7 @@ impl Writer<'_> {
         let host = self.facts.host.as_str();
         let mut lines = vec![self.say("who", &[("service", self.service()), ("host", host)])];
         lines.push(self.say("who_checked", &[]));
+        lines.push(self.say("match_words", &[("words", &self.facts.match_words)]));
         if self.facts.env == Env::Test {
             lines.push(self.say("who_test", &[]));
         }
@@ -165,7 +166,8 @@ impl Writer<'_> {
         };
         let Some(way) = self.facts.offered() else { return Vec::new() };
         let stale = way.stale.then(|| self.say("warn_stale", &[]));
-        stale.into_iter().chain(way.probed.iter().map(line)).collect()
+        let refresh = way.refresh.map(|refresh| self.say(refresh.key(), &[]));
+        stale.into_iter().chain(refresh).chain(way.probed.iter().map(line)).collect()
     }
 
     fn choices(&self) -> Vec<String> {
@@ -176,8 +178,17 @@ impl Writer<'_> {
             None => lines.push(self.say("cannot_none_held", &[])),
         }
         lines.push(self.say("choice_no", &[]));
+        lines.extend(
+            self.facts.offered().into_iter().flat_map(|way| &way.others).map(|held| self.other(held)),
+        );
         lines.extend(self.contrary());
         lines
+    }
+
+    /// A credential that could answer instead, with the number by which it is asked for.
+    fn other(&self, held: &super::HeldName) -> String {
+        let (name, issuer) = (self.text(&held.name), self.text(&held.issuer));
+        self.say("choice_other", &[("credential", name), ("issuer", issuer), ("id", &held.id)])
     }
 
     /// What a contrary answer would tell, only where one is possible, and never as a suggestion to make it.

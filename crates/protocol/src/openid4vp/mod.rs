@@ -14,6 +14,7 @@ mod client_id;
 mod client_metadata;
 pub mod dc_api;
 pub mod link;
+mod match_words;
 pub mod request;
 pub mod response;
 pub mod transaction_data;
@@ -22,6 +23,7 @@ mod verify;
 pub use asked::{Asked, Chosen, NotAnOption, Party};
 pub use client_id::{Prefix, X509_HASH, X509_SAN_DNS, client_id};
 pub use client_metadata::ResponseKey;
+pub use match_words::MatchWords;
 pub use vouchsafe_proofs::context::ReplyTo;
 
 use serde::{Deserialize, Serialize};

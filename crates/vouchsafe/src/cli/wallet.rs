@@ -64,6 +64,9 @@ enum WalletCommand {
     Review {
         /// The request's link.
         request: String,
+        /// Answer with this credential, by its number in `list`; without it, with the freshest.
+        #[arg(long = "use", value_name = "ID")]
+        using: Option<String>,
     },
     /// Answer a request.
     Answer(AnswerArgs),
@@ -78,6 +81,9 @@ enum WalletCommand {
 struct AnswerArgs {
     /// The request's link.
     request: String,
+    /// Answer with this credential, by its number in `list`; without it, with the freshest.
+    #[arg(long = "use", value_name = "ID")]
+    using: Option<String>,
     /// Share what the review lists.
     #[arg(long, group = "choice", required_unless_present_any = ["no", "contrary"])]
     yes: bool,
@@ -117,8 +123,8 @@ async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Resul
             receive(wallet, args.json, offer, tx_code.as_deref()).await
         }
         WalletCommand::List => list(wallet, args.json, language).await,
-        WalletCommand::Review { request } => {
-            let review = review(wallet, request, language).await?;
+        WalletCommand::Review { request, using } => {
+            let review = review(wallet, request, using.as_deref(), language).await?;
             print::one(args.json, review.facts(), || review.page(language).to_string())
         }
         WalletCommand::Answer(choice) => share(wallet, args.json, choice, language).await,
@@ -161,17 +167,24 @@ async fn list(wallet: &Wallet, json: bool, language: Language) -> Result<(), Fai
         let (name, issuer) =
             (language.pick(&one.name.en, &one.name.cy), language.pick(&one.issuer.en, &one.issuer.cy));
         let (left, all) = (one.copies.unused, one.copies.unused + one.copies.reserved + one.copies.spent);
-        format!("{name}, {issuer}: {left} of {all} copies left")
+        let hint = one.refresh.map(|refresh| format!(". {}", refresh.words(language))).unwrap_or_default();
+        format!("{name}, {issuer}, number {}: {left} of {all} copies left{hint}", one.id)
     };
     print::list(json, &held, words)
 }
 
-async fn review(wallet: &Wallet, request: &str, language: Language) -> Result<Review, Failure> {
-    wallet.review(request).await.map_err(|e| failure(e.fault(), e.code(), e.words(language)))
+async fn review(
+    wallet: &Wallet,
+    request: &str,
+    using: Option<&str>,
+    language: Language,
+) -> Result<Review, Failure> {
+    let review = wallet.review_using(request, using).await;
+    review.map_err(|e| failure(e.fault(), e.code(), e.words(language)))
 }
 
 async fn share(wallet: &Wallet, json: bool, choice: &AnswerArgs, language: Language) -> Result<(), Failure> {
-    let review = review(wallet, &choice.request, language).await?;
+    let review = review(wallet, &choice.request, choice.using.as_deref(), language).await?;
     let answered = match (choice.no, choice.contrary) {
         (true, _) => wallet.decline(&review).await,
         (false, true) => wallet.share(&review, Confirmed::Contrary).await,
