@@ -18,7 +18,7 @@ use vouchsafe_service::secret::{SecretError, ServerKey};
 use vouchsafe_service::store::{OpenError as StoreOpenError, Schema, Sqlite};
 use webpki::EndEntityCert;
 
-use crate::config::{Config, LimitSettings, Name, OfferSettings, SettingsError};
+use crate::config::{AccessSettings, Config, LimitSettings, Name, OfferSettings, SettingsError};
 use crate::http::Rates;
 use crate::registrar::{self, RegistrarFiles};
 use crate::secrets::Secrets;
@@ -45,6 +45,8 @@ pub struct Parts {
     pub registrar: RegistrarFiles,
     /// How long offers live.
     pub offers: OfferSettings,
+    /// What wallets must do, and how long they may wait.
+    pub access: AccessSettings,
     /// How often one part of the network may call.
     pub limits: LimitSettings,
     /// The time.
@@ -118,6 +120,7 @@ impl App<SqliteStore> {
             secrets: Secrets::new(ServerKey::from_text(&config.keys.server.read()?)?),
             registrar,
             offers: config.offers,
+            access: config.access,
             limits: config.limits,
             clock,
             entropy,
@@ -214,6 +217,10 @@ impl<S: Store> App<S> {
 
     pub(crate) fn rates(&self) -> &Rates {
         &self.rates
+    }
+
+    pub(crate) fn access(&self) -> &AccessSettings {
+        &self.parts.access
     }
 
     pub(crate) fn offer_settings(&self) -> &OfferSettings {

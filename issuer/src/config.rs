@@ -36,6 +36,9 @@ pub struct Config {
     /// How long offers live.
     #[serde(default)]
     pub offers: OfferSettings,
+    /// What wallets must do, and how long they may wait.
+    #[serde(default)]
+    pub access: AccessSettings,
     /// How often one part of the network may call.
     #[serde(default)]
     pub limits: LimitSettings,
@@ -77,7 +80,7 @@ pub struct OfferSettings {
     pub link_minutes: u32,
     /// Wrong transaction codes after which an offer is closed.
     pub tx_code_tries: u32,
-    /// Seconds for which an access token is good: at most 300, for bearer tokens that live longer must be bound.
+    /// Seconds for which an access token is good: at most 300, for tokens that live longer must be bound.
     pub token_seconds: u32,
     /// Seconds for which a nonce is good.
     pub nonce_seconds: u32,
@@ -86,6 +89,41 @@ pub struct OfferSettings {
 impl Default for OfferSettings {
     fn default() -> Self {
         Self { letter_days: 28, link_minutes: 15, tx_code_tries: 5, token_seconds: 300, nonce_seconds: 300 }
+    }
+}
+
+/// What wallets must do to collect, and how long they may wait for what is put off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccessSettings {
+    /// Whether wallets without DPoP get a token too. It is good with nothing but itself, for `offers.token_seconds`.
+    pub bearer: bool,
+    /// Whether plain copies too travel encrypted or not at all; proof copies always do.
+    pub encryption_required: bool,
+    /// Days for which a batch that was put off can be collected: its token lives as long, and is bound to a key.
+    pub deferred_days: u32,
+    /// Seconds after which a wallet may ask again for a batch that was put off.
+    pub deferred_seconds: u32,
+}
+
+impl Default for AccessSettings {
+    fn default() -> Self {
+        Self { bearer: true, encryption_required: false, deferred_days: 28, deferred_seconds: 3600 }
+    }
+}
+
+impl AccessSettings {
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// [`SettingsError::Bounds`] names the key to mend.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let bounds = [
+            ("access.deferred_days", self.deferred_days, 1, 60),
+            ("access.deferred_seconds", self.deferred_seconds, 5, 86_400),
+        ];
+        let outside = bounds.into_iter().find(|(_, value, least, most)| value < least || value > most);
+        outside.map_or(Ok(()), |(key, ..)| Err(SettingsError::Bounds(key)))
     }
 }
 
@@ -106,6 +144,10 @@ pub struct LimitSettings {
     pub nonce_per_minute: u32,
     /// Credential requests. The dearest call: some thirty signatures are checked and as many made.
     pub credential_per_minute: u32,
+    /// Requests for batches that were put off; as dear as the former.
+    pub deferred_per_minute: u32,
+    /// Notifications.
+    pub notification_per_minute: u32,
 }
 
 impl Default for LimitSettings {
@@ -115,6 +157,8 @@ impl Default for LimitSettings {
             token_per_minute: 300,
             nonce_per_minute: 600,
             credential_per_minute: 300,
+            deferred_per_minute: 300,
+            notification_per_minute: 600,
         }
     }
 }
@@ -154,6 +198,7 @@ impl Config {
             return Err(SettingsError::Issuer);
         }
         self.offers.check()?;
+        self.access.check()?;
         self.limits.check()
     }
 }
@@ -169,6 +214,8 @@ impl LimitSettings {
             ("limits.token_per_minute", self.token_per_minute),
             ("limits.nonce_per_minute", self.nonce_per_minute),
             ("limits.credential_per_minute", self.credential_per_minute),
+            ("limits.deferred_per_minute", self.deferred_per_minute),
+            ("limits.notification_per_minute", self.notification_per_minute),
         ];
         match limits.into_iter().find(|(_, limit)| !(1..=1_000_000).contains(limit)) {
             Some((key, _)) => Err(SettingsError::Bounds(key)),
@@ -220,6 +267,7 @@ mod tests {
             vouchsafe_service::config::parse(include_str!("../issuer.example.toml"), []).unwrap();
         assert_eq!(config.check(), Ok(()));
         assert_eq!(config.offers, OfferSettings::default());
+        assert_eq!(config.access, AccessSettings::default());
         assert_eq!(config.limits, LimitSettings::default());
     }
 

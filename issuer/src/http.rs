@@ -1,14 +1,18 @@
 //! The issuer's endpoints: OpenID4VCI 1.0 with pre-authorised codes, by anonymous wallets.
 //!
 //! Codes, tokens, nonces and credentials are answered with `no-store`. A token is taken from the `Authorization`
-//! header alone. Whatever touches the database runs to its end, whoever is still listening. One part of the network
+//! header alone, and with a proof of the key that it is bound to ([`access`]). Whatever touches the database runs to its end, whoever is still listening. One part of the network
 //! may call only so often ([`limits`]); a call beyond that is refused before anything is read.
 //!
 //! Must be served over TLS, by a listener that caps headers, bodies and time.
 
+mod access;
 mod credential;
+mod deferred;
+mod language;
 mod limits;
 mod metadata;
+mod notification;
 mod offers;
 mod refusal;
 mod token;
@@ -19,7 +23,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -37,14 +41,22 @@ const MAX_BODY: usize = MAX_MESSAGE;
 /// The issuer's endpoints.
 pub fn router<S: Store>(app: Arc<App<S>>) -> Router {
     let limited = |endpoint| from_fn_with_state((Arc::clone(&app), endpoint), limits::check::<S>);
+    let proved = Router::new()
+        .route("/token", post(token::token::<S>).route_layer(limited(Endpoint::Token)))
+        .route("/nonce", post(token::nonce::<S>).route_layer(limited(Endpoint::Nonce)))
+        .route("/credential", post(credential::credential::<S>).route_layer(limited(Endpoint::Credential)))
+        .route("/deferred", post(deferred::deferred::<S>).route_layer(limited(Endpoint::Deferred)))
+        .route(
+            "/notification",
+            post(notification::notification::<S>).route_layer(limited(Endpoint::Notification)),
+        )
+        .route_layer(map_response_with_state(Arc::clone(&app), access::offer_nonce::<S>));
     Router::new()
         .route("/.well-known/openid-credential-issuer", get(metadata::issuer::<S>))
         .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server::<S>))
         .route("/offers/{handle}", get(offers::offer::<S>).route_layer(limited(Endpoint::Offers)))
-        .route("/token", post(token::token::<S>).route_layer(limited(Endpoint::Token)))
-        .route("/nonce", post(token::nonce::<S>).route_layer(limited(Endpoint::Nonce)))
-        .route("/credential", post(credential::credential::<S>).route_layer(limited(Endpoint::Credential)))
-        .fallback(async || Refusal::NothingHere)
+        .merge(proved)
+        .fallback(metadata::type_document::<S>)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(app)
 }

@@ -4,13 +4,16 @@
 //! copies by OpenID4VCI 1.0 ([`router`]). Types come from TOML ([`types`]); what is kept, and in which form, says
 //! [`store`].
 //!
-//! Leaves out, so far: revocation and suspension, notification and deferred issuance, authorisation code flow.
+//! A type whose requests an officer decides on is put off until then ([`deferral`]).
+//!
+//! Leaves out, so far: authorisation code flow.
 //!
 //! Whoever runs it must keep the signing key and the server's key outside the database, serve [`router`] over TLS
 //! alone, and give link and transaction code to residents by different ways.
 
 mod app;
 pub mod config;
+pub mod deferral;
 mod http;
 pub mod import;
 pub mod issue;

@@ -1,7 +1,8 @@
 //! Nonces for proofs of possession: authenticated and dated, so that nothing is stored until one is spent.
 //!
-//! OpenID4VCI 7. A nonce is base64url of eight octets of time, sixteen of chance and sixteen of an HMAC under the
-//! server's key. That it is used once is seen to by the store, when the batch is recorded.
+//! A nonce is base64url of eight octets of time, sixteen of chance and sixteen of an HMAC under the server's key. Those
+//! for the keys of copies (OpenID4VCI 7) are used once, which the store sees to when the batch is recorded; those for
+//! the keys of tokens (RFC 9449 8) are used until they end, with proofs that are used once. Neither serves as the other.
 
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::encoding::{b64u, b64u_array};
@@ -16,17 +17,35 @@ const CHANCE: usize = 16;
 const TAG: usize = 16;
 const BODY: usize = TIME + CHANCE;
 
+/// What a nonce is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// The keys that copies are bound to.
+    Credential,
+    /// The keys that tokens are bound to.
+    Token,
+}
+
+impl Use {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Credential => "issuer nonce",
+            Self::Token => "issuer token nonce",
+        }
+    }
+}
+
 /// The nonce is not ours, or too old: fetch a new one.
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
 #[error("the nonce is not one of ours, or too old; fetch a new one")]
 pub(crate) struct BadNonce;
 
 /// A fresh nonce.
-pub(crate) fn fresh(secrets: &Secrets, now: UnixTime, entropy: &dyn Entropy) -> String {
+pub(crate) fn fresh(secrets: &Secrets, of: Use, now: UnixTime, entropy: &dyn Entropy) -> String {
     let mut nonce = [0; BODY + TAG];
     nonce[..TIME].copy_from_slice(&now.0.to_be_bytes());
     nonce[TIME..BODY].copy_from_slice(&bytes::<CHANCE>(entropy));
-    let tag = secrets.nonce_tag(&nonce[..BODY]);
+    let tag = secrets.nonce_tag(of.label(), &nonce[..BODY]);
     nonce[BODY..].copy_from_slice(&tag[..TAG]);
     b64u(nonce)
 }
@@ -35,9 +54,15 @@ pub(crate) fn fresh(secrets: &Secrets, now: UnixTime, entropy: &dyn Entropy) -> 
 ///
 /// # Errors
 /// [`BadNonce`].
-pub(crate) fn check(secrets: &Secrets, nonce: &str, now: UnixTime, ttl_s: u32) -> Result<UnixTime, BadNonce> {
+pub(crate) fn check(
+    secrets: &Secrets,
+    of: Use,
+    nonce: &str,
+    now: UnixTime,
+    ttl_s: u32,
+) -> Result<UnixTime, BadNonce> {
     let nonce: [u8; BODY + TAG] = b64u_array(nonce).map_err(|_| BadNonce)?;
-    let tag = secrets.nonce_tag(&nonce[..BODY]);
+    let tag = secrets.nonce_tag(of.label(), &nonce[..BODY]);
     if !(mutants::skips("vci-nonce-tag") || same(&tag[..TAG], &nonce[BODY..])) {
         return Err(BadNonce);
     }
@@ -72,25 +97,26 @@ mod tests {
     #[test]
     fn a_nonce_lives_its_time() {
         let ours = secrets();
-        let nonce = fresh(&ours, NOW, &OsEntropy::new());
-        assert_eq!(check(&ours, &nonce, NOW, 300), Ok(NOW.plus(300)));
-        assert_eq!(check(&ours, &nonce, NOW.plus(299), 300), Ok(NOW.plus(300)));
-        assert_eq!(check(&ours, &nonce, NOW.plus(300), 300), Err(BadNonce));
-        assert_eq!(check(&ours, &nonce, NOW.minus(SKEW), 300), Ok(NOW.plus(300)));
-        assert_eq!(check(&ours, &nonce, NOW.minus(SKEW + 1), 300), Err(BadNonce));
+        let nonce = fresh(&ours, Use::Credential, NOW, &OsEntropy::new());
+        assert_eq!(check(&ours, Use::Credential, &nonce, NOW, 300), Ok(NOW.plus(300)));
+        assert_eq!(check(&ours, Use::Credential, &nonce, NOW.plus(299), 300), Ok(NOW.plus(300)));
+        assert_eq!(check(&ours, Use::Credential, &nonce, NOW.plus(300), 300), Err(BadNonce));
+        assert_eq!(check(&ours, Use::Credential, &nonce, NOW.minus(SKEW), 300), Ok(NOW.plus(300)));
+        assert_eq!(check(&ours, Use::Credential, &nonce, NOW.minus(SKEW + 1), 300), Err(BadNonce));
     }
 
     #[test]
     fn what_we_did_not_make_is_no_nonce() {
         let ours = secrets();
-        let nonce = fresh(&ours, NOW, &OsEntropy::new());
-        assert_eq!(check(&secrets(), &nonce, NOW, 300), Err(BadNonce));
+        let nonce = fresh(&ours, Use::Credential, NOW, &OsEntropy::new());
+        assert_eq!(check(&secrets(), Use::Credential, &nonce, NOW, 300), Err(BadNonce));
+        assert_eq!(check(&ours, Use::Token, &nonce, NOW, 300), Err(BadNonce));
         let bytes = vouchsafe_protocol::encoding::b64u_decode(&nonce).unwrap();
         for at in 0..bytes.len() {
             let mut spoilt = bytes.clone();
             spoilt[at] ^= 1;
-            assert_eq!(check(&ours, &b64u(&spoilt), NOW, 300), Err(BadNonce), "octet {at}");
-            assert_eq!(check(&ours, &b64u(&bytes[..at]), NOW, 300), Err(BadNonce));
+            assert_eq!(check(&ours, Use::Credential, &b64u(&spoilt), NOW, 300), Err(BadNonce), "octet {at}");
+            assert_eq!(check(&ours, Use::Credential, &b64u(&bytes[..at]), NOW, 300), Err(BadNonce));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use vouchsafe_protocol::encoding::b64u;
+use vouchsafe_protocol::jose::PublicJwk;
 use vouchsafe_protocol::types::CredentialType;
 use vouchsafe_service::entropy::Entropy;
 use vouchsafe_service::keys::AgreementKey;
@@ -72,10 +73,50 @@ impl Secrets {
         Mac(self.server.hmac("issuer spent nonce", nonce.as_bytes()))
     }
 
-    /// The authenticator of a nonce that the issuer hands out and does not store.
+    /// The authenticator of a nonce that the issuer hands out and does not store: one for each use of nonces.
     #[must_use]
-    pub fn nonce_tag(&self, body: &[u8]) -> [u8; 32] {
-        self.server.hmac("issuer nonce", body)
+    pub fn nonce_tag(&self, use_of_it: &'static str, body: &[u8]) -> [u8; 32] {
+        self.server.hmac(use_of_it, body)
+    }
+
+    /// The name at rest of the key that a token is bound to, by its thumbprint.
+    #[must_use]
+    pub fn bound_key(&self, thumbprint: &[u8; 32]) -> Mac {
+        Mac(self.server.hmac("issuer bound key", thumbprint))
+    }
+
+    /// The name at rest of a proof of possession that was used: the key that made it, and its number.
+    #[must_use]
+    pub fn used_proof(&self, thumbprint: &[u8; 32], jti: &str) -> Mac {
+        Mac(self.server.hmac("issuer used proof", &[&thumbprint[..], jti.as_bytes()].concat()))
+    }
+
+    /// The name at rest of a transaction that was put off.
+    #[must_use]
+    pub fn transaction(&self, id: &str) -> Mac {
+        Mac(self.server.hmac("issuer transaction", id.as_bytes()))
+    }
+
+    /// The name at rest of a notification id.
+    #[must_use]
+    pub fn notification(&self, id: &str) -> Mac {
+        Mac(self.server.hmac("issuer notification", id.as_bytes()))
+    }
+
+    /// Seals the keys of a batch that is put off, for their transaction's row.
+    #[must_use]
+    pub fn seal_holders(&self, transaction: Mac, holders: &[PublicJwk], entropy: &dyn Entropy) -> Vec<u8> {
+        let plain = serde_json::to_vec(holders).expect("keys can be written");
+        self.sealer.seal(&plain, &holders_place(transaction), entropy)
+    }
+
+    /// Opens the keys of a batch that was put off.
+    ///
+    /// # Errors
+    /// [`SecretError::Sealed`] when the row was altered or moved, or the server's key is another.
+    pub fn open_holders(&self, transaction: Mac, sealed: &[u8]) -> Result<Vec<PublicJwk>, SecretError> {
+        let plain = self.sealer.open(sealed, &holders_place(transaction))?;
+        serde_json::from_slice(&plain).map_err(|_| SecretError::Sealed)
     }
 
     /// The key to which wallets encrypt credential requests.
@@ -116,6 +157,10 @@ impl Secrets {
         let plain = self.sealer.open(sealed, &place(type_id, person))?;
         serde_json::from_slice(&plain).map_err(|_| SecretError::Sealed)
     }
+}
+
+fn holders_place(transaction: Mac) -> Vec<u8> {
+    [b"deferred holders", &transaction.0[..]].concat()
 }
 
 /// Table and row: the person's HMAC has a fixed length and comes first.

@@ -1,11 +1,12 @@
 //! What the issuer keeps: its register, imports, offers, access tokens, spent nonces and how much was issued.
 //!
-//! Three small traits, [`Register`], [`Offers`] and [`Issuing`], each with a memory and a SQLite implementation that
+//! Small traits, [`Register`], [`Offers`], [`Issuing`] and [`Deferring`], each with a memory and a SQLite implementation that
 //! pass one shared suite. People, codes, handles, tokens and nonces are [`Mac`]s, and attribute values arrive here
 //! sealed, so that a stolen database holds nothing to read or to spend.
 //!
 //! Leaves out: the credentials themselves. Neither copies nor seeds nor openings are stored.
 
+mod deferring;
 mod memory;
 mod redeem;
 mod sqlite;
@@ -17,8 +18,12 @@ use std::fmt;
 
 use jiff::civil::Date;
 use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::openid4vci::notification::Event;
 use vouchsafe_protocol::time::UnixTime;
 
+pub use deferring::{
+    Collect, CollectRefusal, Defer, Deferred, Deferring, Pending, Stage as DeferredStage, Verdict,
+};
 pub use memory::Memory;
 pub use redeem::{OfferState, RedeemRefusal, Stage};
 pub use sqlite::{MIGRATOR, SqliteStore};
@@ -203,8 +208,14 @@ pub struct Redeem {
     pub code: Mac,
     /// Of the transaction code presented.
     pub tx_code: Mac,
+    /// Why the offer's code gives no token even with the right transaction code; the offer stays as it is.
+    pub objection: Option<RedeemRefusal>,
     /// Of the token to be given if all is well.
     pub token: Mac,
+    /// Of the thumbprint of the key that the token is bound to.
+    pub jkt: Option<Mac>,
+    /// Whether requests name what they ask for by an identifier.
+    pub identified: bool,
     /// When that token ends.
     pub token_expires_at: UnixTime,
     /// The time of the try.
@@ -217,6 +228,10 @@ pub struct Redeem {
 pub trait Offers: Send + Sync + 'static {
     /// Writes an offer.
     fn add_offer(&self, offer: NewOffer) -> impl Future<Output = Result<(), AddOfferError>> + Send;
+
+    /// The offer that a code is for. Who asks must not let it be felt whether there is one.
+    fn offer_of_code(&self, code: Mac)
+    -> impl Future<Output = Result<Option<OfferState>, StoreError>> + Send;
 
     /// The offer behind a handle.
     fn offer(&self, handle: Mac) -> impl Future<Output = Result<Option<OfferState>, StoreError>> + Send;
@@ -239,6 +254,10 @@ pub struct Grant {
     pub person: Mac,
     /// Plain or proof copies.
     pub kind: Kind,
+    /// Of the thumbprint of the key that the token is bound to; none for a bearer token.
+    pub jkt: Option<Mac>,
+    /// Whether requests name what they ask for by an identifier.
+    pub identified: bool,
     /// When the token ends.
     pub expires_at: UnixTime,
     /// Whether a batch was already issued for it.
@@ -251,6 +270,12 @@ impl Grant {
     pub fn is_good(&self, now: UnixTime) -> bool {
         token_is_good(self.spent, self.expires_at, now)
     }
+
+    /// Whether the token is good at `now` for what comes after its batch: collecting what was put off, notifying.
+    #[must_use]
+    pub fn is_live(&self, now: UnixTime) -> bool {
+        token_is_live(self.expires_at, now)
+    }
 }
 
 /// The one write of an issued batch.
@@ -260,6 +285,8 @@ pub struct Issue {
     pub token: Mac,
     /// Of every nonce in the request's proofs, each once, with the time after which it would be refused anyway.
     pub nonces: Vec<(Mac, UnixTime)>,
+    /// Of the notification id in the answer.
+    pub notification: Mac,
     /// How many copies the answer holds.
     pub copies: u32,
     /// The time of issue.
@@ -287,12 +314,31 @@ pub trait Issuing: Send + Sync + 'static {
         &self,
         issue: &Issue,
     ) -> impl Future<Output = Result<Result<(), IssueRefusal>, StoreError>> + Send;
+
+    /// Notes that a proof of possession was used; `false` where it was used before and is not forgotten yet.
+    fn see_proof(
+        &self,
+        proof: Mac,
+        forget_at: UnixTime,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Notes what became of a batch, once for each event; `false` where the token had no batch with this id.
+    fn notify(
+        &self,
+        token: Mac,
+        notification: Mac,
+        event: Event,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// How many batches each event was told of, in the order of [`Event::ALL`].
+    fn notified(&self) -> impl Future<Output = Result<[u64; 3], StoreError>> + Send;
 }
 
 /// Everything the issuer's programs need of a store.
-pub trait Store: Register + Offers + Issuing {}
+pub trait Store: Register + Offers + Issuing + Deferring {}
 
-impl<T: Register + Offers + Issuing> Store for T {}
+impl<T: Register + Offers + Issuing + Deferring> Store for T {}
 
 /// Whether a person's row forbids this import to write it.
 fn enrol_clash(import: &Import, written_by: ImportId, facts_as_of: Date) -> Option<Reason> {
@@ -307,6 +353,10 @@ fn enrol_clash(import: &Import, written_by: ImportId, facts_as_of: Date) -> Opti
 
 /// Whether a token may still have its batch.
 fn token_is_good(spent: bool, expires_at: UnixTime, now: UnixTime) -> bool {
-    (mutants::skips("store-token-spent") || !spent)
-        && (mutants::skips("store-token-expired") || now < expires_at)
+    (mutants::skips("store-token-spent") || !spent) && token_is_live(expires_at, now)
+}
+
+/// Whether a token has not ended.
+fn token_is_live(expires_at: UnixTime, now: UnixTime) -> bool {
+    mutants::skips("store-token-expired") || now < expires_at
 }

@@ -1,6 +1,8 @@
 //! The issuer as its users meet it: a council with its register, and wallets that collect.
 
+mod bound;
 mod council;
+mod discovery;
 mod imports;
 mod limits;
 #[cfg(feature = "mutants")]

@@ -112,6 +112,22 @@ pub fn vct(credential_type: &CredentialType, kind: Kind) -> String {
     }
 }
 
+/// How a token response names a type's plain or proof copies: there is one set of facts for each person and type.
+#[must_use]
+pub fn identifier(credential_type: &CredentialType, kind: Kind) -> String {
+    format!("{}.facts", configuration(credential_type, kind))
+}
+
+/// The plain or proof copies of the type whose name `name` gives.
+pub(crate) fn named<'a>(
+    types: &'a Types,
+    id: &str,
+    name: impl Fn(&CredentialType, Kind) -> String,
+) -> Option<(&'a CredentialType, Kind)> {
+    let all = types.iter().flat_map(|one| [Kind::Plain, Kind::Proof].map(|kind| (one, kind)));
+    all.into_iter().find(|(one, kind)| name(one, *kind) == id)
+}
+
 /// The configuration to offer, if the type has anything to say in that form.
 pub(crate) fn offered(credential_type: &CredentialType, kind: Kind) -> Result<String, OfferError> {
     match kind {

@@ -165,7 +165,7 @@ async fn call(house: &House, question: &Question, part: &str) -> (u16, Vec<u8>) 
 fn sent_over(house: &House) -> Vec<Needle> {
     let mut secrets = Vec::new();
     for exchange in house.line.seen() {
-        if let Some(token) = &exchange.bearer {
+        if let Some(token) = &exchange.token {
             secrets.push(Needle::text("an access token", token));
         }
         let reply: Value = serde_json::from_slice(&exchange.reply).unwrap_or_default();

@@ -236,8 +236,8 @@ async fn settled(house: &House, exchange: &Exchange) -> vouchsafe_service::clien
 
 fn request(exchange: &Exchange) -> Request<Body> {
     let mut request = Request::post(exchange.path()).header(header::CONTENT_TYPE, &exchange.media_type);
-    if let Some(token) = &exchange.bearer {
-        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    for (name, value) in exchange.access() {
+        request = request.header(name, value);
     }
     request.body(Body::from(exchange.body.clone())).unwrap()
 }

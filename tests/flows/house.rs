@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use axum::http::{HeaderName, header};
 use tempfile::TempDir;
 use vouchsafe::demo::browser::{Browser, wallet_link};
 use vouchsafe::demo::operator::{Asked, Operator};
@@ -170,7 +171,9 @@ pub(crate) struct Exchange {
     pub(crate) url: String,
     pub(crate) media_type: String,
     pub(crate) body: Vec<u8>,
-    pub(crate) bearer: Option<String>,
+    pub(crate) token: Option<String>,
+    /// The proof of the key that the token is bound to.
+    pub(crate) proof: Option<String>,
     pub(crate) reply: Vec<u8>,
 }
 
@@ -182,9 +185,18 @@ impl Exchange {
             url: request.url.to_owned(),
             media_type: media_type.to_owned(),
             body,
-            bearer: request.bearer.map(str::to_owned),
+            token: request.token.map(str::to_owned),
+            proof: request.proof.map(str::to_owned),
             reply: Vec::new(),
         }
+    }
+
+    /// The header fields by which a token and its proof are sent.
+    pub(crate) fn access(&self) -> Vec<(HeaderName, String)> {
+        let scheme = if self.proof.is_some() { "DPoP" } else { "Bearer" };
+        let token = self.token.as_ref().map(|token| (header::AUTHORIZATION, format!("{scheme} {token}")));
+        let proof = self.proof.as_ref().map(|proof| (HeaderName::from_static("dpop"), proof.clone()));
+        token.into_iter().chain(proof).collect()
     }
 
     pub(crate) fn path(&self) -> String {
@@ -194,8 +206,8 @@ impl Exchange {
 
 pub(crate) async fn post(http: &client::Http, exchange: &Exchange) -> client::Reply {
     let mut request = http.post(&exchange.url).body(&exchange.media_type, exchange.body.clone());
-    if let Some(token) = &exchange.bearer {
-        request = request.bearer(token);
+    for (name, value) in exchange.access() {
+        request = request.header(name, &value);
     }
     request.send().await.unwrap()
 }

@@ -9,6 +9,7 @@ mod dcql;
 mod flips;
 mod forge;
 mod key_binding;
+mod openid4vci;
 mod openid4vp;
 mod proofs;
 mod reasons;

@@ -14,13 +14,13 @@ use serde::Deserialize;
 use vouchsafe_mutants::without_async;
 
 /// The areas; a file belongs to the area that its name begins with.
-const AREAS: [&str; 5] = ["sd-jwt", "key-binding", "openid4vp", "proofs", "dcql"];
+const AREAS: [&str; 6] = ["sd-jwt", "key-binding", "openid4vp", "openid4vci", "proofs", "dcql"];
 
 /// The fewest rows with a mutant in each area.
 const FEWEST: usize = 25;
 
 /// Every surface that a row may name.
-const SURFACES: [&str; 7] = ["sd-jwt", "key-binding", "proofs", "request", "answer", "page", "dcql"];
+const SURFACES: [&str; 8] = ["issuer", "sd-jwt", "key-binding", "proofs", "request", "answer", "page", "dcql"];
 
 /// One attack. Closed.
 #[derive(Clone, Debug, Deserialize)]

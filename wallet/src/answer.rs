@@ -266,7 +266,7 @@ impl Wallet {
         form: Zeroizing<Vec<u8>>,
     ) -> Result<Incoming, HttpError> {
         let body = Some((FORM, form));
-        let request = Outgoing { url, accept: JSON, body, bearer: None, most: MAX_REPLY };
+        let request = Outgoing { url, accept: JSON, body, token: None, proof: None, most: MAX_REPLY };
         http::send(&*self.machine.http, request).await
     }
 }

@@ -6,7 +6,7 @@
 
 use std::pin::Pin;
 
-use reqwest::header::{ACCEPT, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderName, RETRY_AFTER};
 use thiserror::Error;
 use url::Url;
 use vouchsafe_mutants as mutants;
@@ -39,7 +39,10 @@ pub struct Outgoing<'a> {
     /// What is posted: media type and bytes. Absent for a GET.
     pub body: Option<(&'a str, Zeroizing<Vec<u8>>)>,
     /// An access token.
-    pub bearer: Option<&'a str>,
+    pub token: Option<&'a str>,
+    /// The proof of the key that the token is bound to, or is to be bound to: then the token goes with `DPoP`, and
+    /// without a proof as a bearer.
+    pub proof: Option<&'a str>,
     /// The largest answer taken, in bytes.
     pub most: usize,
 }
@@ -52,6 +55,8 @@ pub struct Incoming {
     pub content_type: String,
     /// Seconds to wait, of `Retry-After`.
     pub retry_after_s: Option<u64>,
+    /// The nonce for the next proof, of `DPoP-Nonce`.
+    pub dpop_nonce: Option<String>,
     /// The body; it may hold a seed or a credential.
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -117,14 +122,26 @@ impl Client {
             None => self.0.get(request.url),
         };
         outgoing = outgoing.header(ACCEPT, request.accept).max_reply(request.most);
-        if let Some(token) = request.bearer {
-            outgoing = outgoing.bearer(token);
+        if let Some(proof) = request.proof {
+            outgoing = outgoing.header(HeaderName::from_static("dpop"), proof);
+        }
+        if let Some(token) = request.token {
+            outgoing = match request.proof {
+                Some(_) => outgoing.header(AUTHORIZATION, &Zeroizing::new(format!("DPoP {token}"))),
+                None => outgoing.bearer(token),
+            };
         }
         let reply = outgoing.send().await.map_err(fault)?;
         let retry_after_s =
             reply.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let content_type = reply.media_type();
-        Ok(Incoming { status: reply.status, content_type, retry_after_s, body: Zeroizing::new(reply.body) })
+        let dpop_nonce = reply.headers.get("dpop-nonce").and_then(|value| value.to_str().ok());
+        Ok(Incoming {
+            status: reply.status,
+            content_type: reply.media_type(),
+            retry_after_s,
+            dpop_nonce: dpop_nonce.map(str::to_owned),
+            body: Zeroizing::new(reply.body),
+        })
     }
 }
 

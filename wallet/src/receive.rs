@@ -5,6 +5,7 @@
 //! with the reason.
 
 mod collect;
+mod session;
 
 use serde::Serialize;
 use thiserror::Error;
@@ -14,12 +15,17 @@ use vouchsafe_protocol::openid4vci::credential::ResponseError;
 use vouchsafe_protocol::openid4vci::metadata::{
     ISSUER_WELL_KNOWN, IssuerMetadata, MAX_METADATA, MetadataError, SERVER_WELL_KNOWN, ServerMetadata,
 };
+use vouchsafe_protocol::openid4vci::notification::Event as Told;
 use vouchsafe_protocol::openid4vci::offer::{MAX_OFFER, Offer, OfferError, OfferLink};
+use vouchsafe_protocol::openid4vci::token::TokenRequest;
 use vouchsafe_protocol::openid4vci::well_known;
 use vouchsafe_protocol::text::Bilingual;
 use vouchsafe_protocol::trust::{Extract, IssuerEntry, Judge, Tables, TrustError};
 use vouchsafe_service::keys::Jws;
 use zeroize::Zeroizing;
+
+use collect::Collector;
+use session::Session;
 
 use crate::history::{self, Event};
 use crate::http::{self, HttpError, Incoming, Outgoing};
@@ -167,7 +173,14 @@ impl Wallet {
         let offer = read_offer(&self.machine, offer).await?;
         check_tx_code(&offer, tx_code)?;
         let issuer = self.issuer(&offer).await?;
-        let batches = collect::collect(&self.machine, &offer, &issuer, tx_code).await?;
+        let server = server(&self.machine, &offer, &issuer).await?;
+        let code = &offer.grants.pre_authorized.code;
+        let request = TokenRequest::pre_authorized(code, tx_code.map(str::trim));
+        let nonce_endpoint = issuer.metadata.nonce_endpoint.as_deref();
+        let session = Session::open(&self.machine, &server, nonce_endpoint, &request).await?;
+        let collector = Collector::new(&self.machine, &issuer, &session);
+        let batches = collector.collect(&offer.credential_configuration_ids).await?;
+        let notifications: Vec<_> = batches.iter().filter_map(collect::Batch::notification).collect();
         let mut changes = Vec::new();
         let mut received = Vec::new();
         for batch in batches {
@@ -177,6 +190,9 @@ impl Wallet {
             received.push(told);
         }
         self.vault.apply(changes, &*self.machine.entropy).await?;
+        for id in notifications {
+            collector.notify(id, Told::CredentialAccepted).await;
+        }
         let document = issuer.entry.document();
         trust::saw(&self.vault, &document.iss, document.reg_version, &*self.machine.entropy).await?;
         Ok(received)
@@ -254,7 +270,7 @@ async fn get_json(machine: &Machine, url: &str, most: usize) -> Result<Zeroizing
 }
 
 async fn get(machine: &Machine, url: &str, most: usize) -> Result<Incoming, ReceiveError> {
-    let request = Outgoing { url, accept: "application/json", body: None, bearer: None, most };
+    let request = Outgoing { url, accept: "application/json", body: None, token: None, proof: None, most };
     unless_busy(http::send(&*machine.http, request).await?)
 }
 

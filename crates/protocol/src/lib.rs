@@ -11,6 +11,7 @@
 pub mod answer;
 pub mod dcql;
 pub mod decision;
+pub mod dpop;
 pub mod encoding;
 pub mod form;
 pub mod jose;

@@ -63,6 +63,9 @@ pub struct CredentialType {
     /// How many copies a batch has.
     #[serde(default = "batch")]
     pub batch: u32,
+    /// Whether an officer of the issuing body decides on each request before copies are made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deferred: bool,
     /// Whether each copy has an entry in one of its issuer's status lists, and can so be suspended or revoked. This
     /// description alone says so, never a credential.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -7,6 +7,8 @@ mod answers;
 mod batches;
 #[path = "openid/browser.rs"]
 mod browser;
+#[path = "openid/collecting.rs"]
+mod collecting;
 #[path = "openid/credentials.rs"]
 mod credentials;
 #[path = "openid/district.rs"]
@@ -23,6 +25,8 @@ mod provider;
 mod queries;
 #[path = "openid/requests.rs"]
 mod requests;
+#[path = "openid/standard.rs"]
+mod standard;
 #[cfg(feature = "mutants")]
 #[path = "openid/switches.rs"]
 mod switches;

@@ -3,31 +3,39 @@
 //! Everything is checked, built, signed and sealed before anything is written; the one write spends token and nonce
 //! and records the batch. A crash before it has used nothing up: the same request can be sent again. After it the
 //! batch is gone if the wallet did not get it, for seeds are not kept: the resident asks for a new offer.
+//!
+//! A type that an officer must approve is put off: the write spends token and nonce and keeps the keys, sealed; the batch
+//! is made when it is collected ([`super::deferred`]).
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::jose::PublicJwk;
-use vouchsafe_protocol::openid4vci::credential::{Carriage, Copy, Received, seal, write_response};
+use vouchsafe_protocol::openid4vci::credential::{
+    Asked, Carriage, Copy, Received, ResponseKey, check_required, seal, write_response,
+};
+use vouchsafe_protocol::openid4vci::deferred::Transaction;
 use vouchsafe_protocol::openid4vci::errors::CredentialError;
 use vouchsafe_protocol::openid4vci::proof::{Expected, Proofs};
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_protocol::types::CredentialType;
-use vouchsafe_service::entropy::EntropyRng;
+use vouchsafe_service::entropy::{self, EntropyRng};
 use vouchsafe_service::keys::{AgreementKey, Jws, RingAead};
 use vouchsafe_service::store::detached;
 
+use super::access::{Access, Presented};
 use super::{Body, Refusal, body, is_media, no_store};
 use crate::app::App;
+use crate::deferral::REFERENCE_LETTERS;
 use crate::issue::Batch;
 use crate::kind::Kind;
-use crate::nonce;
-use crate::store::{Grant, Issue, Mac, Store};
-use crate::types::configuration;
+use crate::nonce::{self, Use};
+use crate::store::{Defer, Grant, Issue, Mac, Store};
+use crate::types::{configuration, identifier, named};
 
 /// `POST /credential`
 pub(super) async fn credential<S: Store>(
@@ -36,26 +44,12 @@ pub(super) async fn credential<S: Store>(
     headers: HeaderMap,
     sent: Body,
 ) -> Result<Response, Refusal> {
-    let token = app.secrets().token(bearer(&uri, &headers)?);
+    let presented = Presented::read("/credential", &uri, &headers)?;
     let carriage = carriage(&headers)?;
-    detached(answer(Arc::clone(&app), token, carriage, body(sent)?)).await?
+    detached(answer(Arc::clone(&app), presented, carriage, body(sent)?)).await?
 }
 
-/// The access token, from the `Authorization` header alone.
-fn bearer<'a>(uri: &Uri, headers: &'a HeaderMap) -> Result<&'a str, Refusal> {
-    let query = uri.query().unwrap_or_default();
-    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
-    // RFC 6750 2.3: a token in an address ends up in logs and histories.
-    if !(mutants::skips("vci-token-in-query") || names.into_iter().all(|name| name != "access_token")) {
-        return Err(Refusal::TokenInQuery);
-    }
-    let mut all = headers.get_all(header::AUTHORIZATION).iter();
-    let only = all.next().filter(|_| all.next().is_none()).and_then(|value| value.to_str().ok());
-    let (scheme, token) = only.and_then(|value| value.split_once(' ')).ok_or(Refusal::AccessToken)?;
-    if scheme.eq_ignore_ascii_case("Bearer") { Ok(token.trim()) } else { Err(Refusal::AccessToken) }
-}
-
-fn carriage(headers: &HeaderMap) -> Result<Carriage, Refusal> {
+pub(super) fn carriage(headers: &HeaderMap) -> Result<Carriage, Refusal> {
     if is_media(headers, "application/jwt") {
         Ok(Carriage::Encrypted)
     } else if is_media(headers, "application/json") {
@@ -67,31 +61,31 @@ fn carriage(headers: &HeaderMap) -> Result<Carriage, Refusal> {
 
 async fn answer<S: Store>(
     app: Arc<App<S>>,
-    token: Mac,
+    presented: Presented,
     carriage: Carriage,
     body: Bytes,
 ) -> Result<Response, Refusal> {
+    let access = presented.authorise(&app).await?;
     let now = app.now();
-    let grant =
-        app.store().grant(token).await?.filter(|grant| grant.is_good(now)).ok_or(Refusal::AccessToken)?;
-    let received = received(&app, carriage, &body)?;
-    let (credential_type, kind) = granted(&app, &grant, &received)?;
-    if kind == Kind::Proof {
-        // specs/proofs: the seed travels in the answer.
-        received.check_proof_copies()?;
+    if !access.grant.is_good(now) {
+        return Err(Refusal::AccessToken(access.scheme));
     }
+    let received = received(&app, carriage, &body)?;
+    let (credential_type, kind) = granted(&app, &access, &received)?;
+    check_encryption(&app, kind, received.carriage, received.response.as_ref())?;
     let proofs = proofs(&app, credential_type, &received, now)?;
-    let nonce_ends_at = nonce::check(app.secrets(), proofs.nonce(), now, app.offer_settings().nonce_seconds)
+    let ttl = app.offer_settings().nonce_seconds;
+    let nonce_ends_at = nonce::check(app.secrets(), Use::Credential, proofs.nonce(), now, ttl)
         .map_err(|_| CredentialError::InvalidNonce)?;
-    let copies = copies(&app, &grant, credential_type, kind, proofs.keys(), now).await?;
-    let response = response(&app, &received, &copies)?;
-    let issue = Issue {
-        token,
-        nonces: vec![(app.secrets().nonce(proofs.nonce()), nonce_ends_at)],
-        copies: u32::try_from(copies.len()).expect("a batch has at most 30 copies"),
-        now,
-    };
-    app.store().issue(&issue).await??;
+    let nonces = vec![(app.secrets().nonce(proofs.nonce()), nonce_ends_at)];
+    if credential_type.deferred {
+        return defer(&app, &access, nonces, proofs.keys(), received.response.as_ref()).await;
+    }
+    let copies = copies(&app, &access.grant, credential_type, kind, proofs.keys(), now).await?;
+    let (notification, id) = notification(&app);
+    let response = issued(&app, received.response.as_ref(), &copies, &id)?;
+    let issue = Issue { token: access.token, nonces, notification, copies: count(&copies), now };
+    app.store().issue(&issue).await?.map_err(|refusal| Refusal::of_issue(refusal, access.scheme))?;
     tracing::info!(copies_count = issue.copies, kind = kind.as_str(), "issued a batch");
     Ok(response)
 }
@@ -100,26 +94,55 @@ fn received<S: Store>(app: &App<S>, carriage: Carriage, body: &[u8]) -> Result<R
     match carriage {
         Carriage::Plain => Received::plain(body),
         Carriage::Encrypted => {
-            let text = std::str::from_utf8(body).map_err(|_| CredentialError::InvalidEncryptionParameters)?;
-            Received::encrypted(text, app.request_kid(), app.request_key(), &RingAead)
+            Received::encrypted(utf8(body)?, app.request_kid(), app.request_key(), &RingAead)
         }
     }
 }
 
-/// What is asked for, if there is such a configuration and the token is for it.
+pub(super) fn utf8(body: &[u8]) -> Result<&str, CredentialError> {
+    std::str::from_utf8(body).map_err(|_| CredentialError::InvalidEncryptionParameters)
+}
+
+/// What is asked for, if there is such a thing and the token is for it.
 fn granted<'a, S: Store>(
     app: &'a App<S>,
-    grant: &Grant,
+    access: &Access,
     received: &Received,
 ) -> Result<(&'a CredentialType, Kind), Refusal> {
-    let all = app.types().iter().flat_map(|one| [Kind::Plain, Kind::Proof].map(|kind| (one, kind)));
-    let asked = all.into_iter().find(|(one, kind)| configuration(one, *kind) == received.configuration);
-    let (credential_type, kind) = asked.ok_or(CredentialError::UnknownCredentialConfiguration)?;
+    let grant = &access.grant;
+    let (credential_type, kind) = match &received.asked {
+        // 8.2: an identifier where the token response gave one, and nowhere else.
+        Asked::Identifier(id) => {
+            let given = grant.identified || mutants::skips("vci-identifier-given");
+            named(app.types(), id, identifier)
+                .filter(|_| given)
+                .ok_or(CredentialError::UnknownCredentialIdentifier)?
+        }
+        Asked::Configuration(id) => {
+            let asked = named(app.types(), id, configuration);
+            let asked = asked.ok_or(CredentialError::UnknownCredentialConfiguration)?;
+            if !(mutants::skips("vci-identifier-demanded") || !grant.identified) {
+                return Err(CredentialError::InvalidCredentialRequest.into());
+            }
+            asked
+        }
+    };
     let offered = credential_type.id == grant.type_id && kind == grant.kind;
     if !(mutants::skips("vci-granted-configuration") || offered) {
-        return Err(Refusal::Scope);
+        return Err(Refusal::Scope(access.scheme));
     }
     Ok((credential_type, kind))
+}
+
+/// Proof copies travel encrypted both ways; others where the settings say so.
+pub(super) fn check_encryption<S: Store>(
+    app: &App<S>,
+    kind: Kind,
+    carriage: Carriage,
+    response: Option<&ResponseKey>,
+) -> Result<(), CredentialError> {
+    // specs/proofs: the seed travels in the answer.
+    check_required(kind == Kind::Proof || app.access().encryption_required, carriage, response)
 }
 
 fn proofs<S: Store>(
@@ -132,7 +155,32 @@ fn proofs<S: Store>(
     Proofs::verify(&received.proofs, &Expected { issuer: app.issuer(), batch_size, now }, &Jws)
 }
 
-async fn copies<S: Store>(
+/// Puts a request off until an officer decides.
+async fn defer<S: Store>(
+    app: &App<S>,
+    access: &Access,
+    nonces: Vec<(Mac, UnixTime)>,
+    holders: &[PublicJwk],
+    to: Option<&ResponseKey>,
+) -> Result<Response, Refusal> {
+    let transaction_id = entropy::token32(app.entropy());
+    let transaction = app.secrets().transaction(&transaction_id);
+    let defer = Defer {
+        token: access.token,
+        nonces,
+        transaction,
+        reference: entropy::code(app.entropy(), REFERENCE_LETTERS),
+        holders: app.secrets().seal_holders(transaction, holders, app.entropy()),
+        expires_at: access.grant.expires_at,
+        now: app.now(),
+    };
+    let response = later(app, to, transaction_id)?;
+    app.store().defer(&defer).await?.map_err(|refusal| Refusal::of_issue(refusal, access.scheme))?;
+    tracing::info!("put a batch off until an officer decides");
+    Ok(response)
+}
+
+pub(super) async fn copies<S: Store>(
     app: &App<S>,
     grant: &Grant,
     credential_type: &CredentialType,
@@ -156,14 +204,48 @@ async fn copies<S: Store>(
     Ok(batch.issue(holders, app.signer(), app.entropy()).await?)
 }
 
-/// The answer as it will be sent, encrypted where the wallet asked for it.
-fn response<S: Store>(app: &App<S>, received: &Received, copies: &[Copy]) -> Result<Response, Refusal> {
-    let plain = write_response(copies);
-    let Some(to) = &received.response else {
-        return Ok(no_store(([(header::CONTENT_TYPE, "application/json")], plain.to_vec())));
+pub(super) fn count(copies: &[Copy]) -> u32 {
+    u32::try_from(copies.len()).expect("a batch has at most 30 copies")
+}
+
+/// A fresh notification id, at rest and as it is sent.
+pub(super) fn notification<S: Store>(app: &App<S>) -> (Mac, String) {
+    let id = entropy::id16(app.entropy());
+    (app.secrets().notification(&id), id)
+}
+
+/// The answer with copies as it will be sent, encrypted where the wallet asked for it.
+pub(super) fn issued<S: Store>(
+    app: &App<S>,
+    to: Option<&ResponseKey>,
+    copies: &[Copy],
+    notification_id: &str,
+) -> Result<Response, Refusal> {
+    respond(app, to, StatusCode::OK, &write_response(copies, Some(notification_id)))
+}
+
+/// The answer that names the transaction: 202.
+pub(super) fn later<S: Store>(
+    app: &App<S>,
+    to: Option<&ResponseKey>,
+    transaction_id: String,
+) -> Result<Response, Refusal> {
+    let transaction = Transaction { transaction_id, interval: app.access().deferred_seconds };
+    respond(app, to, StatusCode::ACCEPTED, &transaction.to_bytes())
+}
+
+fn respond<S: Store>(
+    app: &App<S>,
+    to: Option<&ResponseKey>,
+    status: StatusCode,
+    plain: &[u8],
+) -> Result<Response, Refusal> {
+    let Some(to) = to else {
+        let headers = [(header::CONTENT_TYPE, "application/json")];
+        return Ok(no_store((status, headers, plain.to_vec())));
     };
     let ephemeral = Box::new(AgreementKey::generate(app.entropy()));
-    let sealed = seal(&plain, &to.key, to.enc, ephemeral, &RingAead, &mut EntropyRng(app.entropy()));
+    let sealed = seal(plain, &to.key, to.enc, ephemeral, &RingAead, &mut EntropyRng(app.entropy()));
     let sealed = sealed.map_err(|_| CredentialError::InvalidEncryptionParameters)?;
-    Ok(no_store(([(header::CONTENT_TYPE, "application/jwt")], sealed).into_response()))
+    Ok(no_store((status, [(header::CONTENT_TYPE, "application/jwt")], sealed).into_response()))
 }

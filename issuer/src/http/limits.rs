@@ -34,6 +34,10 @@ pub(crate) enum Endpoint {
     Nonce,
     /// `POST /credential`
     Credential,
+    /// `POST /deferred`
+    Deferred,
+    /// `POST /notification`
+    Notification,
 }
 
 /// The calls of this minute, endpoint by endpoint.
@@ -42,6 +46,8 @@ pub(crate) struct Rates {
     token: Rate,
     nonce: Rate,
     credential: Rate,
+    deferred: Rate,
+    notification: Rate,
 }
 
 impl Rates {
@@ -52,6 +58,8 @@ impl Rates {
             token: Rate::new(limits.token_per_minute, WINDOW_S),
             nonce: Rate::new(limits.nonce_per_minute, WINDOW_S),
             credential: Rate::new(limits.credential_per_minute, WINDOW_S),
+            deferred: Rate::new(limits.deferred_per_minute, WINDOW_S),
+            notification: Rate::new(limits.notification_per_minute, WINDOW_S),
         }
     }
 
@@ -63,6 +71,10 @@ impl Rates {
             Endpoint::Nonce => mutants::skips("vci-rate-nonce") || self.nonce.admits(prefix, now),
             Endpoint::Credential => {
                 mutants::skips("vci-rate-credential") || self.credential.admits(prefix, now)
+            }
+            Endpoint::Deferred => mutants::skips("vci-rate-deferred") || self.deferred.admits(prefix, now),
+            Endpoint::Notification => {
+                mutants::skips("vci-rate-notification") || self.notification.admits(prefix, now)
             }
         }
     }

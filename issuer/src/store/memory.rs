@@ -1,15 +1,18 @@
 //! The store in memory: for tests, and a model that the databases are held against.
 
+mod deferring;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::openid4vci::notification::Event;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::{
-    AddOfferError, Batch, EnrolError, Enrolled, Grant, Import, ImportId, Issue, IssueRefusal, Issuing, Mac,
-    NewOffer, OfferState, Offers, Progress, Redeem, RedeemRefusal, Register, SealedRow, Stage, StoreError,
-    enrol_clash, token_is_good,
+    AddOfferError, Batch, Deferred, EnrolError, Enrolled, Grant, Import, ImportId, Issue, IssueRefusal,
+    Issuing, Mac, NewOffer, OfferState, Offers, Progress, Redeem, RedeemRefusal, Register, SealedRow, Stage,
+    StoreError, enrol_clash, token_is_good,
 };
 use crate::import::RowError;
 
@@ -29,6 +32,19 @@ struct Tables {
     handles: HashMap<Mac, Mac>,
     tokens: HashMap<Mac, Token>,
     nonces: HashMap<Mac, UnixTime>,
+    proofs: HashMap<Mac, UnixTime>,
+    /// By notification id: the token, and what became of its batch.
+    batches: HashMap<Mac, (Mac, HashSet<Event>)>,
+    deferred: HashMap<Mac, Put>,
+}
+
+/// A batch that was put off.
+#[derive(Clone)]
+struct Put {
+    deferred: Deferred,
+    reference: String,
+    created_at: UnixTime,
+    expires_at: UnixTime,
 }
 
 #[derive(Clone)]
@@ -40,6 +56,8 @@ struct Person {
 #[derive(Clone, Copy)]
 struct Token {
     offer: Mac,
+    jkt: Option<Mac>,
+    identified: bool,
     spent: bool,
     expires_at: UnixTime,
 }
@@ -138,6 +156,10 @@ impl Offers for Memory {
         Ok(())
     }
 
+    async fn offer_of_code(&self, code: Mac) -> Result<Option<OfferState>, StoreError> {
+        Ok(self.tables().offers.get(&code).cloned())
+    }
+
     async fn offer(&self, handle: Mac) -> Result<Option<OfferState>, StoreError> {
         let tables = self.tables();
         Ok(tables.handles.get(&handle).and_then(|code| tables.offers.get(code)).cloned())
@@ -150,7 +172,13 @@ impl Offers for Memory {
         };
         let outcome = offer.redeem(redeem);
         if outcome.is_ok() {
-            let token = Token { offer: redeem.code, spent: false, expires_at: redeem.token_expires_at };
+            let token = Token {
+                offer: redeem.code,
+                jkt: redeem.jkt,
+                identified: redeem.identified,
+                spent: false,
+                expires_at: redeem.token_expires_at,
+            };
             tables.tokens.insert(redeem.token, token);
         }
         Ok(outcome)
@@ -165,6 +193,8 @@ impl Issuing for Memory {
                 type_id: offer.type_id.clone(),
                 person: offer.person,
                 kind: offer.kind,
+                jkt: found.jkt,
+                identified: found.identified,
                 expires_at: found.expires_at,
                 spent: found.spent,
             })
@@ -173,19 +203,56 @@ impl Issuing for Memory {
 
     async fn issue(&self, issue: &Issue) -> Result<Result<(), IssueRefusal>, StoreError> {
         let mut tables = self.tables();
-        let Some(token) = tables.tokens.get(&issue.token).copied() else {
-            return Ok(Err(IssueRefusal::Token));
-        };
-        if !token_is_good(token.spent, token.expires_at, issue.now) {
-            return Ok(Err(IssueRefusal::Token));
+        let spent = tables.spend(issue.token, &issue.nonces, issue.now);
+        if spent.is_ok() {
+            tables.record(issue.token, issue.notification);
         }
-        tables.nonces.retain(|_, expires_at| *expires_at >= issue.now);
-        let fresh = issue.nonces.iter().all(|(nonce, _)| !tables.nonces.contains_key(nonce));
+        Ok(spent)
+    }
+
+    async fn see_proof(&self, proof: Mac, forget_at: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        tables.proofs.retain(|_, forget_at| now < *forget_at);
+        let fresh = tables.proofs.insert(proof, forget_at).is_none();
+        Ok(mutants::skips("store-proof-seen") || fresh)
+    }
+
+    async fn notify(&self, token: Mac, notification: Mac, event: Event) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let Some((owner, events)) = tables.batches.get_mut(&notification) else { return Ok(false) };
+        if !(mutants::skips("store-notification-token") || *owner == token) {
+            return Ok(false);
+        }
+        events.insert(event);
+        Ok(true)
+    }
+
+    async fn notified(&self) -> Result<[u64; 3], StoreError> {
+        let tables = self.tables();
+        let told =
+            |event: Event| tables.batches.values().filter(|(_, events)| events.contains(&event)).count();
+        Ok(Event::ALL.map(|event| u64::try_from(told(event)).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Tables {
+    /// Spends token and nonces, all or none.
+    fn spend(&mut self, token: Mac, nonces: &[(Mac, UnixTime)], now: UnixTime) -> Result<(), IssueRefusal> {
+        let found = self.tokens.get(&token).copied().ok_or(IssueRefusal::Token)?;
+        if !token_is_good(found.spent, found.expires_at, now) {
+            return Err(IssueRefusal::Token);
+        }
+        self.nonces.retain(|_, expires_at| *expires_at >= now);
+        let fresh = nonces.iter().all(|(nonce, _)| !self.nonces.contains_key(nonce));
         if !(mutants::skips("store-nonce-used") || fresh) {
-            return Ok(Err(IssueRefusal::Nonce));
+            return Err(IssueRefusal::Nonce);
         }
-        tables.nonces.extend(issue.nonces.iter().copied());
-        tables.tokens.insert(issue.token, Token { spent: true, ..token });
-        Ok(Ok(()))
+        self.nonces.extend(nonces.iter().copied());
+        self.tokens.insert(token, Token { spent: true, ..found });
+        Ok(())
+    }
+
+    fn record(&mut self, token: Mac, notification: Mac) {
+        self.batches.insert(notification, (token, HashSet::new()));
     }
 }

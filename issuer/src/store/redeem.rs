@@ -56,6 +56,15 @@ pub enum RedeemRefusal {
     /// The transaction code is wrong; the offer stays open.
     #[error("the transaction code is wrong")]
     WrongTxCode,
+    /// More, or something else, was asked for by authorisation details; the offer stays open.
+    #[error("the authorisation details are not for what was offered")]
+    OtherDetails,
+    /// A scope was asked for that is not that of the offer; the offer stays open.
+    #[error("the scope is not that of what was offered")]
+    OtherScope,
+    /// A token that lives as long as this type needs must be bound; the offer stays open.
+    #[error("this type is put off, so its token must be bound to a key")]
+    Unbound,
 }
 
 /// An offer as the store holds it.
@@ -95,7 +104,8 @@ impl OfferState {
         Ok(())
     }
 
-    /// Takes one try: the offer is spent, or stays open with the miss counted, or is closed by it.
+    /// Takes one try: the offer is spent, or stays open with the miss counted, or is closed by it, or stays as it is
+    /// where the request asks for what the offer does not give.
     ///
     /// A wrong transaction code never spends the offer, or anybody who saw the letter's picture could burn it; the
     /// limit keeps six digits from being guessed.
@@ -112,6 +122,8 @@ impl OfferState {
             }
             return Err(RedeemRefusal::WrongTxCode);
         }
+        // Told only to who knows both codes, so that nothing about an offer can be probed.
+        redeem.objection.map_or(Ok(()), Err)?;
         self.stage = Stage::Spent;
         Ok(())
     }

@@ -2,6 +2,7 @@
 //!
 //! Every change is one immediate transaction on the writing connection, so a step is taken on the row it has read.
 
+mod deferring;
 mod imports;
 mod issuing;
 mod offers;

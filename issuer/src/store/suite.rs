@@ -44,7 +44,10 @@ fn redeem(code: u8, tx_code: u8, token: u8) -> Redeem {
     Redeem {
         code: mac(code),
         tx_code: mac(tx_code),
+        objection: None,
         token: mac(token),
+        jkt: Some(mac(77)),
+        identified: true,
         token_expires_at: LATER,
         now: NOW,
         tx_code_tries: 3,
@@ -53,7 +56,7 @@ fn redeem(code: u8, tx_code: u8, token: u8) -> Redeem {
 
 fn issue(token: u8, nonces: &[u8]) -> Issue {
     let nonces = nonces.iter().map(|nonce| (mac(*nonce), LATER)).collect();
-    Issue { token: mac(token), nonces, copies: 30, now: NOW }
+    Issue { token: mac(token), nonces, notification: mac(token + 100), copies: 30, now: NOW }
 }
 
 /// A store that holds person 1.
@@ -211,6 +214,135 @@ async fn one_of_two_batches_at_once_is_recorded<S: Store>(store: S) {
     assert_eq!(won, 1);
 }
 
+async fn an_objection_leaves_the_offer_open<S: Store>(store: S) {
+    let store = enrolled(store).await;
+    store.add_offer(offer(1, 1)).await.unwrap();
+    let objected = Redeem { objection: Some(RedeemRefusal::OtherDetails), ..redeem(1, 51, 9) };
+    assert_eq!(store.redeem(&objected).await.unwrap(), Err(RedeemRefusal::OtherDetails));
+    let wrong = Redeem { tx_code: mac(0), ..objected };
+    assert_eq!(store.redeem(&wrong).await.unwrap(), Err(RedeemRefusal::WrongTxCode));
+    assert_eq!(store.offer_of_code(mac(1)).await.unwrap().unwrap().misses, 1);
+    assert_eq!(store.offer_of_code(mac(101)).await.unwrap(), None);
+    assert_eq!(store.redeem(&redeem(1, 51, 9)).await.unwrap(), Ok(()));
+    let grant = store.grant(mac(9)).await.unwrap().unwrap();
+    assert_eq!((grant.jkt, grant.identified), (Some(mac(77)), true));
+    store.add_offer(offer(2, 1)).await.unwrap();
+    let bearer = Redeem { jkt: None, identified: false, ..redeem(2, 52, 8) };
+    assert_eq!(store.redeem(&bearer).await.unwrap(), Ok(()));
+    let grant = store.grant(mac(8)).await.unwrap().unwrap();
+    assert_eq!((grant.jkt, grant.identified), (None, false));
+}
+
+async fn a_proof_is_seen_once_until_it_is_forgotten<S: Store>(store: S) {
+    assert!(store.see_proof(mac(1), LATER, NOW).await.unwrap());
+    assert!(!store.see_proof(mac(1), LATER, NOW).await.unwrap());
+    assert!(store.see_proof(mac(2), LATER, NOW).await.unwrap());
+    assert!(!store.see_proof(mac(1), LATER, LATER.minus(1)).await.unwrap());
+    assert!(store.see_proof(mac(1), LATER.plus(100), LATER).await.unwrap());
+}
+
+async fn what_became_of_a_batch_is_noted_once<S: Store>(store: S) {
+    let store = enrolled(store).await;
+    for (code, token) in [(1, 11), (2, 12)] {
+        store.add_offer(offer(code, 1)).await.unwrap();
+        store.redeem(&redeem(code, code + 50, token)).await.unwrap().unwrap();
+        store.issue(&issue(token, &[token])).await.unwrap().unwrap();
+    }
+    let notify = async |token, id, event| store.notify(mac(token), mac(id), event).await.unwrap();
+    assert!(!notify(12, 111, Event::CredentialAccepted).await, "of another's batch");
+    assert!(!notify(11, 110, Event::CredentialAccepted).await);
+    for _ in 0..2 {
+        assert!(notify(11, 111, Event::CredentialAccepted).await);
+    }
+    assert!(notify(11, 111, Event::CredentialDeleted).await);
+    assert!(notify(12, 112, Event::CredentialAccepted).await);
+    assert_eq!(store.notified().await.unwrap(), [2, 0, 1]);
+}
+
+fn defer(token: u8, nonce: u8) -> Defer {
+    Defer {
+        token: mac(token),
+        nonces: vec![(mac(nonce), LATER)],
+        transaction: mac(token + 100),
+        reference: format!("D{token}"),
+        holders: vec![token],
+        expires_at: LATER,
+        now: NOW,
+    }
+}
+
+fn collect(token: u8) -> Collect {
+    Collect { transaction: mac(token + 100), notification: mac(token + 150), copies: 30, now: NOW }
+}
+
+/// A store in which the batches of tokens 11 to 14 were put off.
+async fn put_off<S: Store>(store: S) -> S {
+    let store = enrolled(store).await;
+    for token in 11..=14 {
+        store.add_offer(offer(token, 1)).await.unwrap();
+        store.redeem(&redeem(token, token + 50, token)).await.unwrap().unwrap();
+        assert_eq!(store.defer(&defer(token, token)).await.unwrap(), Ok(()));
+    }
+    store
+}
+
+async fn what_is_put_off_waits_for_an_officer<S: Store>(store: S) {
+    let store = put_off(store).await;
+    assert_eq!(store.defer(&defer(11, 99)).await.unwrap(), Err(IssueRefusal::Token));
+    assert_eq!(store.issue(&issue(11, &[99])).await.unwrap(), Err(IssueRefusal::Token));
+    let pending = store.pending(NOW).await.unwrap();
+    assert_eq!(
+        pending.iter().map(|one| one.reference.as_str()).collect::<Vec<_>>(),
+        ["D11", "D12", "D13", "D14"]
+    );
+    assert_eq!((pending[0].person, pending[0].kind, pending[0].created_at), (mac(1), Kind::Proof, NOW));
+    assert_eq!(store.pending(LATER).await.unwrap(), []);
+    assert!(store.decide("D11", Verdict::Approve, NOW).await.unwrap());
+    assert!(store.decide("D12", Verdict::Refuse, NOW).await.unwrap());
+    for over in ["D11", "D12", "D99"] {
+        assert!(!store.decide(over, Verdict::Approve, NOW).await.unwrap(), "{over}");
+    }
+    assert!(!store.decide("D13", Verdict::Approve, LATER).await.unwrap());
+    let stage = async |token| store.deferred(mac(token)).await.unwrap().unwrap();
+    assert_eq!((stage(111).await.stage, stage(111).await.holders), (DeferredStage::Approved, Some(vec![11])));
+    assert_eq!((stage(112).await.stage, stage(112).await.holders), (DeferredStage::Refused, None));
+    assert_eq!(stage(113).await.token, mac(13));
+    assert_eq!(store.deferred(mac(99)).await.unwrap(), None);
+}
+
+async fn what_was_put_off_is_collected_once<S: Store>(store: S) {
+    let store = put_off(store).await;
+    store.decide("D11", Verdict::Approve, NOW).await.unwrap();
+    store.decide("D12", Verdict::Refuse, NOW).await.unwrap();
+    for token in [12, 13, 99] {
+        assert_eq!(store.collect(&collect(token)).await.unwrap(), Err(CollectRefusal), "{token}");
+    }
+    let store = Arc::new(store);
+    let tries = (0..8).map(|_| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.collect(&collect(11)).await.unwrap().is_ok() })
+    });
+    let mut won = 0;
+    for attempt in tries.collect::<Vec<_>>() {
+        won += usize::from(attempt.await.unwrap());
+    }
+    assert_eq!(won, 1);
+    let over = store.deferred(mac(111)).await.unwrap().unwrap();
+    assert_eq!((over.stage, over.holders), (DeferredStage::Collected, None));
+    assert!(store.notify(mac(11), mac(161), Event::CredentialAccepted).await.unwrap());
+}
+
+async fn keys_of_what_has_expired_are_forgotten<S: Store>(store: S) {
+    let store = put_off(store).await;
+    store.add_offer(NewOffer { expires_at: LATER.plus(9), ..offer(15, 1) }).await.unwrap();
+    let token = Redeem { token_expires_at: LATER.plus(9), ..redeem(15, 65, 15) };
+    store.redeem(&token).await.unwrap().unwrap();
+    let late = Defer { now: LATER, expires_at: LATER.plus(9), ..defer(15, 15) };
+    assert_eq!(store.defer(&late).await.unwrap(), Ok(()));
+    assert_eq!(store.deferred(mac(111)).await.unwrap().unwrap().holders, None);
+    assert_eq!(store.deferred(mac(115)).await.unwrap().unwrap().holders, Some(vec![15]));
+}
+
 async fn sqlite_in(folder: &std::path::Path) -> SqliteStore {
     SqliteStore::new(Sqlite::open(&folder.join("issuer.sqlite"), &MIGRATOR, Schema::Migrate).await.unwrap())
 }
@@ -239,4 +371,10 @@ suite!(
     one_of_many_at_once_gets_the_token,
     a_batch_is_recorded_all_or_none,
     one_of_two_batches_at_once_is_recorded,
+    an_objection_leaves_the_offer_open,
+    a_proof_is_seen_once_until_it_is_forgotten,
+    what_became_of_a_batch_is_noted_once,
+    what_is_put_off_waits_for_an_officer,
+    what_was_put_off_is_collected_once,
+    keys_of_what_has_expired_are_forgotten,
 );

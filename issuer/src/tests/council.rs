@@ -23,7 +23,7 @@ use vouchsafe_service::secret::ServerKey;
 use vouchsafe_service::store::{Schema, Sqlite};
 
 use crate::RegistrarFiles;
-use crate::config::{LimitSettings, Name, OfferSettings};
+use crate::config::{AccessSettings, LimitSettings, Name, OfferSettings};
 use crate::import::{self, Options};
 use crate::offer::{self, Delivery, Offer, OfferRequest};
 use crate::store::{MIGRATOR, SqliteStore};
@@ -150,6 +150,7 @@ pub(super) fn parts(clock: Arc<ManualClock>, ca: &DevCa, registrar: RegistrarFil
         chain: vec![leaf.certificate.to_vec()],
         secrets: Secrets::new(ServerKey::generate(&OsEntropy::new())),
         offers: OfferSettings::default(),
+        access: AccessSettings::default(),
         limits: LimitSettings::default(),
         clock,
         entropy: Arc::new(OsEntropy::new()),
@@ -172,12 +173,42 @@ impl Council {
         council
     }
 
+    /// A council with other demands on wallets.
+    pub(super) async fn settled(access: AccessSettings) -> Self {
+        let council = Self::built(|parts| parts.access = access).await;
+        council.import().await;
+        council
+    }
+
+    /// A council whose type is changed.
+    pub(super) async fn of_type(change: impl FnOnce(&mut CredentialType)) -> Self {
+        let mut changed = credential_type();
+        change(&mut changed);
+        Self::built(|parts| parts.types = Types::new(vec![changed]).unwrap()).await
+    }
+
+    /// A council whose officer decides on each request.
+    pub(super) async fn deferring() -> Self {
+        let council = Self::of_type(|described| described.deferred = true).await;
+        council.import().await;
+        council
+    }
+
     async fn made(registrar: RegistrarFiles, limits: LimitSettings) -> Self {
+        Self::built(|parts| {
+            parts.registrar = registrar;
+            parts.limits = limits;
+        })
+        .await
+    }
+
+    async fn built(change: impl FnOnce(&mut Parts)) -> Self {
         install();
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(NOW));
         let ca = DevCa::generate("Larkfield", NOW).unwrap();
-        let parts = Parts { limits, ..parts(Arc::clone(&clock), &ca, registrar) };
+        let mut parts = parts(Arc::clone(&clock), &ca, RegistrarFiles::default());
+        change(&mut parts);
         let pools =
             Sqlite::open(&folder.path().join("issuer.sqlite"), &MIGRATOR, Schema::Migrate).await.unwrap();
         Self { app: Arc::new(App::new(parts, SqliteStore::new(pools))), clock, ca, folder }

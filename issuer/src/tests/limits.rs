@@ -16,6 +16,8 @@ pub(super) const FEW: LimitSettings = LimitSettings {
     token_per_minute: 2,
     nonce_per_minute: 2,
     credential_per_minute: 2,
+    deferred_per_minute: 2,
+    notification_per_minute: 2,
 };
 
 /// Refused for the rate, in the form of an OAuth endpoint.

@@ -7,13 +7,15 @@ use vouchsafe_mutants::without_async;
 use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::openid4vci::credential::Request as Ask;
 
+use super::bound::Bound;
 use super::council::{Council, NOW, REGISTER, options};
 use super::limits::FEW;
 use super::wallet::{JSON, Wallet};
-use crate::Kind;
+use crate::config::AccessSettings;
 use crate::import::{self, Options};
 use crate::offer::Offer;
-use crate::store::{Batch, Import, ImportId, Register as _};
+use crate::store::{Batch, Collect, Deferring as _, Import, ImportId, Mac, Register as _, Verdict};
+use crate::{Kind, deferral};
 
 /// The attack fails as things are, and succeeds once its check is gone.
 async fn killed(name: &str, attack: impl AsyncFn() -> bool) {
@@ -201,6 +203,42 @@ async fn nonces() {
     .await;
 }
 
+#[tokio::test]
+async fn bound_tokens() {
+    killed("vci-bearer-allowed", async || {
+        let council = Council::settled(AccessSettings { bearer: false, ..AccessSettings::default() }).await;
+        let offer = council.offer(Kind::Plain).await;
+        let code = Wallet::new(&council, 0).offer(&offer).await.grants.pre_authorized.code;
+        redeems(&council, &code, offer.tx_code()).await
+    })
+    .await;
+}
+
+/// Whether the batch of a transaction is recorded after these verdicts.
+async fn collects(collected_before: bool, approved: bool) -> bool {
+    let council = Council::deferring().await;
+    let bound = Bound::new(&council, 1);
+    let token = bound.token(&council.offer(Kind::Plain).await).await;
+    let reply = bound.call("/credential", JSON, &token, bound.plain_request().await).await;
+    let transaction = reply.json()["transaction_id"].as_str().unwrap().to_owned();
+    let transaction = council.app.secrets().transaction(&transaction);
+    let waiting = deferral::waiting(&council.app, None).await.unwrap();
+    if approved {
+        deferral::decide(&council.app, &waiting[0].reference, Verdict::Approve).await.unwrap();
+    }
+    let collect = |number: u8| Collect { transaction, notification: Mac([number; 32]), copies: 1, now: NOW };
+    if collected_before {
+        council.app.store().collect(&collect(1)).await.unwrap().unwrap();
+    }
+    council.app.store().collect(&collect(2)).await.unwrap().is_ok()
+}
+
+#[tokio::test]
+async fn batches_that_are_put_off() {
+    killed("store-deferred-approved", async || collects(false, false).await).await;
+    killed("store-deferred-collected", async || collects(true, true).await).await;
+}
+
 /// Whether a call to `path` gets through although its network has called often enough.
 async fn gets_through(method: &str, path: &str) -> bool {
     let council = Council::limited(FEW).await;
@@ -218,4 +256,6 @@ async fn rates() {
     killed("vci-rate-token", async || gets_through("POST", "/token").await).await;
     killed("vci-rate-nonce", async || gets_through("POST", "/nonce").await).await;
     killed("vci-rate-credential", async || gets_through("POST", "/credential").await).await;
+    killed("vci-rate-deferred", async || gets_through("POST", "/deferred").await).await;
+    killed("vci-rate-notification", async || gets_through("POST", "/notification").await).await;
 }

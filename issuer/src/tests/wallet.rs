@@ -14,7 +14,6 @@ use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_protocol::types::is_proof;
 use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
 use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
-use zeroize::Zeroizing;
 
 use super::council::{Council, ISSUER, NOW, Reply};
 use crate::offer::Offer;
@@ -59,8 +58,7 @@ impl<'a> Wallet<'a> {
     }
 
     pub(super) fn token_form(code: &str, tx_code: Option<&str>) -> String {
-        let secret = |text: &str| Zeroizing::new(text.to_owned());
-        TokenRequest { code: secret(code), tx_code: tx_code.map(secret) }.write()
+        TokenRequest::pre_authorized(code, tx_code).write()
     }
 
     pub(super) async fn token(&self, offer: &Offer) -> String {
@@ -134,10 +132,22 @@ impl<'a> Wallet<'a> {
         assert_eq!(reply.status, 200, "{}", reply.text());
         assert_eq!(reply.headers["cache-control"], "no-store");
         if reply.headers["content-type"] == JSON {
-            return credential::read_response(&reply.body).unwrap();
+            return credential::read_response(&reply.body).unwrap().copies().unwrap();
         }
         assert_eq!(reply.headers["content-type"], JWT);
-        credential::open_response(&reply.text(), "w1", Enc::A256Gcm, &self.response_key, &RingAead).unwrap()
+        let text = reply.text();
+        let response = credential::open_response(&text, "w1", Enc::A256Gcm, &self.response_key, &RingAead);
+        response.unwrap().copies().unwrap()
+    }
+
+    /// The transaction of an encrypted answer.
+    pub(super) fn transaction(&self, reply: &Reply) -> String {
+        let text = reply.text();
+        let response = credential::open_response(&text, "w1", Enc::A256Gcm, &self.response_key, &RingAead);
+        match response.unwrap() {
+            credential::Response::Deferred(transaction) => transaction.transaction_id,
+            credential::Response::Issued { .. } => panic!("issued at once"),
+        }
     }
 
     /// Every check that a wallet makes of a batch.
@@ -149,7 +159,7 @@ impl<'a> Wallet<'a> {
             vct,
             keys: &self.public_keys(),
             lists: self.council.app.lists(),
-            now: NOW,
+            now: self.council.app.now(),
         };
         batch::receive(copies, &expected, &Jws).unwrap()
     }

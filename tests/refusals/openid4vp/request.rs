@@ -136,12 +136,13 @@ impl Line {
         let text = text_of(response).await;
         let mutation = self.mutation.lock().unwrap().clone();
         let (status, content_type, text) = match mutation {
-            Some(mutation) => {
+            // What the wallet posts afterwards, that it refuses, is answered as it is.
+            Some(mutation) if media_type == "application/oauth-authz-req+jwt" => {
                 let reply = self.parties.tamper(&text, &mutation);
                 (reply.status, reply.media_type, reply.text)
             }
-            None => (status, media_type.to_str().unwrap().to_owned(), text),
+            _ => (status, media_type.to_str().unwrap().to_owned(), text),
         };
-        Ok(Incoming { status, content_type, retry_after_s: None, body: Zeroizing::new(text.into_bytes()) })
+        Ok(Incoming { status, content_type, retry_after_s: None, dpop_nonce: None, body: Zeroizing::new(text.into_bytes()) })
     }
 }

@@ -1,28 +1,28 @@
 //! Token, nonce, keys, request, response: one batch for each configuration of an offer.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use vouchsafe_protocol::jose::KeyAgreement as _;
 use vouchsafe_protocol::jose::{Enc, NamedJwk, PublicJwk, Signer as _, jws};
 use vouchsafe_protocol::json;
 use vouchsafe_protocol::openid4vci::batch::{self, Expected};
-use vouchsafe_protocol::openid4vci::credential::{self, Copy, Request};
-use vouchsafe_protocol::openid4vci::errors::{CredentialError, ErrorBody, TokenError};
+use vouchsafe_protocol::openid4vci::credential::{self, Copy, Request, Response, ResponseError};
+use vouchsafe_protocol::openid4vci::errors::CredentialError;
 use vouchsafe_protocol::openid4vci::metadata::{
     Configuration, Display, RequestEncryption, ResponseEncryption,
 };
-use vouchsafe_protocol::openid4vci::offer::Offer;
+use vouchsafe_protocol::openid4vci::notification::{Event, Notification};
 use vouchsafe_protocol::openid4vci::proof;
-use vouchsafe_protocol::openid4vci::token::{MAX_TOKEN_MESSAGE, NonceResponse, TokenRequest, TokenResponse};
+use vouchsafe_protocol::openid4vci::token::{MAX_TOKEN_MESSAGE, NonceResponse};
 use vouchsafe_protocol::text::Bilingual;
 use vouchsafe_service::entropy::{self, EntropyRng};
 use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
 use zeroize::Zeroizing;
 
-use super::{Issuer, ReceiveError, Received, server, unless_busy};
+use super::session::{FORM, JSON, Post, Session, error_code};
+use super::{Issuer, ReceiveError, Received};
 use crate::Machine;
-use crate::http::{self, Incoming, Outgoing};
+use crate::http::Incoming;
 use crate::store::{self, Attribute, Credential, NewCopy, Openings};
 use crate::vault::Change;
 
@@ -32,22 +32,36 @@ const WANTED: u32 = 30;
 /// The largest credential response taken: the largest JWE and some room.
 const MAX_RESPONSE: usize = 512 * 1024;
 
-/// How often a busy body is tried, and the longest wait between two tries, in seconds: together no more than the five
-/// minutes for which a token and the proofs made with it are good.
-const TRIES: u32 = 5;
-const LONGEST_WAIT_S: u64 = 60;
-
-const JSON: &str = "application/json";
 const JWT: &str = "application/jwt";
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A batch whose every copy was checked.
 pub(super) struct Batch {
     credential: Credential,
     copies: Vec<NewCopy>,
+    notification_id: Option<String>,
+}
+
+/// Copies as they came.
+struct Issued {
+    copies: Vec<Copy>,
+    notification_id: Option<String>,
+}
+
+impl Issued {
+    fn of(response: Response) -> Result<Self, ReceiveError> {
+        match response {
+            Response::Issued { copies, notification_id } => Ok(Self { copies, notification_id }),
+            Response::Deferred(_) => Err(ResponseError::Deferred.into()),
+        }
+    }
 }
 
 impl Batch {
+    /// By which the body is told what became of it.
+    pub(super) fn notification(&self) -> Option<String> {
+        self.notification_id.clone()
+    }
+
     pub(super) fn told(&self, id: String) -> Received {
         Received {
             id,
@@ -65,59 +79,11 @@ impl Batch {
     }
 }
 
-/// Collects every configuration of the offer with one token.
-pub(super) async fn collect(
-    machine: &Machine,
-    offer: &Offer,
-    issuer: &Issuer,
-    tx_code: Option<&str>,
-) -> Result<Vec<Batch>, ReceiveError> {
-    let token = token(machine, offer, issuer, tx_code).await?;
-    let collector = Collector { machine, issuer, token };
-    let mut batches = Vec::new();
-    for id in &offer.credential_configuration_ids {
-        batches.push(collector.batch(id).await?);
-    }
-    Ok(batches)
-}
-
-async fn token(
-    machine: &Machine,
-    offer: &Offer,
-    issuer: &Issuer,
-    tx_code: Option<&str>,
-) -> Result<Zeroizing<String>, ReceiveError> {
-    let server = server(machine, offer, issuer).await?;
-    let request = TokenRequest {
-        code: Zeroizing::new(offer.grants.pre_authorized.code.clone()),
-        tx_code: tx_code.map(|code| Zeroizing::new(code.trim().to_owned())),
-    };
-    let body = Zeroizing::new(request.write().into_bytes());
-    let url = server.token_endpoint.as_str();
-    let request =
-        Outgoing { url, accept: JSON, body: Some((FORM, body)), bearer: None, most: MAX_TOKEN_MESSAGE };
-    let reply = unless_busy(http::send(&*machine.http, request).await?)?;
-    if reply.is(JSON) {
-        let token = TokenResponse::parse(&reply.body).ok_or(ReceiveError::Answer)?;
-        return Ok(Zeroizing::new(token.access_token));
-    }
-    match TokenError::from_code(&error_code(&reply)?) {
-        Some(TokenError::InvalidGrant) => Err(ReceiveError::CodeRefused),
-        Some(other) => Err(ReceiveError::Refused(other.as_str())),
-        None => Err(ReceiveError::Answer),
-    }
-}
-
-/// The `error` of a body; a body without one is no answer of this protocol.
-fn error_code(reply: &Incoming) -> Result<String, ReceiveError> {
-    let body: ErrorBody = json::typed(&reply.body, MAX_TOKEN_MESSAGE).map_err(|_| ReceiveError::Answer)?;
-    Ok(body.error)
-}
-
-struct Collector<'a> {
+/// What is collected with one token.
+pub(super) struct Collector<'a> {
     machine: &'a Machine,
     issuer: &'a Issuer,
-    token: Zeroizing<String>,
+    session: &'a Session<'a>,
 }
 
 /// How one exchange is encrypted: the issuer's key for the request, ours for the response.
@@ -129,23 +95,52 @@ struct Sealing {
     kid: String,
 }
 
-impl Collector<'_> {
+impl<'a> Collector<'a> {
+    pub(super) fn new(machine: &'a Machine, issuer: &'a Issuer, session: &'a Session<'a>) -> Self {
+        Self { machine, issuer, session }
+    }
+
+    /// Collects every configuration of an offer.
+    pub(super) async fn collect(&self, ids: &[String]) -> Result<Vec<Batch>, ReceiveError> {
+        let mut batches = Vec::new();
+        for id in ids {
+            batches.push(self.batch(id).await?);
+        }
+        Ok(batches)
+    }
+
+    /// Tells the body what became of a batch. It is a courtesy: nothing here depends on whether it arrives.
+    pub(super) async fn notify(&self, notification_id: String, event: Event) {
+        let Some(url) = self.issuer.metadata.notification_endpoint.as_deref() else { return };
+        let body = Zeroizing::new(Notification { notification_id, event }.to_bytes());
+        let post = Post { url, accept: JSON, content_type: JSON, body, most: MAX_TOKEN_MESSAGE };
+        let _ = self.session.post(&post).await;
+    }
+
     async fn batch(&self, id: &str) -> Result<Batch, ReceiveError> {
         let configurations = &self.issuer.metadata.credential_configurations_supported;
         let configuration = configurations.get(id).ok_or(ReceiveError::Answer)?;
         let vct = configuration.vct.as_deref().unwrap_or_default();
         let keys = self.keys()?;
         let public: Vec<PublicJwk> = keys.iter().map(|key| key.public().clone()).collect();
-        let copies = self.copies(id, self.proofs(&keys).await?).await?;
+        let Issued { copies, notification_id } = self.copies(id, self.proofs(&keys).await?).await?;
         let now = self.machine.clock.now();
         let entry = self.issuer.entry.document();
         let lists = self.issuer.tables.code_lists();
         let expected =
             Expected { issuer: entry, anchors: &self.issuer.anchors, vct, keys: &public, lists: &lists, now };
-        let received = batch::receive(copies, &expected, &Jws)?;
+        let received = match batch::receive(copies, &expected, &Jws) {
+            Ok(received) => received,
+            Err(fault) => {
+                if let Some(id) = notification_id {
+                    self.notify(id, Event::CredentialFailure).await;
+                }
+                return Err(fault.into());
+            }
+        };
         let credential = self.describe(id, configuration, &received);
         let copies = received.into_iter().filter_map(|copy| kept(copy, &keys)).collect();
-        Ok(Batch { credential, copies })
+        Ok(Batch { credential, copies, notification_id })
     }
 
     /// A fresh key for every copy.
@@ -170,21 +165,21 @@ impl Collector<'_> {
     async fn nonce(&self) -> Result<String, ReceiveError> {
         // OpenID4VCI 7: proofs of this profile carry a nonce, so an issuer without the endpoint cannot serve us.
         let url = self.issuer.metadata.nonce_endpoint.as_deref().ok_or(ReceiveError::Answer)?;
-        let empty = || Some((FORM, Zeroizing::new(Vec::new())));
-        let request = || Outgoing { url, accept: JSON, body: empty(), bearer: None, most: MAX_TOKEN_MESSAGE };
-        let reply = self.patiently(request).await?;
+        let body = Zeroizing::default();
+        let post = Post { url, accept: JSON, content_type: FORM, body, most: MAX_TOKEN_MESSAGE };
+        let reply = self.session.post_openly(&post).await?;
         let nonce =
             Some(&reply).filter(|reply| reply.is(JSON)).and_then(|reply| NonceResponse::parse(&reply.body));
         Ok(nonce.ok_or(ReceiveError::Answer)?.c_nonce)
     }
 
-    async fn copies(&self, id: &str, proofs: Vec<String>) -> Result<Vec<Copy>, ReceiveError> {
+    async fn copies(&self, id: &str, proofs: Vec<String>) -> Result<Issued, ReceiveError> {
         match self.sealing() {
             Some(sealing) => self.sealed_copies(id, proofs, &sealing).await,
             None => {
                 let body = Zeroizing::new(Request::new(id, proofs, None).to_bytes());
                 let reply = self.post(JSON, body).await?;
-                Ok(credential::read_response(&reply.body)?)
+                Issued::of(credential::read_response(&reply.body)?)
             }
         }
     }
@@ -194,7 +189,7 @@ impl Collector<'_> {
         id: &str,
         proofs: Vec<String>,
         sealing: &Sealing,
-    ) -> Result<Vec<Copy>, ReceiveError> {
+    ) -> Result<Issued, ReceiveError> {
         let wish = (sealing.key.public(), sealing.kid.as_str(), sealing.response);
         let request = Zeroizing::new(Request::new(id, proofs, Some(wish)).to_bytes());
         let ephemeral = Box::new(AgreementKey::generate(&*self.machine.entropy));
@@ -202,7 +197,9 @@ impl Collector<'_> {
         let jwe = credential::seal(&request, &sealing.to, sealing.request, ephemeral, &RingAead, rng)?;
         let reply = self.post(JWT, Zeroizing::new(jwe.into_bytes())).await?;
         let body = std::str::from_utf8(&reply.body).map_err(|_| ReceiveError::Answer)?;
-        Ok(credential::open_response(body, &sealing.kid, sealing.response, &sealing.key, &RingAead)?)
+        let response =
+            credential::open_response(body, &sealing.kid, sealing.response, &sealing.key, &RingAead)?;
+        Issued::of(response)
     }
 
     /// Encrypts wherever the issuer can; for proof copies that it can was checked with the offer.
@@ -216,31 +213,20 @@ impl Collector<'_> {
         Some(Sealing { to, request, response, key, kid: entropy::id16(&*self.machine.entropy) })
     }
 
-    /// Sends, and sends the same again while the body is busy: its code is spent by now, and this token alone collects.
-    async fn patiently<'a>(&self, request: impl Fn() -> Outgoing<'a>) -> Result<Incoming, ReceiveError> {
-        for _ in 0..TRIES {
-            let reply = http::send(&*self.machine.http, request()).await?;
-            if !reply.is_busy() {
-                return Ok(reply);
-            }
-            let wait = reply.retry_after_s.unwrap_or(1).min(LONGEST_WAIT_S);
-            tokio::time::sleep(Duration::from_secs(wait)).await;
-        }
-        Err(ReceiveError::StayedBusy)
-    }
-
     /// Posts to the credential endpoint; the answer must be of the media type of the request.
     async fn post(&self, media_type: &str, body: Zeroizing<Vec<u8>>) -> Result<Incoming, ReceiveError> {
         let url = self.issuer.metadata.credential_endpoint.as_str();
-        let bearer = Some(self.token.as_str());
-        let body = || Some((media_type, body.clone()));
-        let request = || Outgoing { url, accept: media_type, body: body(), bearer, most: MAX_RESPONSE };
-        let reply = self.patiently(request).await?;
+        let post = Post { url, accept: media_type, content_type: media_type, body, most: MAX_RESPONSE };
+        let reply = self.session.post(&post).await?;
+        // 8.3: put off. It is said so, before anything of the answer is believed.
+        if reply.status == 202 {
+            return Err(ResponseError::Deferred.into());
+        }
         if reply.is(media_type) {
             return Ok(reply);
         }
         if reply.status == 200 {
-            return Err(credential::ResponseError::Plain.into());
+            return Err(ResponseError::Plain.into());
         }
         let refused = CredentialError::from_code(&error_code(&reply)?).ok_or(ReceiveError::Answer)?;
         Err(ReceiveError::Refused(refused.as_str()))

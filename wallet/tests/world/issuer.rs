@@ -10,7 +10,7 @@ use vouchsafe_proofs::encoding::day;
 use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::jose::jws::NewHeader;
 use vouchsafe_protocol::jose::{Alg, KeyAgreement as _, NamedJwk, PublicJwk};
-use vouchsafe_protocol::openid4vci::credential::{self, Copy, Openings, Received};
+use vouchsafe_protocol::openid4vci::credential::{self, Asked, Copy, Openings, Received};
 use vouchsafe_protocol::openid4vci::metadata::{
     Batch, Configuration, Display, IssuerMetadata, RequestEncryption, ResponseEncryption, ServerMetadata,
 };
@@ -170,6 +170,8 @@ impl Issuer {
             authorization_servers: Vec::new(),
             credential_endpoint: format!("{ISSUER}/credential"),
             nonce_endpoint: Some(format!("{ISSUER}/nonce")),
+            deferred_credential_endpoint: None,
+            notification_endpoint: None,
             credential_request_encryption: Some(RequestEncryption::with(&key)),
             credential_response_encryption: Some(ResponseEncryption::offered()),
             batch_credential_issuance: Some(Batch { batch_size: COPIES }),
@@ -198,10 +200,10 @@ impl Issuer {
             } else {
                 Seed::new(entropy::bytes(&entropy))
             };
-            let plain = request.configuration == self.described.id;
+            let plain = request.asked == Asked::Configuration(self.described.id.clone());
             copies.push(if plain { self.plain_copy(key).await } else { self.copy(key, seed).await });
         }
-        let response = credential::write_response(&copies);
+        let response = credential::write_response(&copies, None);
         if self.spoil == Spoil::Plain {
             return reply(200, "application/json", response.to_vec());
         }

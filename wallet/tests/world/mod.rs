@@ -161,7 +161,7 @@ impl Http for Door {
         Box::pin(async move {
             let body = request.body.map(|(_, body)| body.to_vec());
             let (host, path) = request.url.trim_start_matches("https://").split_once('/').unwrap();
-            let bearer = request.bearer.map(str::to_owned);
+            let bearer = request.token.map(str::to_owned);
             match host {
                 "issuer.example" => Ok(self.0.issuer.answer(path, body, bearer, self.0.now()).await),
                 "verify.example" => self.0.service.answer(path, body, self.0.now()),
@@ -173,7 +173,7 @@ impl Http for Door {
 
 pub(crate) fn reply(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Incoming {
     let body = Zeroizing::new(body.into());
-    Incoming { status, content_type: content_type.to_owned(), retry_after_s: None, body }
+    Incoming { status, content_type: content_type.to_owned(), retry_after_s: None, dpop_nonce: None, body }
 }
 
 pub(crate) fn old_resident() -> Date {

@@ -1,7 +1,7 @@
 //! Credential requests and responses (section 8), in clear and encrypted (section 10).
 //!
 //! A request that asks for an encrypted response must itself be encrypted, or somebody between could put a key
-//! of their own in. A proof configuration is answered only when both are.
+//! of their own in. A proof configuration is answered only when both are. Compression is not offered, and refused.
 //!
 //! Security: the seed in a response opens every commitment of its copy. It is wiped after use, never shown, and
 //! the issuer forgets it once it is sent.
@@ -14,6 +14,7 @@ use vouchsafe_proofs::commitment::Seed;
 use zeroize::Zeroizing;
 
 use super::OPENINGS_MEMBER;
+use super::deferred::Transaction;
 use super::errors::CredentialError;
 use super::metadata::{KEY_ALG, usable_key};
 use crate::encoding::{b64u, b64u_array};
@@ -24,11 +25,23 @@ use crate::json;
 /// The most bytes of a plain request or response.
 pub const MAX_MESSAGE: usize = 256 * 1024;
 
+/// What a request asks for: exactly one of the two (section 8.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asked {
+    /// A configuration, where the token response gave no identifiers.
+    #[serde(rename = "credential_configuration_id")]
+    Configuration(String),
+    /// An identifier that the token response gave.
+    #[serde(rename = "credential_identifier")]
+    Identifier(String),
+}
+
 /// A credential request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// What is asked for.
-    pub credential_configuration_id: String,
+    #[serde(flatten)]
+    pub asked: Asked,
     /// The proofs of possession, one a copy.
     pub proofs: Proofs,
     /// How to encrypt the response.
@@ -76,8 +89,8 @@ pub struct ResponseKey {
 /// A request that was read, and how its response is to be sent.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// The configuration.
-    pub configuration: String,
+    /// What is asked for.
+    pub asked: Asked,
     /// The proofs, not yet checked.
     pub proofs: Vec<String>,
     /// The response key, where one was sent in an encrypted request.
@@ -105,27 +118,16 @@ impl Received {
         key: &dyn KeyAgreement,
         aead: &dyn Aead,
     ) -> Result<Self, CredentialError> {
-        let wrong = |_| CredentialError::InvalidEncryptionParameters;
-        let jwe = Encrypted::parse(body.trim()).map_err(wrong)?;
-        if !(mutants::skips("vci-request-kid") || jwe.kid() == Some(kid)) {
-            return Err(CredentialError::InvalidEncryptionParameters);
-        }
-        let plaintext = jwe.decrypt(&Enc::ALL, key, aead).map_err(wrong)?;
-        Self::read(&plaintext, Carriage::Encrypted)
+        Self::read(&decrypted(body, kid, key, aead)?, Carriage::Encrypted)
     }
 
     fn read(body: &[u8], carriage: Carriage) -> Result<Self, CredentialError> {
         let members =
             json::object(body, MAX_MESSAGE).map_err(|_| CredentialError::InvalidCredentialRequest)?;
-        let configuration = configuration(&members)?;
+        let asked = asked(&members)?;
         let proofs = proofs(&members)?;
-        let wish = members
-            .get("credential_response_encryption")
-            .map(|wish| json::of_value(wish.clone()))
-            .transpose();
-        let wish = wish.map_err(|_| CredentialError::InvalidEncryptionParameters)?;
-        let response = wish.map(|wish| response_key(&wish, carriage)).transpose()?;
-        Ok(Self { configuration, proofs, response, carriage })
+        let response = response_wish(&members, carriage)?;
+        Ok(Self { asked, proofs, response, carriage })
     }
 
     /// Whether this request may be answered with copies that carry commitments.
@@ -138,13 +140,57 @@ impl Received {
     }
 }
 
-/// Exactly one of configuration and identifier; identifiers are never given out here.
-fn configuration(members: &Map<String, Value>) -> Result<String, CredentialError> {
+/// Opens a request that was encrypted to the issuer's key `kid`.
+pub(super) fn decrypted(
+    body: &str,
+    kid: &str,
+    key: &dyn KeyAgreement,
+    aead: &dyn Aead,
+) -> Result<Zeroizing<Vec<u8>>, CredentialError> {
+    let wrong = |_| CredentialError::InvalidEncryptionParameters;
+    let jwe = Encrypted::parse(body.trim()).map_err(wrong)?;
+    if !(mutants::skips("vci-request-kid") || jwe.kid() == Some(kid)) {
+        return Err(CredentialError::InvalidEncryptionParameters);
+    }
+    jwe.decrypt(&Enc::ALL, key, aead).map_err(wrong)
+}
+
+/// The key to which the wallet wants its response encrypted.
+pub(super) fn response_wish(
+    members: &Map<String, Value>,
+    carriage: Carriage,
+) -> Result<Option<ResponseKey>, CredentialError> {
+    let wish = members.get("credential_response_encryption");
+    let wish = wish.map(|wish| json::of_value::<Wish>(wish.clone())).transpose();
+    let wish = wish.map_err(|_| CredentialError::InvalidEncryptionParameters)?;
+    wish.map(|wish| response_key(&wish, carriage)).transpose()
+}
+
+/// Whether a request that needs no commitments may be answered, where the metadata says `encryption_required`.
+///
+/// # Errors
+/// [`CredentialError::InvalidEncryptionParameters`] for a plain request, or one that asks for a plain response.
+pub fn check_required(
+    required: bool,
+    carriage: Carriage,
+    response: Option<&ResponseKey>,
+) -> Result<(), CredentialError> {
+    if !(mutants::skips("vci-request-required") || !required || carriage == Carriage::Encrypted) {
+        return Err(CredentialError::InvalidEncryptionParameters);
+    }
+    if !(mutants::skips("vci-response-required") || !required || response.is_some()) {
+        return Err(CredentialError::InvalidEncryptionParameters);
+    }
+    Ok(())
+}
+
+/// Exactly one of configuration and identifier.
+fn asked(members: &Map<String, Value>) -> Result<Asked, CredentialError> {
     match (members.get("credential_configuration_id"), members.get("credential_identifier")) {
         (Some(Value::String(id)), other) if other.is_none() || mutants::skips("vci-request-one-id") => {
-            Ok(id.clone())
+            Ok(Asked::Configuration(id.clone()))
         }
-        (None, Some(Value::String(_))) => Err(CredentialError::UnknownCredentialIdentifier),
+        (None, Some(Value::String(id))) => Ok(Asked::Identifier(id.clone())),
         _ => Err(CredentialError::InvalidCredentialRequest),
     }
 }
@@ -178,23 +224,28 @@ fn response_key(wish: &Wish, carriage: Carriage) -> Result<ResponseKey, Credenti
     Ok(ResponseKey { key, enc })
 }
 
+impl Wish {
+    /// Encryption to `key`, which the response names by `kid`.
+    #[must_use]
+    pub fn of(key: &PublicJwk, kid: &str, enc: Enc) -> Self {
+        let named = NamedJwk {
+            key: key.clone(),
+            kid: Some(kid.to_owned()),
+            usage: Some("enc".to_owned()),
+            alg: Some(KEY_ALG.to_owned()),
+        };
+        Self { jwk: named.to_value(), enc: enc.as_str().to_owned(), zip: None }
+    }
+}
+
 impl Request {
     /// The request of a wallet that wants an encrypted response under `key`.
     #[must_use]
     pub fn new(configuration: &str, proofs: Vec<String>, response: Option<(&PublicJwk, &str, Enc)>) -> Self {
-        let wish = response.map(|(key, kid, enc)| {
-            let named = NamedJwk {
-                key: key.clone(),
-                kid: Some(kid.to_owned()),
-                usage: Some("enc".to_owned()),
-                alg: Some(KEY_ALG.to_owned()),
-            };
-            Wish { jwk: named.to_value(), enc: enc.as_str().to_owned(), zip: None }
-        });
         Self {
-            credential_configuration_id: configuration.to_owned(),
+            asked: Asked::Configuration(configuration.to_owned()),
             proofs: Proofs { jwt: proofs },
-            credential_response_encryption: wish,
+            credential_response_encryption: response.map(|(key, kid, enc)| Wish::of(key, kid, enc)),
         }
     }
 
@@ -263,13 +314,39 @@ pub enum ResponseError {
     #[error("the issuer's response is malformed")]
     Malformed,
     /// The issuer puts it off.
-    #[error("the issuer puts the credential off, which is not supported")]
+    #[error("the issuer has not decided yet")]
     Deferred,
+}
+
+/// A response that was read.
+pub enum Response {
+    /// The copies.
+    Issued {
+        /// Each of them.
+        copies: Vec<Copy>,
+        /// By which the issuer is told what became of them.
+        notification_id: Option<String>,
+    },
+    /// They come later.
+    Deferred(Transaction),
+}
+
+impl Response {
+    /// The copies, where they came at once.
+    ///
+    /// # Errors
+    /// [`ResponseError::Deferred`].
+    pub fn copies(self) -> Result<Vec<Copy>, ResponseError> {
+        match self {
+            Self::Issued { copies, .. } => Ok(copies),
+            Self::Deferred(_) => Err(ResponseError::Deferred),
+        }
+    }
 }
 
 /// Writes a response. The result holds seeds.
 #[must_use]
-pub fn write_response(copies: &[Copy]) -> Zeroizing<Vec<u8>> {
+pub fn write_response(copies: &[Copy], notification_id: Option<&str>) -> Zeroizing<Vec<u8>> {
     let element = |copy: &Copy| {
         let mut element = serde_json::json!({"credential": copy.credential});
         if let Some(openings) = &copy.openings {
@@ -278,22 +355,36 @@ pub fn write_response(copies: &[Copy]) -> Zeroizing<Vec<u8>> {
         element
     };
     let credentials: Vec<_> = copies.iter().map(element).collect();
-    let response = serde_json::json!({"credentials": credentials});
+    let mut response = serde_json::json!({"credentials": credentials});
+    if let Some(id) = notification_id {
+        response["notification_id"] = id.into();
+    }
     Zeroizing::new(serde_json::to_vec(&response).expect("a response is strings and objects"))
 }
 
-/// Reads a response in clear.
+/// Reads a response in clear: copies, or the word that they come later, never both (section 8.3).
 ///
 /// # Errors
 /// [`ResponseError`].
-pub fn read_response(body: &[u8]) -> Result<Vec<Copy>, ResponseError> {
+pub fn read_response(body: &[u8]) -> Result<Response, ResponseError> {
     let members = json::object(body, MAX_MESSAGE).map_err(|_| ResponseError::Malformed)?;
-    let at_once = !members.contains_key("transaction_id");
-    if !(mutants::skips("vci-deferred") || at_once) {
-        return Err(ResponseError::Deferred);
+    let (credentials, transaction) = (members.get("credentials"), members.get("transaction_id"));
+    match (credentials, transaction) {
+        (Some(all), other) if other.is_none() || mutants::skips("vci-response-both") => {
+            let all = all.as_array().filter(|all| !all.is_empty()).ok_or(ResponseError::Malformed)?;
+            let copies = all.iter().map(read_copy).collect::<Result<_, _>>()?;
+            Ok(Response::Issued { copies, notification_id: notification_id(&members)? })
+        }
+        (None, Some(_)) => {
+            json::of_value(members.into()).map(Response::Deferred).map_err(|_| ResponseError::Malformed)
+        }
+        _ => Err(ResponseError::Malformed),
     }
-    let all = members.get("credentials").and_then(Value::as_array).filter(|all| !all.is_empty());
-    all.ok_or(ResponseError::Malformed)?.iter().map(read_copy).collect()
+}
+
+fn notification_id(members: &Map<String, Value>) -> Result<Option<String>, ResponseError> {
+    let text = |id: &Value| id.as_str().map(str::to_owned).ok_or(ResponseError::Malformed);
+    members.get("notification_id").map(text).transpose()
 }
 
 fn read_copy(element: &Value) -> Result<Copy, ResponseError> {
@@ -313,7 +404,7 @@ pub fn open_response(
     enc: Enc,
     key: &dyn KeyAgreement,
     aead: &dyn Aead,
-) -> Result<Vec<Copy>, ResponseError> {
+) -> Result<Response, ResponseError> {
     let jwe = Encrypted::parse(body.trim()).map_err(|_| ResponseError::Encryption)?;
     if !(mutants::skips("vci-response-kid") || jwe.kid() == Some(kid)) {
         return Err(ResponseError::Encryption);

@@ -1,4 +1,4 @@
-//! Error codes of the token and credential endpoints, and their bodies.
+//! Error codes of the token, credential and notification endpoints, and their bodies.
 
 use serde::{Deserialize, Serialize};
 
@@ -43,17 +43,25 @@ codes! {
         InvalidClient = "invalid_client",
         /// Another grant than the pre-authorised code.
         UnsupportedGrantType = "unsupported_grant_type",
+        /// More than was offered.
+        InvalidScope = "invalid_scope",
+        /// Of another type or form, or more than was offered (RFC 9396 section 5).
+        InvalidAuthorizationDetails = "invalid_authorization_details",
+        /// The proof of possession of the client's key is missing or wrong (RFC 9449 section 5).
+        InvalidDpopProof = "invalid_dpop_proof",
+        /// The proof lacks a live nonce, which stands in the `DPoP-Nonce` header (RFC 9449 section 8).
+        UseDpopNonce = "use_dpop_nonce",
     }
 }
 
 codes! {
-    /// Errors of the credential endpoint (section 8.3.1).
+    /// Errors of the credential endpoint (section 8.3.1) and of the deferred one (section 9.3).
     CredentialError {
         /// A member is missing, of another type, or there are too many proofs.
         InvalidCredentialRequest = "invalid_credential_request",
         /// The configuration is not offered here.
         UnknownCredentialConfiguration = "unknown_credential_configuration",
-        /// Credential identifiers are not given out here.
+        /// The token response gave no such identifier.
         UnknownCredentialIdentifier = "unknown_credential_identifier",
         /// Proofs are missing or wrong.
         InvalidProof = "invalid_proof",
@@ -63,6 +71,18 @@ codes! {
         InvalidEncryptionParameters = "invalid_encryption_parameters",
         /// Finally refused.
         CredentialRequestDenied = "credential_request_denied",
+        /// There is no such transaction, not with this token, or its copies were collected.
+        InvalidTransactionId = "invalid_transaction_id",
+    }
+}
+
+codes! {
+    /// Errors of the notification endpoint (section 11.3).
+    NotificationError {
+        /// There was no such notification id, or not with this token.
+        InvalidNotificationId = "invalid_notification_id",
+        /// A member is missing, of another type or unknown.
+        InvalidNotificationRequest = "invalid_notification_request",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Issuer and authorisation server metadata (sections 12.2 and 12.3, RFC 8414).
+//! Issuer metadata (section 12.2); that of authorisation servers is [`ServerMetadata`].
 //!
 //! Unknown members are ignored. Two members are ours and unregistered: the registrar's entry for the issuer, and
 //! the signed lists of codes that its types use.
@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
 
-use super::{PRE_AUTHORIZED_GRANT, proof};
+use super::proof;
+pub use super::server::ServerMetadata;
 use crate::dcql::FORMAT;
 use crate::jose::{Alg, Enc, NamedJwk};
 use crate::json;
@@ -45,6 +46,12 @@ pub struct IssuerMetadata {
     /// Where nonces are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce_endpoint: Option<String>,
+    /// Where credentials that were put off are collected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deferred_credential_endpoint: Option<String>,
+    /// Where the issuer is told what became of copies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notification_endpoint: Option<String>,
     /// How requests are encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_request_encryption: Option<RequestEncryption>,
@@ -74,6 +81,9 @@ pub struct RequestEncryption {
     pub jwks: Jwks,
     /// Content encryption.
     pub enc_values_supported: Vec<String>,
+    /// Compression, which is not used here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zip_values_supported: Vec<String>,
     /// Whether every request must be encrypted.
     pub encryption_required: bool,
 }
@@ -92,6 +102,9 @@ pub struct ResponseEncryption {
     pub alg_values_supported: Vec<String>,
     /// Content encryption.
     pub enc_values_supported: Vec<String>,
+    /// Compression, which is not used here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zip_values_supported: Vec<String>,
     /// Whether every response is encrypted.
     pub encryption_required: bool,
 }
@@ -111,6 +124,19 @@ pub struct Display {
     /// Its language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
+    /// A picture. It is read and never fetched: whoever serves it would learn who looks at it, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo: Option<Logo>,
+}
+
+/// A picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logo {
+    /// Where it is.
+    pub uri: String,
+    /// What it shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alt_text: Option<String>,
 }
 
 /// One credential configuration.
@@ -178,6 +204,15 @@ pub enum MetadataError {
     /// A member is missing or of another type.
     #[error("the issuer's metadata is malformed")]
     Malformed,
+    /// Members that went before 1.0.
+    #[error("the issuer's metadata is of an older draft ({0}); only OpenID4VCI 1.0 is supported")]
+    OlderDraft(&'static str),
+    /// It is signed by nobody who may speak for the issuer.
+    #[error("the issuer's signed metadata is of another type, or not signed by the issuer")]
+    Signature,
+    /// It is signed for another time.
+    #[error("the issuer's signed metadata is not of this time")]
+    Time,
     /// It speaks for somebody else.
     #[error("the metadata is not that of the issuer that was asked")]
     Issuer,
@@ -195,8 +230,8 @@ pub enum MetadataError {
         "this wallet cannot hold what is offered: it needs dc+sd-jwt bound to a jwk with ES256, without attestation"
     )]
     Unsupported,
-    /// Proof copies without encryption.
-    #[error("the issuer offers proof copies without request and response encryption")]
+    /// Proof copies without encryption, or a demand for encryption that this wallet does not have.
+    #[error("the issuer's requests and responses cannot be encrypted as they must be")]
     NoEncryption,
     /// No entry of the registrar.
     #[error("the issuer shows no entry of the trust register")]
@@ -222,8 +257,11 @@ impl Display {
     /// Both languages of a text.
     #[must_use]
     pub fn of(text: &Bilingual) -> Vec<Self> {
-        let in_language =
-            |name: &str, locale: &str| Self { name: name.to_owned(), locale: Some(locale.to_owned()) };
+        let in_language = |name: &str, locale: &str| Self {
+            name: name.to_owned(),
+            locale: Some(locale.to_owned()),
+            logo: None,
+        };
         vec![in_language(&text.en, "en"), in_language(&text.cy, "cy")]
     }
 }
@@ -233,7 +271,8 @@ impl RequestEncryption {
     #[must_use]
     pub fn with(key: &NamedJwk) -> Self {
         let enc_values_supported = Enc::ALL.iter().map(|enc| enc.as_str().to_owned()).collect();
-        Self { jwks: Jwks { keys: vec![key.to_value()] }, enc_values_supported, encryption_required: false }
+        let jwks = Jwks { keys: vec![key.to_value()] };
+        Self { jwks, enc_values_supported, zip_values_supported: Vec::new(), encryption_required: false }
     }
 
     /// The first key that we can encrypt to, and the strongest content encryption; others are ignored.
@@ -252,6 +291,7 @@ impl ResponseEncryption {
         Self {
             alg_values_supported: vec![KEY_ALG.to_owned()],
             enc_values_supported,
+            zip_values_supported: Vec::new(),
             encryption_required: false,
         }
     }
@@ -284,16 +324,16 @@ impl Configuration {
     /// The plain copies of a type.
     #[must_use]
     pub fn plain(of: &CredentialType) -> Self {
-        Self::of(of, of.vct.clone())
+        Self::of(of, of.id.clone(), of.vct.clone())
     }
 
     /// The proof copies of a type.
     #[must_use]
     pub fn proof(of: &CredentialType) -> Self {
-        Self::of(of, of.proof_vct())
+        Self::of(of, of.proof_configuration(), of.proof_vct())
     }
 
-    fn of(described: &CredentialType, vct: String) -> Self {
+    fn of(described: &CredentialType, scope: String, vct: String) -> Self {
         let alg = || Alg::Es256.as_str().to_owned();
         let jwt =
             ProofType { proof_signing_alg_values_supported: vec![alg()], key_attestations_required: None };
@@ -308,7 +348,7 @@ impl Configuration {
         Self {
             format: FORMAT.to_owned(),
             vct: Some(vct),
-            scope: None,
+            scope: Some(scope),
             credential_signing_alg_values_supported: vec![alg().into()],
             cryptographic_binding_methods_supported: vec!["jwk".to_owned()],
             proof_types_supported: BTreeMap::from([("jwt".to_owned(), jwt)]),
@@ -342,17 +382,37 @@ impl IssuerMetadata {
     /// # Errors
     /// [`MetadataError`].
     pub fn parse(text: &[u8], issuer: &str) -> Result<Self, MetadataError> {
-        let metadata: Self = json::typed(text, MAX_METADATA).map_err(|_| MetadataError::Malformed)?;
+        let value = json::parse(text, MAX_METADATA).map_err(|_| MetadataError::Malformed)?;
+        older_draft(&value)?;
+        let metadata: Self = json::of_value(value).map_err(|_| MetadataError::Malformed)?;
         // 12.2.3: byte for byte, or another issuer could speak for this one.
         if !(mutants::skips("vci-metadata-issuer") || metadata.credential_issuer == issuer) {
             return Err(MetadataError::Issuer);
         }
-        let endpoints = [Some(&metadata.credential_endpoint), metadata.nonce_endpoint.as_ref()];
+        let endpoints = [
+            Some(&metadata.credential_endpoint),
+            metadata.nonce_endpoint.as_ref(),
+            metadata.deferred_credential_endpoint.as_ref(),
+            metadata.notification_endpoint.as_ref(),
+        ];
         let https = endpoints.into_iter().flatten().all(|endpoint| endpoint.starts_with("https://"));
         if !(mutants::skips("vci-metadata-endpoint") || https) {
             return Err(MetadataError::Endpoint);
         }
+        // 12.2.4: a batch of one is said by leaving the member out.
+        let batch = metadata.batch_credential_issuance.as_ref().is_none_or(|batch| batch.batch_size >= 2);
+        if !(mutants::skips("vci-metadata-batch") || batch) {
+            return Err(MetadataError::Malformed);
+        }
         Ok(metadata)
+    }
+
+    /// Whether this wallet can encrypt what must be encrypted.
+    fn can_be_served(&self) -> bool {
+        let request = self.credential_request_encryption.as_ref().is_some_and(|one| one.encryption_required);
+        let response =
+            self.credential_response_encryption.as_ref().is_some_and(|one| one.encryption_required);
+        !(request || response) || self.encrypts()
     }
 
     /// The configurations of an offer, if this wallet can hold them: all plain, or all proof and encrypted.
@@ -374,6 +434,9 @@ impl IssuerMetadata {
             return Err(MetadataError::Unsupported);
         }
         if !(mutants::skips("vci-offer-encryption") || proofs == 0 || self.encrypts()) {
+            return Err(MetadataError::NoEncryption);
+        }
+        if !(mutants::skips("vci-offer-encryption-required") || self.can_be_served()) {
             return Err(MetadataError::NoEncryption);
         }
         Ok(found)
@@ -436,49 +499,16 @@ impl IssuerMetadata {
     }
 }
 
-/// Authorisation server metadata, as far as the pre-authorised code needs it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ServerMetadata {
-    /// Its identifier.
-    pub issuer: String,
-    /// Where tokens are.
-    pub token_endpoint: String,
-    /// Its grants.
-    #[serde(default)]
-    pub grant_types_supported: Vec<String>,
-    /// Whether a client id may be left out.
-    #[serde(rename = "pre-authorized_grant_anonymous_access_supported", default)]
-    pub anonymous_access: bool,
-}
-
-impl ServerMetadata {
-    /// The metadata of an issuer that is its own authorisation server.
-    #[must_use]
-    pub fn of(issuer: &str, token_endpoint: &str) -> Self {
-        Self {
-            issuer: issuer.to_owned(),
-            token_endpoint: token_endpoint.to_owned(),
-            grant_types_supported: vec![PRE_AUTHORIZED_GRANT.to_owned()],
-            anonymous_access: true,
-        }
+/// Members that went before 1.0.
+fn older_draft(value: &json::Value) -> Result<(), MetadataError> {
+    const GONE: [&str; 3] = ["credentials_supported", "batch_credential_endpoint", "authorization_server"];
+    if let Some(name) = GONE.into_iter().find(|name| value.get(name).is_some()) {
+        return Err(MetadataError::OlderDraft(name));
     }
-
-    /// Reads the metadata of the server `issuer`.
-    ///
-    /// # Errors
-    /// [`MetadataError`].
-    pub fn parse(text: &[u8], issuer: &str) -> Result<Self, MetadataError> {
-        let metadata: Self = json::typed(text, MAX_METADATA).map_err(|_| MetadataError::Malformed)?;
-        if !(mutants::skips("vci-server-issuer") || metadata.issuer == issuer) {
-            return Err(MetadataError::Issuer);
-        }
-        if !(mutants::skips("vci-server-endpoint") || metadata.token_endpoint.starts_with("https://")) {
-            return Err(MetadataError::Endpoint);
-        }
-        let grant = metadata.grant_types_supported.iter().any(|grant| grant == PRE_AUTHORIZED_GRANT);
-        if !(mutants::skips("vci-server-grant") || (grant && metadata.anonymous_access)) {
-            return Err(MetadataError::Grant);
-        }
-        Ok(metadata)
+    let configurations = value.get("credential_configurations_supported").and_then(json::Value::as_object);
+    let by_name = |one: &json::Value| one.get("claims").is_some_and(json::Value::is_object);
+    if configurations.is_some_and(|all| all.values().any(by_name)) {
+        return Err(MetadataError::OlderDraft("claims"));
     }
+    Ok(())
 }

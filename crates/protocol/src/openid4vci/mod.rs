@@ -1,19 +1,26 @@
 //! OpenID4VCI 1.0: how a resident's wallet collects a batch of copies.
 //!
-//! Pre-authorised code with `tx_code`, nonce endpoint, JWT proofs of possession, batches, encrypted requests and
-//! responses (`specs/profiles/issuing.md`). Messages are typed; each check names its section. Leaves out the
-//! authorisation code flow, deferred issuance, notifications, key attestations and compression.
+//! Pre-authorised code with `tx_code`, `authorization_details` and scopes, nonce endpoint, JWT proofs of possession,
+//! batches, encrypted requests and responses, deferred issuance, notifications, signed metadata, type metadata
+//! (`specs/profiles/issuing.md`); tokens bound to a key are in [`crate::dpop`]. Messages are typed; each check names its
+//! section. Leaves out the authorisation code flow (it joins at [`token::Grant`]), key attestations and compression.
 //!
 //! Security: the issuer spends codes and nonces in its store; here it is only said when. The openings of a proof
 //! copy travel beside it, so a proof configuration is issued to an encrypted request alone.
 
+pub mod authorization;
 pub mod batch;
 pub mod credential;
+pub mod deferred;
 pub mod errors;
 pub mod metadata;
+pub mod notification;
 pub mod offer;
 pub mod proof;
+mod server;
+pub mod signed;
 pub mod token;
+pub mod type_metadata;
 
 /// The pre-authorised code grant.
 pub const PRE_AUTHORIZED_GRANT: &str = "urn:ietf:params:oauth:grant-type:pre-authorized_code";

@@ -8,7 +8,7 @@ use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::jose::jws::NewHeader;
 use vouchsafe_protocol::jose::{Alg, Enc, Signer as _};
 use vouchsafe_protocol::openid4vci::credential::{
-    Carriage, Copy, Openings, Received, Request, ResponseError, open_response, read_response, seal,
+    Asked, Carriage, Copy, Openings, Received, Request, ResponseError, open_response, read_response, seal,
     write_response,
 };
 use vouchsafe_protocol::openid4vci::errors::CredentialError;
@@ -234,7 +234,8 @@ fn encrypted_for(request: &Value, kid: &str) -> Result<Received, CredentialError
 #[test]
 pub(crate) fn requests_for_proof_copies_are_encrypted() {
     let received = encrypted(&wish()).unwrap();
-    assert_eq!((received.configuration.as_str(), received.proofs.len()), ("residency-zk", 1));
+    assert_eq!(received.asked, Asked::Configuration("residency-zk".into()));
+    assert_eq!(received.proofs.len(), 1);
     assert_eq!(received.carriage, Carriage::Encrypted);
     assert_eq!(received.check_proof_copies().unwrap().enc, Enc::A256Gcm);
     let wrong = Some(CredentialError::InvalidEncryptionParameters);
@@ -272,10 +273,8 @@ pub(crate) fn requests_that_are_refused() {
         "/credential_identifier",
         json!("a"),
     );
-    assert_eq!(
-        Received::plain(identifier.to_string().as_bytes()).err(),
-        Some(CredentialError::UnknownCredentialIdentifier)
-    );
+    let received = Received::plain(identifier.to_string().as_bytes()).unwrap();
+    assert_eq!(received.asked, Asked::Identifier("a".into()));
     for proofs in [
         json!(null),
         json!({}),
@@ -297,12 +296,21 @@ pub(crate) fn responses() {
     let values = json!({"/ward": "W105"}).as_object().cloned().unwrap();
     let copy =
         Copy { credential: "a~".into(), openings: Some(Openings::new(Seed::new([8; 32]), values.clone())) };
-    let text = write_response(&[copy]);
-    let read = read_response(&text).unwrap();
+    let text = write_response(&[copy], Some("n-1"));
+    let read = read_response(&text).unwrap().copies().unwrap();
     let openings = read[0].openings.as_ref().unwrap();
     assert_eq!((openings.seed().to_bytes()[0], openings.values()), (8, &values));
     let error = |text: &str| read_response(text.as_bytes()).err();
-    assert_eq!(error(r#"{"transaction_id":"t","interval":5}"#), Some(ResponseError::Deferred));
+    let later = read_response(br#"{"transaction_id":"t","interval":5}"#).unwrap();
+    assert_eq!(later.copies().err(), Some(ResponseError::Deferred));
+    for both in [
+        r#"{"transaction_id":"t","interval":5,"credentials":[{"credential":"a~"}]}"#,
+        r#"{"transaction_id":"t"}"#,
+        r#"{"transaction_id":"t","interval":"5"}"#,
+        r#"{"credentials":[{"credential":"a~"}],"notification_id":1}"#,
+    ] {
+        assert_eq!(error(both), Some(ResponseError::Malformed), "{both}");
+    }
     assert_eq!(error(r#"{"credential":"a~"}"#), Some(ResponseError::Malformed));
     assert_eq!(error(r#"{"credentials":[]}"#), Some(ResponseError::Malformed));
     assert_eq!(error(r#"{"credentials":[{"credential":{}}]}"#), Some(ResponseError::Malformed));

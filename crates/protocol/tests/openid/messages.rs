@@ -5,7 +5,7 @@ use vouchsafe_protocol::form::{self, Form, FormError};
 use vouchsafe_protocol::openid4vci::PRE_AUTHORIZED_GRANT;
 use vouchsafe_protocol::openid4vci::errors::TokenError;
 use vouchsafe_protocol::openid4vci::offer::{Offer, OfferError, OfferLink};
-use vouchsafe_protocol::openid4vci::token::{TokenRequest, TokenResponse};
+use vouchsafe_protocol::openid4vci::token::{TokenRequest, TokenResponse, TokenType};
 use vouchsafe_protocol::openid4vp::link::{Link, LinkError, Method};
 use vouchsafe_protocol::openid4vp::response::{Answered, ResponseError};
 use vouchsafe_protocol::policy::Case;
@@ -54,7 +54,8 @@ pub(crate) fn tokens() {
     assert_eq!(read(&without).unwrap().check_tx_code(true), Err(TokenError::InvalidRequest));
     let other = form::write(&[("grant_type", "authorization_code"), ("pre-authorized_code", "c")]);
     assert_eq!(read(&other).err(), Some(TokenError::UnsupportedGrantType));
-    assert!(TokenResponse::parse(br#"{"access_token":"a","token_type":"DPoP","expires_in":60}"#).is_none());
+    let dpop = br#"{"access_token":"a","token_type":"DPoP","expires_in":60}"#;
+    assert!(TokenResponse::parse(dpop, TokenType::Bearer).is_none());
 }
 
 #[test]

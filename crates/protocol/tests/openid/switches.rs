@@ -6,7 +6,9 @@ use vouchsafe_mutants::without;
 use vouchsafe_protocol::policy::{CheckError, PlanError};
 use vouchsafe_protocol::statement::StatementError;
 
-use crate::{answers, batches, credentials, documents, messages, policies, queries, requests};
+use crate::{
+    answers, batches, collecting, credentials, documents, messages, policies, queries, requests, standard,
+};
 
 /// A test of this folder, and the checks that it would miss.
 type Notices = (fn(), &'static [&'static str]);
@@ -71,6 +73,47 @@ fn switches_that_batches_notice() {
 }
 
 #[test]
+fn switches_that_collecting_notices() {
+    each_is_noticed(&[
+        (collecting::a_bound_token_is_sent_with_a_proof, &["dpop-one"]),
+        (
+            collecting::proofs_of_bound_tokens_that_are_refused,
+            &[
+                "dpop-alg",
+                "dpop-ath",
+                "dpop-future",
+                "dpop-htm",
+                "dpop-htu",
+                "dpop-jti",
+                "dpop-old",
+                "dpop-signature",
+                "dpop-typ",
+            ],
+        ),
+        (collecting::authorisation_details, &["vci-details-locations", "vci-details-type"]),
+        (collecting::what_was_put_off_is_asked_for_again, &["vci-response-key-plain"]),
+        (
+            collecting::encryption_that_is_required,
+            &["vci-offer-encryption-required", "vci-request-required", "vci-response-required"],
+        ),
+        (collecting::notifications, &["vci-notification-description"]),
+        (
+            collecting::signed_metadata,
+            &[
+                "vci-signed-exp",
+                "vci-signed-iat",
+                "vci-signed-leaf",
+                "vci-signed-signature",
+                "vci-signed-sub",
+                "vci-signed-typ",
+            ],
+        ),
+        (collecting::documents_of_types, &["vct-document-extends", "vct-document-type", "vct-integrity"]),
+        (standard::members_of_drafts, &["vci-metadata-batch", "vci-metadata-endpoint"]),
+    ]);
+}
+
+#[test]
 fn switches_that_credentials_notice() {
     each_is_noticed(&[
         (
@@ -112,7 +155,7 @@ fn switches_that_credentials_notice() {
             &["vci-request-kid", "vci-response-alg", "vci-response-key-plain", "vci-response-zip"],
         ),
         (credentials::requests_that_are_refused, &["vci-request-one-id", "vci-request-one-type"]),
-        (credentials::responses, &["vci-deferred", "vci-response-kid"]),
+        (credentials::responses, &["vci-response-both", "vci-response-kid"]),
         (credentials::shapes_of_vp_token, &["vp-older-response", "vp-token-count", "vp-token-single"]),
     ]);
 }

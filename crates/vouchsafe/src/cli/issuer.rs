@@ -10,7 +10,8 @@ use jiff::civil::Date;
 use serde_json::json;
 use vouchsafe_issuer::import::{self, Options, RowError};
 use vouchsafe_issuer::offer::{self, Delivery, OfferRequest};
-use vouchsafe_issuer::{App, Config, Kind};
+use vouchsafe_issuer::store::{Issuing as _, Verdict};
+use vouchsafe_issuer::{App, Config, Kind, deferral};
 use vouchsafe_service::clock::SystemClock;
 use vouchsafe_service::config;
 use vouchsafe_service::entropy::OsEntropy;
@@ -29,6 +30,14 @@ pub(crate) enum IssuerCommand {
     Import(ImportArgs),
     /// Offer one person their credential.
     Offer(OfferArgs),
+    /// List the requests that wait for an officer, of types with `deferred = true`.
+    Waiting(WaitingArgs),
+    /// Approve a request that waits: the wallet can collect.
+    Approve(DecideArgs),
+    /// Refuse a request that waits: nothing will be issued.
+    Refuse(DecideArgs),
+    /// Count what wallets told of the batches they collected.
+    Notified(TypesArgs),
 }
 
 #[derive(Args)]
@@ -96,6 +105,23 @@ pub(crate) struct OfferArgs {
     qr_svg: Option<PathBuf>,
 }
 
+#[derive(Args)]
+pub(crate) struct WaitingArgs {
+    #[command(flatten)]
+    settings: Settings,
+    /// Only those of the person whom the partner names by this key.
+    #[arg(long)]
+    person: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct DecideArgs {
+    #[command(flatten)]
+    settings: Settings,
+    /// The reference, as `issuer waiting` lists it.
+    reference: String,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum KindArg {
     Plain,
@@ -111,6 +137,10 @@ pub(crate) async fn run(command: IssuerCommand) -> Result<(), Failure> {
         IssuerCommand::Types(args) => types(&args.settings).await,
         IssuerCommand::Import(args) => import(&args).await,
         IssuerCommand::Offer(args) => offer(&args).await,
+        IssuerCommand::Waiting(args) => waiting(&args).await,
+        IssuerCommand::Approve(args) => decide(&args, Verdict::Approve).await,
+        IssuerCommand::Refuse(args) => decide(&args, Verdict::Refuse).await,
+        IssuerCommand::Notified(args) => notified(&args.settings).await,
     }
 }
 
@@ -128,6 +158,40 @@ async fn types(settings: &Settings) -> Result<(), Failure> {
     let rows: Vec<_> = rows.collect();
     print::list(settings.json, &rows, |row| {
         format!("{}  {}  {}", text(row, "id"), text(row, "vct"), text(row, "name"))
+    })
+}
+
+async fn waiting(args: &WaitingArgs) -> Result<(), Failure> {
+    let app = open(&args.settings).await?;
+    let found = deferral::waiting(&app, args.person.as_deref()).await.map_err(Failure::unavailable)?;
+    let row = |one: &deferral::Waiting| {
+        json!({"reference": one.reference, "type": one.type_id, "kind": one.kind.as_str(),
+            "asked_at": one.asked_at.rfc3339()})
+    };
+    let rows: Vec<_> = found.iter().map(row).collect();
+    print::list(args.settings.json, &rows, |row| {
+        let column = |member| text(row, member);
+        format!("{}  {}  {}  {}", column("reference"), column("type"), column("kind"), column("asked_at"))
+    })
+}
+
+async fn decide(args: &DecideArgs, verdict: Verdict) -> Result<(), Failure> {
+    let app = open(&args.settings).await?;
+    deferral::decide(&app, &args.reference, verdict).await.map_err(|e| Failure::refused("reference", e))?;
+    let decided = match verdict {
+        Verdict::Approve => "approved",
+        Verdict::Refuse => "refused",
+    };
+    let summary = json!({"reference": args.reference, "decided": decided});
+    print::one(args.settings.json, &summary, || format!("{} is {decided}.", args.reference))
+}
+
+async fn notified(settings: &Settings) -> Result<(), Failure> {
+    let app = open(settings).await?;
+    let [accepted, failed, deleted] = app.store().notified().await.map_err(Failure::unavailable)?;
+    let summary = json!({"accepted": accepted, "failed": failed, "deleted": deleted});
+    print::one(settings.json, &summary, || {
+        format!("{accepted} batches accepted, {failed} failed, {deleted} deleted.")
     })
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::http::HeaderName;
+use axum::http::header::AUTHORIZATION;
 use vouchsafe::demo::browser::Browser;
 use vouchsafe::demo::operator::Operator;
 use vouchsafe::demo::resident::Resident;
@@ -36,7 +38,9 @@ pub(crate) struct Sent {
     pub(crate) url: String,
     media_type: String,
     body: Vec<u8>,
-    bearer: Option<String>,
+    token: Option<String>,
+    /// The proof of the key that the token is bound to.
+    proof: Option<String>,
     pub(crate) status: Option<u16>,
 }
 
@@ -85,8 +89,12 @@ impl Wire {
     /// Posts once more what was posted before.
     pub(crate) async fn repeat(&self, sent: &Sent) -> Reply {
         let mut request = self.http.post(&sent.url).body(&sent.media_type, sent.body.clone());
-        if let Some(token) = &sent.bearer {
-            request = request.bearer(token);
+        let scheme = if sent.proof.is_some() { "DPoP" } else { "Bearer" };
+        if let Some(token) = &sent.token {
+            request = request.header(AUTHORIZATION, &format!("{scheme} {token}"));
+        }
+        if let Some(proof) = &sent.proof {
+            request = request.header(HeaderName::from_static("dpop"), proof);
         }
         request.send().await.unwrap()
     }
@@ -110,7 +118,8 @@ impl Wire {
             url: request.url.to_owned(),
             media_type: media_type.to_owned(),
             body,
-            bearer: request.bearer.map(str::to_owned),
+            token: request.token.map(str::to_owned),
+            proof: request.proof.map(str::to_owned),
             status: None,
         };
         self.tick();

@@ -2,16 +2,17 @@
 
 use sqlx::{Row as _, Sqlite, Transaction};
 use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::openid4vci::notification::Event;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::super::{Grant, Issue, IssueRefusal, Issuing, Mac, StoreError, token_is_good};
-use super::{SqliteStore, kind, mac};
+use super::{SqliteStore, count, kind, mac};
 
 impl Issuing for SqliteStore {
     async fn grant(&self, token: Mac) -> Result<Option<Grant>, StoreError> {
         let row = sqlx::query(
-            "SELECT offer.type_id, offer.person, offer.kind, access_token.expires_at, access_token.spent \
-             FROM access_token JOIN offer ON offer.code = access_token.offer WHERE access_token.token = ?",
+            "SELECT offer.type_id, offer.person, offer.kind, access_token.jkt, access_token.identified, \
+             access_token.expires_at, access_token.spent FROM access_token JOIN offer ON offer.code = access_token.offer WHERE access_token.token = ?",
         )
         .bind(&token.0[..])
         .fetch_optional(self.pools.reader())
@@ -21,6 +22,8 @@ impl Issuing for SqliteStore {
                 type_id: row.try_get("type_id")?,
                 person: mac(row.try_get("person")?)?,
                 kind: kind(row.try_get("kind")?)?,
+                jkt: row.try_get::<Option<&[u8]>, _>("jkt")?.map(mac).transpose()?,
+                identified: row.try_get("identified")?,
                 expires_at: UnixTime(row.try_get("expires_at")?),
                 spent: row.try_get("spent")?,
             })
@@ -31,43 +34,98 @@ impl Issuing for SqliteStore {
     async fn issue(&self, issue: &Issue) -> Result<Result<(), IssueRefusal>, StoreError> {
         // A refusal drops the transaction, which undoes whatever came before it.
         let mut tx = self.begin().await?;
-        let Some(offer) = spend_token(&mut tx, issue).await? else {
+        let Some(offer) = spend_token(&mut tx, issue.token, issue.now).await? else {
             return Ok(Err(IssueRefusal::Token));
         };
-        if !spend_nonces(&mut tx, issue).await? {
+        if !spend_nonces(&mut tx, &issue.nonces, issue.now).await? {
             return Ok(Err(IssueRefusal::Nonce));
         }
-        record(&mut tx, &offer, issue).await?;
+        record(&mut tx, &offer, issue.notification, issue.copies, issue.now).await?;
         tx.commit().await?;
         Ok(Ok(()))
+    }
+
+    async fn see_proof(&self, proof: Mac, forget_at: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM seen_proof WHERE expires_at <= ?").bind(now.0).execute(&mut *tx).await?;
+        let written = sqlx::query(
+            "INSERT INTO seen_proof (proof, expires_at) VALUES (?, ?) ON CONFLICT (proof) DO NOTHING",
+        )
+        .bind(&proof.0[..])
+        .bind(forget_at.0)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(mutants::skips("store-proof-seen") || written.rows_affected() == 1)
+    }
+
+    async fn notify(&self, token: Mac, notification: Mac, event: Event) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let owner: Option<Vec<u8>> = sqlx::query_scalar(
+            "SELECT access_token.token FROM issuance JOIN access_token ON access_token.offer = issuance.offer \
+             WHERE issuance.notification = ?",
+        )
+        .bind(&notification.0[..])
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(owner) = owner else { return Ok(false) };
+        if !(mutants::skips("store-notification-token") || owner == token.0) {
+            return Ok(false);
+        }
+        sqlx::query(note(event)).bind(&notification.0[..]).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn notified(&self) -> Result<[u64; 3], StoreError> {
+        let (accepted, failed, deleted): (i64, i64, i64) = sqlx::query_as(
+            "SELECT coalesce(sum(accepted), 0), coalesce(sum(failed), 0), coalesce(sum(deleted), 0) FROM issuance",
+        )
+        .fetch_one(self.pools.reader())
+        .await?;
+        Ok([count(accepted)?, count(failed)?, count(deleted)?])
+    }
+}
+
+/// One statement for each event.
+fn note(event: Event) -> &'static str {
+    match event {
+        Event::CredentialAccepted => "UPDATE issuance SET accepted = 1 WHERE notification = ?",
+        Event::CredentialFailure => "UPDATE issuance SET failed = 1 WHERE notification = ?",
+        Event::CredentialDeleted => "UPDATE issuance SET deleted = 1 WHERE notification = ?",
     }
 }
 
 /// Marks the token as spent; the offer it came from, or `None` when it is not good.
-async fn spend_token(
+pub(super) async fn spend_token(
     tx: &mut Transaction<'static, Sqlite>,
-    issue: &Issue,
+    token: Mac,
+    now: UnixTime,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     let found: Option<(Vec<u8>, bool, i64)> =
         sqlx::query_as("SELECT offer, spent, expires_at FROM access_token WHERE token = ?")
-            .bind(&issue.token.0[..])
+            .bind(&token.0[..])
             .fetch_optional(&mut **tx)
             .await?;
     let Some((offer, spent, expires_at)) = found else { return Ok(None) };
-    if !token_is_good(spent, UnixTime(expires_at), issue.now) {
+    if !token_is_good(spent, UnixTime(expires_at), now) {
         return Ok(None);
     }
     sqlx::query("UPDATE access_token SET spent = 1 WHERE token = ?")
-        .bind(&issue.token.0[..])
+        .bind(&token.0[..])
         .execute(&mut **tx)
         .await?;
     Ok(Some(offer))
 }
 
 /// Writes the nonces down; `false` when one of them was there.
-async fn spend_nonces(tx: &mut Transaction<'static, Sqlite>, issue: &Issue) -> Result<bool, StoreError> {
-    sqlx::query("DELETE FROM spent_nonce WHERE expires_at < ?").bind(issue.now.0).execute(&mut **tx).await?;
-    for (nonce, expires_at) in &issue.nonces {
+pub(super) async fn spend_nonces(
+    tx: &mut Transaction<'static, Sqlite>,
+    nonces: &[(Mac, UnixTime)],
+    now: UnixTime,
+) -> Result<bool, StoreError> {
+    sqlx::query("DELETE FROM spent_nonce WHERE expires_at < ?").bind(now.0).execute(&mut **tx).await?;
+    for (nonce, expires_at) in nonces {
         let written = sqlx::query(
             "INSERT INTO spent_nonce (nonce, expires_at) VALUES (?, ?) ON CONFLICT (nonce) DO NOTHING",
         )
@@ -82,18 +140,22 @@ async fn spend_nonces(tx: &mut Transaction<'static, Sqlite>, issue: &Issue) -> R
     Ok(true)
 }
 
-async fn record(
+pub(super) async fn record(
     tx: &mut Transaction<'static, Sqlite>,
     offer: &[u8],
-    issue: &Issue,
+    notification: Mac,
+    copies: u32,
+    now: UnixTime,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO issuance (offer, copies, issued_at) VALUES (?, ?, ?) \
-         ON CONFLICT (offer) DO UPDATE SET copies = copies + excluded.copies, issued_at = excluded.issued_at",
+        "INSERT INTO issuance (offer, copies, issued_at, notification) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (offer) DO UPDATE SET copies = copies + excluded.copies, issued_at = excluded.issued_at, \
+         notification = excluded.notification",
     )
     .bind(offer)
-    .bind(i64::from(issue.copies))
-    .bind(issue.now.0)
+    .bind(i64::from(copies))
+    .bind(now.0)
+    .bind(&notification.0[..])
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -26,6 +26,16 @@ impl Offers for SqliteStore {
         Ok(())
     }
 
+    async fn offer_of_code(&self, code: Mac) -> Result<Option<OfferState>, StoreError> {
+        let row = sqlx::query(
+            "SELECT type_id, person, kind, tx_code, stage, misses, expires_at FROM offer WHERE code = ?",
+        )
+        .bind(&code.0[..])
+        .fetch_optional(self.pools.reader())
+        .await?;
+        row.as_ref().map(state).transpose()
+    }
+
     async fn offer(&self, handle: Mac) -> Result<Option<OfferState>, StoreError> {
         let row = sqlx::query(
             "SELECT type_id, person, kind, tx_code, stage, misses, expires_at FROM offer WHERE handle = ?",
@@ -117,11 +127,15 @@ async fn count_unknown(
 }
 
 async fn give_token(tx: &mut Transaction<'static, Sqlite>, redeem: &Redeem) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO access_token (token, offer, expires_at) VALUES (?, ?, ?)")
-        .bind(&redeem.token.0[..])
-        .bind(&redeem.code.0[..])
-        .bind(redeem.token_expires_at.0)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO access_token (token, offer, jkt, identified, expires_at) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(&redeem.token.0[..])
+    .bind(&redeem.code.0[..])
+    .bind(redeem.jkt.as_ref().map(|jkt| &jkt.0[..]))
+    .bind(redeem.identified)
+    .bind(redeem.token_expires_at.0)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }

@@ -1,0 +1,142 @@
+//! OpenID4VCI: calls as the issuer's endpoints receive them, over its real router.
+//!
+//! A mutation begins with what is called and in which case, and goes on with commands separated by ` ; `:
+//! `token`, `credential`, `identified` (the token response gave an identifier), `bearer`, `sealed` (proof copies),
+//! `deferred`, `notification`, `put-off` (the token of a type that an officer decides on).
+//!
+//! * `dpop EDIT`, `dpop header EDIT` change the proof of the token's key before it is signed; `dpop none`, `dpop twice`,
+//!   `dpop key` (another key altogether), `dpop signer` (signed by another), `dpop nonce-of-copies`, `dpop replay`;
+//! * `form NAME VALUE`, `form -NAME` change a form; `body EDIT` the JSON of a request, before it is sealed;
+//! * `jwt EDIT`, `jwt header EDIT` change the first proof of a copy's key; `jwt signer`, `jwt nonce-of-tokens`;
+//! * `scheme NAME`, `query TEXT`, `kid TEXT`, `token-of-another`, `after SECONDS`.
+
+mod call;
+mod office;
+
+use serde_json::{Value, json};
+use vouchsafe_issuer::store::Verdict;
+use vouchsafe_issuer::{Kind, deferral};
+
+use crate::runner::{Seen, Surface, run};
+use call::{Call, Key};
+use office::{Office, Reply};
+
+/// What a case has reached before its call.
+pub(crate) struct Case {
+    pub(super) stage: String,
+    pub(super) offer: vouchsafe_issuer::offer::Offer,
+    pub(super) code: String,
+    pub(super) key: Key,
+    pub(super) token: String,
+    /// A transaction or a notification id.
+    pub(super) id: String,
+}
+
+struct Issuing {
+    office: Office,
+}
+
+impl Issuing {
+    async fn token(&self, case: &Case) -> Value {
+        let mut honest = Call::token(&self.office, case).await;
+        if case.stage == "bearer" {
+            honest.dpop.clear();
+        }
+        if case.stage == "identified" {
+            let details = json!([{"type": "openid_credential", "credential_configuration_id": "residency"}]);
+            honest.form.push(("authorization_details".to_owned(), details.to_string()));
+        }
+        honest.send(&self.office).await.json()
+    }
+
+    /// Goes as far as the call of the stage needs.
+    async fn reach(&self, stage: &str) -> Case {
+        let kind = if stage == "sealed" { Kind::Proof } else { Kind::Plain };
+        let type_id = if matches!(stage, "deferred" | "put-off") { "parking" } else { "residency" };
+        let offer = self.office.offer(type_id, kind).await;
+        let code = self.office.code(&offer).await;
+        let (stage, key) = (stage.to_owned(), Key::new());
+        let mut case = Case { stage, offer, code, key, token: String::new(), id: String::new() };
+        if matches!(case.stage.as_str(), "token" | "put-off") {
+            return case;
+        }
+        case.token = self.token(&case).await["access_token"].as_str().unwrap().to_owned();
+        if matches!(case.stage.as_str(), "deferred" | "notification") {
+            let reply = Call::credential(&self.office, &case).await.send(&self.office).await.json();
+            let id = reply.get("transaction_id").or(reply.get("notification_id"));
+            case.id = id.and_then(Value::as_str).unwrap().to_owned();
+        }
+        if case.stage == "deferred" {
+            let waiting = deferral::waiting(&self.office.app, None).await.unwrap();
+            let reference = &waiting.last().unwrap().reference;
+            deferral::decide(&self.office.app, reference, Verdict::Approve).await.unwrap();
+        }
+        case
+    }
+
+    /// The honest call of the case.
+    async fn call(&self, case: &Case) -> Call {
+        match case.stage.as_str() {
+            "token" | "put-off" => Call::token(&self.office, case).await,
+            "credential" | "identified" | "bearer" | "sealed" => Call::credential(&self.office, case).await,
+            "deferred" => Call::deferred(&self.office, case).await,
+            "notification" => Call::notification(&self.office, case).await,
+            stage => panic!("no such stage: {stage}"),
+        }
+    }
+
+    async fn apply(&self, call: &mut Call, case: &Case, command: &str) {
+        match command.split_once(' ').unwrap_or((command, "")) {
+            ("token-of-another", _) => {
+                let mut other = Box::pin(self.reach("credential")).await;
+                std::mem::swap(&mut call.token, &mut other.token);
+                call.key = other.key;
+                call.bind(&self.office).await;
+            }
+            ("after", seconds) => {
+                self.office.clock.advance(seconds.parse().unwrap());
+                *call = self.call(case).await;
+            }
+            (verb, rest) => call.edit(&self.office, verb, rest).await,
+        }
+    }
+}
+
+impl Surface for Issuing {
+    const NAME: &'static str = "issuer";
+
+    type Case = Case;
+
+    async fn new() -> Self {
+        Self { office: Office::new().await }
+    }
+
+    async fn open(&self, mutation: &str) -> Case {
+        self.reach(mutation.split(' ').next().unwrap()).await
+    }
+
+    async fn attack(&self, case: &Case, mutation: &str) -> Seen {
+        let mut call = self.call(case).await;
+        let commands = mutation.split_once(' ').map_or("", |(_, commands)| commands);
+        for command in commands.split(" ; ") {
+            self.apply(&mut call, case, command).await;
+        }
+        seen(&call.send(&self.office).await)
+    }
+
+    async fn honest(&self, case: &Case) -> Seen {
+        seen(&self.call(case).await.send(&self.office).await)
+    }
+}
+
+/// What the wallet sees; every 2xx is an acceptance.
+fn seen(reply: &Reply) -> Seen {
+    let accepted = (200..300).contains(&reply.status);
+    let code = if accepted { String::new() } else { reply.code() };
+    Seen { status: if accepted { 200 } else { reply.status }, code, reason: String::new() }
+}
+
+#[tokio::test]
+async fn calls_that_the_issuer_refuses() {
+    run::<Issuing>().await;
+}
