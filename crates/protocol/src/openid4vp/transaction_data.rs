@@ -120,9 +120,8 @@ pub fn read(
         Ok(entry)
     });
     let entries = entries.collect::<Result<Vec<Entry>, _>>()?;
-    let repeated =
-        |(at, entry): (usize, &Entry)| entries[..at].iter().any(|before| before.text == entry.text);
-    if !(mutants::skips("vp-transaction-data-twice") || !entries.iter().enumerate().any(repeated)) {
+    let is_new = |(at, entry): (usize, &Entry)| entries[..at].iter().all(|before| before.text != entry.text);
+    if !(mutants::skips("vp-transaction-data-twice") || entries.iter().enumerate().all(is_new)) {
         return Err(TransactionDataError::Twice);
     }
     Ok(entries)
