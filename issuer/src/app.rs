@@ -22,6 +22,7 @@ use crate::config::{AccessSettings, Config, LimitSettings, Name, OfferSettings, 
 use crate::http::Rates;
 use crate::registrar::{self, RegistrarFiles};
 use crate::secrets::Secrets;
+use crate::status::StatusSettings;
 use crate::store::{MIGRATOR, SqliteStore, Store};
 use crate::types::{LoadError, Types};
 
@@ -47,6 +48,8 @@ pub struct Parts {
     pub offers: OfferSettings,
     /// What wallets must do, and how long they may wait.
     pub access: AccessSettings,
+    /// How large status lists are, and how often they are published.
+    pub status: StatusSettings,
     /// How often one part of the network may call.
     pub limits: LimitSettings,
     /// The time.
@@ -121,6 +124,7 @@ impl App<SqliteStore> {
             registrar,
             offers: config.offers,
             access: config.access,
+            status: config.status,
             limits: config.limits,
             clock,
             entropy,
@@ -213,6 +217,10 @@ impl<S: Store> App<S> {
 
     pub(crate) fn registrar(&self) -> &RegistrarFiles {
         &self.parts.registrar
+    }
+
+    pub(crate) fn status_settings(&self) -> &StatusSettings {
+        &self.parts.status
     }
 
     pub(crate) fn rates(&self) -> &Rates {

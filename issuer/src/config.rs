@@ -10,6 +10,7 @@ use vouchsafe_protocol::time::DAY;
 use vouchsafe_service::config::SecretFile;
 
 use crate::offer::Delivery;
+pub use crate::status::StatusSettings;
 
 /// All settings of an issuer.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,6 +40,9 @@ pub struct Config {
     /// What wallets must do, and how long they may wait.
     #[serde(default)]
     pub access: AccessSettings,
+    /// Status lists: how large they are, how often they are published.
+    #[serde(default)]
+    pub status: StatusSettings,
     /// How often one part of the network may call.
     #[serde(default)]
     pub limits: LimitSettings,
@@ -199,6 +203,7 @@ impl Config {
         }
         self.offers.check()?;
         self.access.check()?;
+        self.status.check()?;
         self.limits.check()
     }
 }

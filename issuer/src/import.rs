@@ -126,6 +126,24 @@ pub fn preview<S: Store>(app: &App<S>, file: &Path, options: &Options) -> Result
     Ok(preview)
 }
 
+/// The partner's keys in one column of a file, each once: for changes that name people and no facts.
+///
+/// # Errors
+/// [`ImportError::Header`] and [`ImportError::Read`]; a line whose key cannot be read refuses the file.
+pub fn keys(file: &Path, key_column: &str) -> Result<Vec<String>, ImportError> {
+    let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(open(file)?);
+    let header = csv.headers().map_err(|_| HeaderError::Unreadable)?;
+    let at = header.iter().position(|name| name == key_column);
+    let at = at.ok_or_else(|| HeaderError::Missing(key_column.to_owned()))?;
+    let mut keys = std::collections::BTreeSet::new();
+    for record in csv.records() {
+        let record = record.map_err(|_| ImportError::Read(io::ErrorKind::InvalidData.into()))?;
+        let key = record.get(at).filter(|key| !key.is_empty());
+        keys.insert(key.ok_or(ImportError::Read(io::ErrorKind::InvalidData.into()))?.to_owned());
+    }
+    Ok(keys.into_iter().collect())
+}
+
 /// Imports the file, from where an earlier run of the same import stopped.
 ///
 /// `told` hears of every batch once it is stored. The file is read in place, a few hundred records at a time.

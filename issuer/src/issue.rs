@@ -15,6 +15,7 @@ use vouchsafe_protocol::jose::{PublicJwk, Signer};
 use vouchsafe_protocol::openid4vci::credential::{Copy, Openings};
 use vouchsafe_protocol::sd_jwt::issue::Issuable;
 use vouchsafe_protocol::sd_jwt::{Builder, vc};
+use vouchsafe_protocol::status::{self, Reference};
 use vouchsafe_protocol::time::{DAY, UnixTime};
 use vouchsafe_protocol::types::{Answer, Attribute, CodeLists, CredentialType, Kind as ValueKind};
 use vouchsafe_protocol::zkc;
@@ -59,20 +60,23 @@ pub enum IssueError {
 }
 
 impl Batch<'_> {
-    /// Makes one copy for each holder key, all or none.
+    /// Makes one copy for each holder key, all or none. `statuses` has a reference for each, or none where the type has no
+    /// status.
     ///
     /// # Errors
     /// [`IssueError`].
     pub async fn issue(
         &self,
         holders: &[PublicJwk],
+        statuses: &[Reference],
         signer: &dyn Signer,
         entropy: &dyn Entropy,
     ) -> Result<Vec<Copy>, IssueError> {
         let header = NewHeader::new(signer.alg(), vc::TYP).x5c(self.chain).encode();
         let mut copies = Vec::with_capacity(holders.len());
-        for holder in holders {
-            let (unsigned, openings) = self.build(holder, &header, &mut EntropyRng(entropy))?;
+        for (at, holder) in holders.iter().enumerate() {
+            let (unsigned, openings) =
+                self.build(holder, statuses.get(at), &header, &mut EntropyRng(entropy))?;
             let credential = unsigned.sign(signer).await.map_err(|_| IssueError::Sign)?;
             copies.push(Copy { credential, openings });
         }
@@ -86,10 +90,18 @@ impl Batch<'_> {
     pub fn build(
         &self,
         holder: &PublicJwk,
+        status: Option<&Reference>,
         header: &EncodedHeader,
         rng: &mut dyn CryptoRngCore,
     ) -> Result<(Issuable, Option<Openings>), IssueError> {
         let mut claims = self.common_claims();
+        // A copy that cannot be withdrawn must not leave under a type that says it can.
+        if self.credential_type.status != status.is_some() {
+            return Err(IssueError::Build);
+        }
+        if let Some(reference) = status {
+            claims.insert(status::CLAIM.to_owned(), reference.to_claim());
+        }
         let openings = match self.kind {
             Kind::Plain => None,
             Kind::Proof => Some(self.commit(&mut claims, rng)?),

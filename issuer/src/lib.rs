@@ -22,6 +22,7 @@ mod nonce;
 pub mod offer;
 mod registrar;
 mod secrets;
+pub mod status;
 pub mod store;
 pub mod types;
 

@@ -1,6 +1,6 @@
 //! What the issuer keeps: its register, imports, offers, access tokens, spent nonces and how much was issued.
 //!
-//! Small traits, [`Register`], [`Offers`], [`Issuing`] and [`Deferring`], each with a memory and a SQLite implementation that
+//! Small traits, [`Register`], [`Offers`], [`Issuing`], [`Deferring`] and [`Statuses`], each with a memory and a SQLite implementation that
 //! pass one shared suite. People, codes, handles, tokens and nonces are [`Mac`]s, and attribute values arrive here
 //! sealed, so that a stolen database holds nothing to read or to spend.
 //!
@@ -10,6 +10,7 @@ mod deferring;
 mod memory;
 mod redeem;
 mod sqlite;
+mod statuses;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod suite;
@@ -27,6 +28,7 @@ pub use deferring::{
 pub use memory::Memory;
 pub use redeem::{OfferState, RedeemRefusal, Stage};
 pub use sqlite::{MIGRATOR, SqliteStore};
+pub use statuses::{Asked, Change, PublishedList, Reserve, ReserveRefusal, Shard, Snapshot, Statuses};
 
 use crate::import::{Reason, RowError};
 use crate::kind::Kind;
@@ -336,9 +338,9 @@ pub trait Issuing: Send + Sync + 'static {
 }
 
 /// Everything the issuer's programs need of a store.
-pub trait Store: Register + Offers + Issuing + Deferring {}
+pub trait Store: Register + Offers + Issuing + Deferring + Statuses {}
 
-impl<T: Register + Offers + Issuing + Deferring> Store for T {}
+impl<T: Register + Offers + Issuing + Deferring + Statuses> Store for T {}
 
 /// Whether a person's row forbids this import to write it.
 fn enrol_clash(import: &Import, written_by: ImportId, facts_as_of: Date) -> Option<Reason> {

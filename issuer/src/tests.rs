@@ -9,5 +9,6 @@ mod limits;
 mod mutants;
 mod opening;
 mod refusals;
+mod statuses;
 mod story;
 mod wallet;

@@ -34,6 +34,7 @@ use crate::deferral::REFERENCE_LETTERS;
 use crate::issue::Batch;
 use crate::kind::Kind;
 use crate::nonce::{self, Use};
+use crate::status;
 use crate::store::{Defer, Grant, Issue, Mac, Store};
 use crate::types::{configuration, identifier, named};
 
@@ -201,7 +202,8 @@ pub(super) async fn copies<S: Store>(
         chain: app.chain(),
         now,
     };
-    Ok(batch.issue(holders, app.signer(), app.entropy()).await?)
+    let statuses = status::references(app, credential_type, grant.person, holders.len()).await?;
+    Ok(batch.issue(holders, &statuses, app.signer(), app.entropy()).await?)
 }
 
 pub(super) fn count(copies: &[Copy]) -> u32 {

@@ -1,6 +1,7 @@
 //! The store in memory: for tests, and a model that the databases are held against.
 
 mod deferring;
+mod statuses;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,6 +37,7 @@ struct Tables {
     /// By notification id: the token, and what became of its batch.
     batches: HashMap<Mac, (Mac, HashSet<Event>)>,
     deferred: HashMap<Mac, Put>,
+    lists: statuses::Lists,
 }
 
 /// A batch that was put off.

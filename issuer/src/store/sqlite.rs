@@ -6,6 +6,7 @@ mod deferring;
 mod imports;
 mod issuing;
 mod offers;
+mod statuses;
 
 use jiff::civil::Date;
 use sqlx::migrate::Migrator;

@@ -1,10 +1,13 @@
 //! The one suite that every store passes.
 
+mod statuses;
+
 use std::sync::Arc;
 
 use jiff::civil::{Date, date};
 use vouchsafe_service::store::{Schema, Sqlite};
 
+use self::statuses::*;
 use super::*;
 
 const NOW: UnixTime = UnixTime(1_795_000_000);
@@ -377,4 +380,10 @@ suite!(
     what_is_put_off_waits_for_an_officer,
     what_was_put_off_is_collected_once,
     keys_of_what_has_expired_are_forgotten,
+    entries_are_handed_out_once_at_random_and_only_half_of_them,
+    a_change_waits_for_a_publication_and_takes_all_of_a_persons_entries,
+    what_is_revoked_stays_so_and_what_is_suspended_gets_no_more,
+    a_change_takes_what_was_handed_out_before_it,
+    a_publication_that_was_overtaken_changes_nothing,
+    many_at_once_never_share_an_entry,
 );

@@ -151,6 +151,7 @@ pub(super) fn parts(clock: Arc<ManualClock>, ca: &DevCa, registrar: RegistrarFil
         secrets: Secrets::new(ServerKey::generate(&OsEntropy::new())),
         offers: OfferSettings::default(),
         access: AccessSettings::default(),
+        status: crate::status::StatusSettings::default(),
         limits: LimitSettings::default(),
         clock,
         entropy: Arc::new(OsEntropy::new()),
