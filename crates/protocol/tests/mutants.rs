@@ -9,7 +9,6 @@ mod provider;
 mod status;
 #[path = "vectors/world.rs"]
 mod world;
-
 use std::sync::Arc;
 
 use rand_chacha::rand_core::SeedableRng as _;
@@ -26,7 +25,7 @@ use vouchsafe_protocol::sd_jwt::Unverified;
 use vouchsafe_protocol::sd_jwt::vc::{Rules, Status};
 
 use provider::{Agreement, Key, Ring};
-use world::{AUD, EXPECTED, NONCE, NOW, RULES, World, leaf, path};
+use world::{AUD, EXPECTED, NONCE, NOW, RULES, World, authority, leaf, path};
 
 /// The attack fails as things are, and succeeds once its check is gone.
 fn killed(name: &str, attack: impl Fn() -> bool) {
@@ -210,6 +209,19 @@ fn the_key_binding() {
 }
 
 #[test]
+fn an_authority_that_may_not_certify() {
+    let world = World::new();
+    let (key, mut params) = (KeyPair::generate().unwrap(), authority("Larkfield issuing"));
+    params.key_usages = vec![rcgen::KeyUsagePurpose::CrlSign];
+    let between = params.signed_by(&key, &world.authority).unwrap().der().to_vec();
+    let issuing = rcgen::Issuer::new(params, key);
+    let end = leaf("https://other.example").signed_by(&KeyPair::generate().unwrap(), &issuing).unwrap();
+    let anchors = std::slice::from_ref(&world.anchor);
+    let path = [end.der().to_vec(), between];
+    killed("jose-x5c-authority-usage", || validate(&path, anchors, NOW, &Ring).is_ok());
+}
+
+#[test]
 fn certificate_paths() {
     let world = World::new();
     let anchors = std::slice::from_ref(&world.anchor);
@@ -228,7 +240,8 @@ fn certificate_paths() {
     params.distinguished_name.push(rcgen::DnType::CommonName, "Larkfield authority");
     killed_by("jose-x5c-self-signed", &[sign(params)]);
     killed_by("jose-x5c-anchor-inside", &[sign(leaf(uri)), world.anchor.der().to_vec()]);
-    killed_by("jose-x5c-length", &vec![sign(leaf(uri)); 5]);
+    let others = vec![sign(authority("Larkfield issuing")); 4];
+    killed_by("jose-x5c-length", &[&[sign(leaf(uri))], &others[..]].concat());
     killed_by("jose-x5c-path", &World::new().x5c);
     let cached = world.leaf();
     let again =

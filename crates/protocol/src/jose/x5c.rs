@@ -42,6 +42,9 @@ pub enum X5cError {
     /// The leaf's key usage does not allow signatures.
     #[error("the leaf certificate's key usage lacks digitalSignature")]
     KeyUsage,
+    /// The key usage of a certificate between leaf and anchor does not allow it to sign certificates.
+    #[error("an authority's key usage lacks keyCertSign")]
+    AuthorityUsage,
     /// A certificate of the path is not yet or no longer valid.
     #[error("a certificate of the path is outside its validity")]
     Validity,
@@ -195,6 +198,7 @@ pub fn validate(
     check_haip(x5c, anchors)?;
     let parsed = Certificate::from_der(leaf).map_err(|_| X5cError::Malformed)?;
     check_key_usage(&parsed)?;
+    check_authorities(&x5c[1..])?;
     let (from, until) = validity(x5c)?;
     let at = if mutants::skips("jose-x5c-validity") { from } else { now };
     let der = CertificateDer::from(leaf.as_slice());
@@ -234,6 +238,20 @@ fn check_key_usage(leaf: &Certificate) -> Result<(), X5cError> {
     let may_sign = usage.is_some_and(|(_, usage)| usage.digital_signature());
     if !(mutants::skips("jose-x5c-key-usage") || may_sign) {
         return Err(X5cError::KeyUsage);
+    }
+    Ok(())
+}
+
+/// RFC 5280 6.1.4 (n), which webpki leaves out: an authority whose key usage is said may sign certificates.
+fn check_authorities(between: &[Vec<u8>]) -> Result<(), X5cError> {
+    for der in between {
+        let authority = Certificate::from_der(der).map_err(|_| X5cError::Malformed)?;
+        let usage = authority.tbs_certificate().get_extension::<KeyUsage>();
+        let usage = usage.map_err(|_| X5cError::Malformed)?;
+        let may_certify = usage.is_none_or(|(_, usage)| usage.key_cert_sign());
+        if !(mutants::skips("jose-x5c-authority-usage") || may_certify) {
+            return Err(X5cError::AuthorityUsage);
+        }
     }
     Ok(())
 }
