@@ -4,6 +4,7 @@
 //! runs through the code that makes honest presentations: a forger would not either.
 
 pub(crate) mod certificate;
+pub(crate) mod list;
 pub(crate) mod proof;
 
 use serde_json::{Map, Value, json};

@@ -4,7 +4,7 @@
 //! commands. Pointers are RFC 6901, values are JSON, `-` in a pointer appends.
 
 mod answer;
-mod encrypted;
+pub(crate) mod encrypted;
 mod page;
 mod request;
 mod tamper;

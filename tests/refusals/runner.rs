@@ -14,13 +14,26 @@ use serde::Deserialize;
 use vouchsafe_mutants::without_async;
 
 /// The areas; a file belongs to the area that its name begins with.
-const AREAS: [&str; 6] = ["sd-jwt", "key-binding", "openid4vp", "openid4vci", "proofs", "dcql"];
+const AREAS: [&str; 9] =
+    ["sd-jwt", "key-binding", "openid4vp", "openid4vci", "proofs", "jose", "jwe", "status-list", "dcql"];
 
 /// The fewest rows with a mutant in each area.
 const FEWEST: usize = 25;
 
 /// Every surface that a row may name.
-const SURFACES: [&str; 8] = ["issuer", "sd-jwt", "key-binding", "proofs", "request", "answer", "page", "dcql"];
+const SURFACES: [&str; 11] = [
+    "issuer",
+    "sd-jwt",
+    "key-binding",
+    "proofs",
+    "request",
+    "answer",
+    "page",
+    "jose",
+    "credential-response",
+    "status-list",
+    "dcql",
+];
 
 /// One attack. Closed.
 #[derive(Clone, Debug, Deserialize)]

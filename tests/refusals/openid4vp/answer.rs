@@ -5,8 +5,7 @@
 //! | `policy NAME` | which policy asks; `plain` without it |
 //! | `answer EDIT` | edits the plaintext |
 //! | `plaintext NAME` | the plaintext as no honest wallet writes it |
-//! | `jwe EDIT`, `jwe-after EDIT` | edits the header before or after sealing |
-//! | `wrapped TEXT` | an encrypted key where there is none |
+//! | `jwe …`, `wrapped …` | what [`Message`] does to its header and its parts |
 //! | `key other` | encrypts to the key of another request, under our `kid` |
 //! | `clear` | posts the members in clear |
 //! | `form NAME VALUE` | one more member; `form -NAME` takes one away |
@@ -118,9 +117,7 @@ struct Post<'a> {
     case: &'a Case,
     answer: Value,
     plaintext: Option<String>,
-    jwe: Vec<String>,
-    jwe_after: Vec<String>,
-    wrapped: String,
+    sealing: Vec<String>,
     key: &'a ResponseKey,
     clear: bool,
     more: Vec<(String, String)>,
@@ -135,9 +132,7 @@ impl<'a> Post<'a> {
             case,
             answer: json!({"vp_token": {case.query(): [presentation]}, "state": case.opened.request.state()}),
             plaintext: None,
-            jwe: Vec::new(),
-            jwe_after: Vec::new(),
-            wrapped: String::new(),
+            sealing: Vec::new(),
             key: key(&case.opened),
             clear: false,
             more: Vec::new(),
@@ -152,9 +147,7 @@ impl<'a> Post<'a> {
         match word {
             "answer" => edit(&mut self.answer, rest),
             "plaintext" => self.plaintext = Some(rest.to_owned()),
-            "jwe" => self.jwe.push(rest.to_owned()),
-            "jwe-after" => self.jwe_after.push(rest.to_owned()),
-            "wrapped" => rest.clone_into(&mut self.wrapped),
+            sealing if Message::COMMANDS.contains(&sealing) => self.sealing.push(command.to_owned()),
             "key" => self.key = key(&self.case.other),
             "clear" => self.clear = true,
             "form" => {
@@ -199,9 +192,8 @@ impl<'a> Post<'a> {
         };
         let mut message = Message::new(self.key, plaintext);
         message.header["kid"] = json!(kid(&self.case.opened));
-        message.wrapped.clone_from(&self.wrapped);
-        self.jwe.iter().for_each(|change| edit(&mut message.header, change));
-        message.seal(self.key, |header| self.jwe_after.iter().for_each(|change| edit(header, change)))
+        self.sealing.iter().for_each(|command| message.change(command));
+        message.seal(self.key)
     }
 
     fn request(&self) -> Request<Body> {

@@ -11,10 +11,11 @@
 //! | `x5c PARTY …` | another certificate path; `anchor` is the authority |
 //! | `key PARTY` | another key signs |
 //! | `reply STATUS TYPE` | status and media type of the reply |
-//! | `text NAME` | the object as no honest service writes it |
+//! | `text NAME` | the object as no honest service writes it; further names are in `jose.rs` |
 //! | `link NAME=VALUE`, `link -NAME` | changes the link |
 //!
-//! `{service}`, `{rogue}`, `{foreign}`, `{expired}`, `{own}` in a command stand for the client ids of the parties.
+//! `{service}`, `{rogue}`, `{foreign}`, `{expired}`, `{own}` in a command stand for the client ids of the parties, of
+//! which there are more in `jose/paths.rs`.
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ use vouchsafe_service::keys::SigningKey;
 
 use super::{edit, part};
 use crate::forge::sign;
+use crate::jose;
 use crate::world::{BUSES, NOON, World};
 
 /// The places of the registrar's documents in `verifier_info` under the policy `either`.
@@ -48,13 +50,14 @@ impl Parties {
         let fresh = || SigningKey::generate().unwrap();
         let elsewhere = DevCa::generate("elsewhere", NOON).unwrap();
         let service = Leaf { certificate: world.request.certificate.clone(), key: world.request.key.clone() };
-        let leaves = BTreeMap::from([
+        let mut leaves = BTreeMap::from([
             ("service", service),
             ("rogue", world.ca.signer("https://rogue.example", fresh(), NOON).unwrap()),
             ("foreign", elsewhere.signer(BUSES, fresh(), NOON).unwrap()),
             ("expired", world.ca.signer(BUSES, fresh(), NOON.minus(900 * 86_400)).unwrap()),
             ("own", own_name.signer(BUSES, fresh(), NOON).unwrap()),
         ]);
+        leaves.extend(jose::parties(world));
         let registrar = world.registrar.clone();
         let kid = b64u(registrar.public().thumbprint());
         Self { leaves, anchor: world.ca.certificate().to_vec(), registrar, kid }
@@ -219,7 +222,7 @@ impl<'a> Sent<'a> {
                 let long = format!(r#"{{"x":"{}","#, "x".repeat(400 * 1024));
                 sign(&header, &claims.replacen('{', &long, 1), self.key)
             }
-            Some(name) => panic!("no such text: {name}"),
+            Some(name) => jose::text(name, &header, &claims, self.key),
         };
         Reply { status: self.reply.0, media_type: self.reply.1, text }
     }
