@@ -101,8 +101,14 @@ pub fn token32(entropy: &dyn Entropy) -> String {
 pub fn code(entropy: &dyn Entropy, letters: usize) -> String {
     let mut drawn = vec![0; letters];
     entropy.fill(&mut drawn);
+    crockford(&drawn)
+}
+
+/// A letter for the low five bits of each byte, in Crockford's base 32; for bytes that are chance or a digest.
+#[must_use]
+pub fn crockford(bytes: &[u8]) -> String {
     // 256 is a multiple of 32, so the remainder is uniform.
-    drawn.iter().map(|byte| char::from(CROCKFORD[usize::from(byte % 32)])).collect()
+    bytes.iter().map(|byte| char::from(CROCKFORD[usize::from(byte % 32)])).collect()
 }
 
 /// A code of `digits` decimal digits, each uniform.

@@ -2,6 +2,11 @@
 //!
 //! Every text in a [`Problem`] is part of the program, so that no value, token or error text of a library can leave
 //! by this door. OpenID and OAuth endpoints answer with [`crate::oauth::OauthError`] instead.
+//!
+//! Each carries a [`Reference`], which the log line has too. What concerns one transaction has the transaction's own, so
+//! that the resident who reads it from a page and the service that reads it from a problem name the same thing.
+
+use std::fmt;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +17,39 @@ use crate::entropy::{self, OsEntropy};
 /// The prefix of every problem type; the code follows it.
 const TYPE: &str = "urn:vouchsafe:problem:";
 
+/// How many letters a reference has: 60 bits, short enough to be read out.
+const LETTERS: usize = 12;
+
+/// A short name that people read out to each other and look up in the log. It leads to nothing by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference(String);
+
+impl Reference {
+    /// A name for this one occurrence.
+    #[must_use]
+    pub fn draw() -> Self {
+        Self(entropy::code(&OsEntropy::new(), LETTERS))
+    }
+
+    /// The name of what has this digest, which must be keyed: the name is shown to people.
+    #[must_use]
+    pub fn of(digest: &[u8; 32]) -> Self {
+        Self(entropy::crockford(&digest[..LETTERS]))
+    }
+
+    /// The letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A refusal or failure in words of the program alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -21,6 +59,8 @@ pub struct Problem {
     detail: Option<&'static str>,
     pointer: Option<&'static str>,
     retry_after_s: Option<u32>,
+    challenge: Option<&'static str>,
+    reference: Option<Reference>,
 }
 
 #[derive(Serialize)]
@@ -33,8 +73,8 @@ struct Body<'a> {
     detail: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pointer: Option<&'a str>,
-    /// Names this one occurrence, so that whoever reports it and whoever reads the log mean the same one.
-    reference: String,
+    /// Names what it is about, so that whoever reports it and whoever reads the log mean the same.
+    reference: &'a str,
 }
 
 macro_rules! problems {
@@ -51,7 +91,8 @@ impl Problem {
     /// A problem with a status, a stable kebab-case code and a sentence for people.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self { status, code, title, detail: None, pointer: None, retry_after_s: None }
+        let (detail, pointer, retry_after_s) = (None, None, None);
+        Self { status, code, title, detail, pointer, retry_after_s, challenge: None, reference: None }
     }
 
     problems! {
@@ -111,6 +152,20 @@ impl Problem {
         self
     }
 
+    /// Adds how the caller may show who it is (RFC 9110, 11.6.1).
+    #[must_use]
+    pub fn challenge(mut self, challenge: &'static str) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    /// Says which transaction it is about.
+    #[must_use]
+    pub fn about(mut self, reference: Reference) -> Self {
+        self.reference = Some(reference);
+        self
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -123,7 +178,9 @@ impl Problem {
         self.code
     }
 
-    fn body(&self, reference: String) -> Vec<u8> {
+    /// The body, as it is sent under this reference.
+    #[must_use]
+    pub fn body(&self, reference: &Reference) -> Vec<u8> {
         let body = Body {
             r#type: format!("{TYPE}{}", self.code),
             title: self.title,
@@ -131,7 +188,7 @@ impl Problem {
             code: self.code,
             detail: self.detail,
             pointer: self.pointer,
-            reference,
+            reference: reference.as_str(),
         };
         serde_json::to_vec(&body).expect("strings and numbers always serialise")
     }
@@ -139,20 +196,22 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let reference = entropy::code(&OsEntropy::new(), 12);
+        let reference = self.reference.clone().unwrap_or_else(Reference::draw);
+        let (code, name) = (self.code, reference.as_str());
         if self.status.is_server_error() {
-            tracing::warn!(
-                problem.code = self.code,
-                problem.reference = reference,
-                "answered with a problem"
-            );
+            tracing::warn!(problem.code = code, problem.reference = name, "answered with a problem");
+        } else {
+            tracing::info!(problem.code = code, problem.reference = name, "refused a call");
         }
-        let mut response = (self.status, self.body(reference)).into_response();
+        let mut response = (self.status, self.body(&reference)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }
@@ -182,6 +241,23 @@ mod tests {
         assert_eq!(body["detail"], "Ask again.");
         assert_eq!(body["reference"].as_str().unwrap().len(), 12);
         assert!(body.get("pointer").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_problem_about_a_transaction_has_its_reference_each_time() {
+        let reference = Reference::of(&[0xE1; 32]);
+        assert_eq!((reference.as_str(), Reference::draw().as_str().len()), ("111111111111", 12));
+        for _ in 0..2 {
+            let response = Problem::internal().about(reference.clone()).into_response();
+            assert_eq!(json(response).await["reference"], "111111111111");
+        }
+    }
+
+    #[test]
+    fn a_challenge_says_how_to_call() {
+        let response =
+            Problem::unauthorized("no-credentials", "Who calls?").challenge("Bearer").into_response();
+        assert_eq!(response.headers()["www-authenticate"], "Bearer");
     }
 
     #[tokio::test]
