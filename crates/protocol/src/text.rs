@@ -21,7 +21,7 @@ impl Bilingual {
 }
 
 /// Test or live: an entry of one is never used with the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Env {
     /// Synthetic people, development keys.
