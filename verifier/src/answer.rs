@@ -205,7 +205,7 @@ impl Work {
     }
 }
 
-/// Steps 7 to 12, on a thread of the bounded pool.
+/// Steps 7 to 12: 9 may wait for a host, the others are on a thread of the bounded pool.
 async fn judge(
     app: &App,
     place: &Place,
@@ -214,7 +214,15 @@ async fn judge(
 ) -> Result<Finding, AnswerError> {
     let now = app.now();
     let rules = app.current_rules(now)?;
-    let work = move || check::judge(&pinned, authentic, &rules, now);
+    let ours = rules.clone();
+    let work = move || check::complete(&pinned, authentic, &ours, now).map(|complete| (pinned, complete));
+    let (pinned, mut complete) = place.run(work).await??;
+    let sought = complete.take_references();
+    if !sought.is_empty() {
+        let standings = app.statuses.look_up(sought, |iss| check::anchors_of(iss, &rules)).await;
+        complete.told(&standings);
+    }
+    let work = move || check::conclude(&pinned, complete, &rules);
     Ok(place.run(work).await??)
 }
 

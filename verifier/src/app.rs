@@ -18,6 +18,7 @@ use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_protocol::trust::{Judge, Register, TrustError, TrustFile};
 use vouchsafe_protocol::types::CredentialType;
+use vouchsafe_service::client::{FetchError, Http};
 use vouchsafe_service::clock::Clock;
 use vouchsafe_service::config::{ConfigError, SecretFile};
 use vouchsafe_service::entropy::Entropy;
@@ -32,6 +33,7 @@ use crate::policies::{self, FileFault, Refusal};
 use crate::pool::{Cap, Full, ProofPool};
 use crate::question::{Question, QuestionError, Questions};
 use crate::secrets::{Kind, Vault};
+use crate::status::{Book, Door, Fetch};
 use crate::store::sqlite::{MIGRATOR, SqliteStore};
 use crate::store::{Consume, Decided, Effect, Ground, Request, ServiceId, Stale, Store, StoreError};
 use crate::trust::{self, LoadFault};
@@ -85,6 +87,7 @@ pub struct App {
     pub(crate) flights: Cap,
     pub(crate) paths: PathCache,
     pub(crate) signatures: Jws,
+    pub(crate) statuses: Book,
 }
 
 /// Why the verifier does not start. All of them are for the operator to mend.
@@ -120,6 +123,15 @@ pub enum OpenError {
     /// A live service with a test key.
     #[error("the service {0} is live: a test key is for test services alone")]
     TestKeyOnLive(String),
+    /// A setting of status lists is out of range.
+    #[error("{0} is out of bounds")]
+    Status(&'static str),
+    /// Lists would be fetched from this machine for a live service.
+    #[error("status.loopback is for test services alone")]
+    Loopback,
+    /// The client that fetches status lists cannot be made.
+    #[error("status.authorities must hold certificates in PEM: {0}")]
+    Authorities(#[from] FetchError),
     /// A service is not in the register as the configuration says.
     #[error("the register has no service {0} with this request certificate and this env")]
     ServiceUnknown(String),
@@ -214,6 +226,7 @@ impl App {
         let access = config.services.iter().map(access).collect::<Result<Vec<_>, _>>()?;
         let rules = load_rules(&config, &*store, &signer.client_id, clock.now()).await?;
         let flights = Cap::new(config.limits.answers_at_once);
+        let statuses = Book::new(config.status.clone(), status_door(&config, &rules)?, clock.clone());
         Ok(Self {
             config,
             clock,
@@ -230,6 +243,7 @@ impl App {
             flights,
             paths: PathCache::default(),
             signatures: Jws,
+            statuses,
         })
     }
 
@@ -462,6 +476,20 @@ async fn load_rules(
     let policies = policies::askable(&files, &types, &register, now.london_date())
         .map_err(|(id, refusal)| OpenError::Policy { id, refusal })?;
     Ok(Rules { trust, register, policies, types })
+}
+
+/// The client that fetches status lists. Where no type has a status none is fetched, and no authority is needed.
+fn status_door(config: &Config, rules: &Rules) -> Result<Arc<dyn Fetch>, OpenError> {
+    let settings = &config.status;
+    if let Some(key) = settings.fault() {
+        return Err(OpenError::Status(key));
+    }
+    let test = config.services.iter().all(|service| service.env == Env::Test);
+    let reach = settings.reach(test).ok_or(OpenError::Loopback)?;
+    let needed = rules.types.iter().any(|one| one.status);
+    let pem = if needed { read(&settings.authorities)? } else { Vec::new() };
+    let authorities: Vec<_> = CertificateDer::pem_slice_iter(&pem).flatten().collect();
+    Ok(Arc::new(Door(Http::new(&authorities, reach)?)))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, OpenError> {

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use vouchsafe_protocol::text::Env;
 use vouchsafe_service::config::SecretFile;
 
+use crate::status::StatusSettings;
+
 /// The whole configuration of the verifier.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +42,9 @@ pub struct Config {
     /// How often one part of the network may call.
     #[serde(default)]
     pub limits: LimitSettings,
+    /// How status lists of issuers are fetched and kept.
+    #[serde(default)]
+    pub status: StatusSettings,
 }
 
 /// Calls a minute that one part of the network may make, by door: a flood from there is refused with 429 before anything

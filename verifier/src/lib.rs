@@ -22,6 +22,7 @@ pub mod question;
 pub mod request;
 pub mod secrets;
 pub mod session;
+pub mod status;
 pub mod store;
 pub mod trust;
 pub mod words;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vouchsafe_proofs::answer::ProofFailed;
-use vouchsafe_protocol::answer::{AnswerError as Wire, Judged, Presented};
+use vouchsafe_protocol::answer::{AnswerError as Wire, Complete, Judged, Presented};
 use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::jose::SignatureVerifier;
 use vouchsafe_protocol::jose::x5c::{Anchor, VerifiedLeaf, X5cError, validate_or_cached};
@@ -154,40 +154,47 @@ fn leaf(
     Ok(leaf)
 }
 
+/// The anchors that count for an issuer; none for one that is not in the register.
+pub(super) fn anchors_of(issuer: &str, rules: &Rules) -> Vec<Anchor> {
+    anchors(Some(issuer), rules).unwrap_or_default()
+}
+
 fn anchors(issuer: Option<&str>, rules: &Rules) -> Option<Vec<Anchor>> {
     let entry = rules.register.issuer(issuer?)?.document();
     let named = |anchor: &&Anchor| entry.anchors.contains(&b64u(anchor.sha256()));
     Some(rules.trust.anchors.iter().filter(named).cloned().collect())
 }
 
-/// Steps 7 to 12.
-pub(super) fn judge(
+/// Steps 7 and 8.
+pub(super) fn complete(
     pinned: &Pinned,
     authentic: Authentic,
     rules: &Rules,
     now: UnixTime,
-) -> Result<Finding, Refusal> {
+) -> Result<Complete, Refusal> {
     let asked = &pinned.asked;
     let accepted =
         authentic.0.into_iter().map(|(query, signed)| Ok((query, accept(asked, signed, rules, now)?)));
     let accepted = accepted.collect::<Result<_, Refusal>>()?;
-    let judged = Presented::new(asked, accepted)?
-        .check_trust(asked, &rules.register, pinned.env)?
-        .check_complete(asked)?
-        .check_commitments(asked, &rules.types)?
-        .check_proof()?
-        .judge(asked, pinned.expect.as_deref());
+    let trusted = Presented::new(asked, accepted)?.check_trust(asked, &rules.register, pinned.env)?;
+    Ok(trusted.check_complete(asked)?)
+}
+
+/// Steps 10 to 12, once the statuses were looked up.
+pub(super) fn conclude(pinned: &Pinned, complete: Complete, rules: &Rules) -> Result<Finding, Refusal> {
+    let asked = &pinned.asked;
+    let proven = complete.check_commitments(asked, &rules.types)?.check_proof()?;
+    let judged = proven.judge(asked, pinned.expect.as_deref());
     let Judged { outcome, reasons, evidence } = judged;
     Ok(Finding { outcome, reasons, evidence })
 }
 
-/// Claim types, times and issuer of one credential (7), and its status (9): only our own description of the type
-/// says that it has none.
+/// Claim types, times and issuer of one credential (7), and whether it has a status (9): only our own description of the
+/// type says so.
 fn accept(asked: &Asked, signed: Signed, rules: &Rules, now: UnixTime) -> Result<Verified, Refusal> {
-    let described = signed.vct().is_some_and(|vct| rules.types.iter().any(|known| known.has_vct(vct)));
-    if !described {
-        return Err(Refusal::UnknownType);
-    }
-    let conditions = vc::Rules { now, audience: &asked.party().client_id, status: Status::NotInType };
+    let described = signed.vct().and_then(|vct| rules.types.iter().find(|known| known.has_vct(vct)));
+    let Some(described) = described else { return Err(Refusal::UnknownType) };
+    let status = if described.status { Status::Required } else { Status::NotInType };
+    let conditions = vc::Rules { now, audience: &asked.party().client_id, status };
     Ok(signed.accept(&conditions)?)
 }
