@@ -36,10 +36,12 @@ pub async fn run(port_base: u16, data_dir: &Path, json: bool) -> Result<(), Fail
     let stopped = tokio::time::timeout(Duration::ZERO, stop.as_mut()).await.is_ok();
     print::one(json, &ready, || words(&ready))?;
     let sweeper = tokio::spawn(serve::sweep(Arc::clone(&world.verifier)));
+    let publisher = tokio::spawn(serve::publish(Arc::clone(&world.bureau)));
     if !stopped {
         stop.await;
     }
     sweeper.abort();
+    publisher.abort();
     world.stop().await;
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::Router;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use vouchsafe_issuer as issuer;
 use vouchsafe_protocol::time::UnixTime;
@@ -33,6 +33,8 @@ use crate::exit::Failure;
 pub struct Ports {
     /// The issuer's.
     pub issuer: u16,
+    /// The volunteer bureau's, a second issuer.
+    pub bureau: u16,
     /// The verifier's.
     pub verifier: u16,
     /// Health and metrics.
@@ -46,7 +48,8 @@ impl Ports {
         if base == 0 {
             return Self::default();
         }
-        Self { issuer: base.saturating_add(1), verifier: base.saturating_add(2), ops: base.saturating_add(9) }
+        let port = |at: u16| base.saturating_add(at);
+        Self { issuer: port(1), verifier: port(2), bureau: port(4), ops: port(9) }
     }
 }
 
@@ -58,14 +61,19 @@ pub struct World {
     pub at: Addresses,
     /// The issuer.
     pub issuer: Arc<issuer::App>,
+    /// The volunteer bureau: a second issuer, whose credentials can be suspended.
+    pub bureau: Arc<issuer::App>,
     /// The verifier.
     pub verifier: Arc<verifier::app::App>,
     servers: JoinSet<()>,
+    bureau_server: Mutex<JoinSet<()>>,
     stop: watch::Sender<bool>,
+    stop_bureau: watch::Sender<bool>,
 }
 
 struct Doors {
     issuer: Listener,
+    bureau: Listener,
     verifier: Listener,
     ops: Listener,
 }
@@ -82,15 +90,26 @@ impl World {
         let at = doors.addresses();
         let district = district::set_up(dir, &at, clock.now()).await?;
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy::new());
-        let issuer = open_issuer(&district, &clock, &entropy).await?;
+        let issuer = open_issuer(&district.issuer_config(), &clock, &entropy).await?;
+        let bureau = open_issuer(&district.bureau_config(), &clock, &entropy).await?;
         let verifier = open_verifier(&district, &clock, &entropy).await?;
         let (stop, stopped) = watch::channel(false);
-        let mut world = Self { district, at, issuer, verifier, servers: JoinSet::new(), stop };
-        world.serve(doors, &stopped);
+        let (stop_bureau, bureau_stopped) = watch::channel(false);
+        let (servers, bureau_server) = (JoinSet::new(), Mutex::default());
+        let mut world =
+            Self { district, at, issuer, bureau, verifier, servers, bureau_server, stop, stop_bureau };
+        world.serve(doors, &stopped, bureau_stopped);
         Ok(world)
     }
 
-    fn serve(&mut self, doors: Doors, stopped: &watch::Receiver<bool>) {
+    fn serve(
+        &mut self,
+        doors: Doors,
+        stopped: &watch::Receiver<bool>,
+        bureau_stopped: watch::Receiver<bool>,
+    ) {
+        let bureau = issuer::router(Arc::clone(&self.bureau));
+        self.bureau_server.get_mut().spawn(doors.bureau.serve(bureau, until(bureau_stopped)));
         let issuer = issuer::router(Arc::clone(&self.issuer));
         let verifier = verifier::http::router(Arc::clone(&self.verifier));
         let ops = ops(Arc::clone(&self.verifier));
@@ -107,8 +126,16 @@ impl World {
         std::fs::read_to_string(self.district.test_key_file()).map_err(Failure::unavailable)
     }
 
+    /// Takes the bureau off the network, as if its host were down.
+    pub async fn close_bureau(&self) {
+        let _ = self.stop_bureau.send(true);
+        let mut server = self.bureau_server.lock().await;
+        while server.join_next().await.is_some() {}
+    }
+
     /// Stops the programs and waits for what is in progress.
     pub async fn stop(mut self) {
+        self.close_bureau().await;
         let _ = self.stop.send(true);
         while self.servers.join_next().await.is_some() {}
     }
@@ -140,6 +167,7 @@ impl Doors {
         let clear = Listener::clear(loopback(ports.ops), ClearText::Loopback, Limits::default());
         Ok(Self {
             issuer: door(dir, "issuer", ports.issuer).await?,
+            bureau: door(dir, "bureau", ports.bureau).await?,
             verifier: door(dir, "verifier", ports.verifier).await?,
             ops: clear.await.map_err(Failure::unavailable)?,
         })
@@ -148,6 +176,7 @@ impl Doors {
     fn addresses(&self) -> Addresses {
         Addresses {
             issuer: self.issuer.address(),
+            bureau: self.bureau.address(),
             verifier: self.verifier.address(),
             ops: self.ops.address(),
         }
@@ -166,11 +195,11 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 async fn open_issuer(
-    district: &District,
+    config: &Path,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Arc<issuer::App>, Failure> {
-    let config = config::load(Some(&district.issuer_config()), []).map_err(Failure::usage)?;
+    let config = config::load(Some(config), []).map_err(Failure::usage)?;
     let app = issuer::App::open(&config, Schema::Migrate, Arc::clone(clock), Arc::clone(entropy)).await;
     app.map(Arc::new).map_err(Failure::unavailable)
 }

@@ -1,5 +1,7 @@
 //! `vouchsafe issuer …`: for the body that signs facts.
 
+mod status;
+
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use vouchsafe_issuer::import::{self, Options, RowError};
 use vouchsafe_issuer::offer::{self, Delivery, OfferRequest};
 use vouchsafe_issuer::store::{Issuing as _, Verdict};
 use vouchsafe_issuer::{App, Config, Kind, deferral};
+use vouchsafe_protocol::status::Standing;
 use vouchsafe_service::clock::SystemClock;
 use vouchsafe_service::config;
 use vouchsafe_service::entropy::OsEntropy;
@@ -20,6 +23,7 @@ use vouchsafe_service::store::Schema;
 
 use super::print;
 use crate::exit::Failure;
+use status::{StatusArgs, StatusCommand};
 
 /// What an issuer's officer can do.
 #[derive(Subcommand)]
@@ -30,6 +34,15 @@ pub(crate) enum IssuerCommand {
     Import(ImportArgs),
     /// Offer one person their credential.
     Offer(OfferArgs),
+    /// Withdraw all copies of a type from people, for good; shows with the next publication.
+    Revoke(StatusArgs),
+    /// Withdraw all copies of a type from people for the time being; shows with the next publication.
+    Suspend(StatusArgs),
+    /// Give people back what was suspended; shows with the next publication.
+    Restore(StatusArgs),
+    /// The status lists.
+    #[command(subcommand)]
+    Status(StatusCommand),
     /// List the requests that wait for an officer, of types with `deferred = true`.
     Waiting(WaitingArgs),
     /// Approve a request that waits: the wallet can collect.
@@ -137,6 +150,10 @@ pub(crate) async fn run(command: IssuerCommand) -> Result<(), Failure> {
         IssuerCommand::Types(args) => types(&args.settings).await,
         IssuerCommand::Import(args) => import(&args).await,
         IssuerCommand::Offer(args) => offer(&args).await,
+        IssuerCommand::Revoke(args) => status::change(&args, Standing::Revoked).await,
+        IssuerCommand::Suspend(args) => status::change(&args, Standing::Suspended).await,
+        IssuerCommand::Restore(args) => status::change(&args, Standing::Valid).await,
+        IssuerCommand::Status(command) => status::run(&command).await,
         IssuerCommand::Waiting(args) => waiting(&args).await,
         IssuerCommand::Approve(args) => decide(&args, Verdict::Approve).await,
         IssuerCommand::Refuse(args) => decide(&args, Verdict::Refuse).await,

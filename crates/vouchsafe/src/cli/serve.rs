@@ -22,6 +22,9 @@ use crate::exit::Failure;
 /// How often over-due requests are closed.
 const SWEEP: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether status lists are due.
+const PUBLISH: Duration = Duration::from_secs(10);
+
 /// Which program to run.
 #[derive(Args)]
 pub(crate) struct ServeArgs {
@@ -94,7 +97,10 @@ async fn serve_issuer(config: &issuer::Config) -> Result<(), Failure> {
         Box::pin(async move { app.store().is_ready().await })
     });
     let ops = listen.ops.map(|address| operations(address, readiness));
-    serve(door, issuer::router(app), ops).await
+    let publisher = tokio::spawn(publish(Arc::clone(&app)));
+    let served = serve(door, issuer::router(app), ops).await;
+    publisher.abort();
+    served
 }
 
 async fn serve_verifier(config: &verifier::config::Config) -> Result<(), Failure> {
@@ -119,6 +125,17 @@ async fn serve_verifier(config: &verifier::config::Config) -> Result<(), Failure
     sweeper.abort();
     app.close().await;
     served
+}
+
+/// Publishes an issuer's status lists at their times, for as long as the program runs.
+pub(crate) async fn publish(app: Arc<issuer::App>) {
+    let mut every = tokio::time::interval(PUBLISH);
+    loop {
+        every.tick().await;
+        if issuer::status::publish_due(&app).await.is_err() {
+            tracing::warn!("the status lists could not be published; what was published before stays");
+        }
+    }
 }
 
 /// Closes over-due requests, for as long as the program runs.

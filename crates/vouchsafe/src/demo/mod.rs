@@ -5,6 +5,7 @@
 
 pub mod browser;
 mod bus_pass;
+mod clearance;
 pub mod narrate;
 pub mod operator;
 pub mod resident;
@@ -32,6 +33,11 @@ pub async fn run(json: bool) -> Result<(), Failure> {
 /// When a step does not end as it should.
 pub async fn tell<W: io::Write>(dir: &Path, narrator: Narrator<W>) -> Result<(), Failure> {
     let mut stage = Stage::open(dir, narrator).await?;
-    let told = bus_pass::tell(&mut stage).await;
+    let told = stories(&mut stage).await;
     stage.close(told).await
+}
+
+async fn stories<W: io::Write>(stage: &mut Stage<W>) -> Result<(), Failure> {
+    bus_pass::tell(stage).await?;
+    clearance::tell(stage).await
 }

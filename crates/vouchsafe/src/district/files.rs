@@ -56,6 +56,8 @@ impl Folder {
             ("{dir}", self.0.display().to_string()),
             ("{issuer}", at.issuer_origin()),
             ("{issuer_address}", at.issuer.to_string()),
+            ("{bureau}", at.bureau_origin()),
+            ("{bureau_address}", at.bureau.to_string()),
             ("{verifier}", at.verifier_origin()),
             ("{verifier_address}", at.verifier.to_string()),
             ("{ops_address}", at.ops.to_string()),

@@ -35,14 +35,18 @@ pub(super) struct Keys {
 /// Makes what the listeners lack. `today` is the system's day: it is the system's clock that judges TLS.
 pub(super) fn listeners(folder: &Folder, today: UnixTime) -> Result<(), Failure> {
     let authority = authority(folder, "tls-ca", TLS_CA, today)?;
-    ["issuer", "verifier"].into_iter().try_for_each(|program| server(folder, &authority, program, today))
+    ["issuer", "bureau", "verifier"]
+        .into_iter()
+        .try_for_each(|program| server(folder, &authority, program, today))
 }
 
 /// Makes what else is missing in `folder`.
 pub(super) fn prepare(folder: &Folder, at: &Addresses, now: UnixTime) -> Result<Keys, Failure> {
     let anchor = authority(folder, "anchor", ANCHOR, now)?;
     server_key(folder, "issuer")?;
+    server_key(folder, "bureau")?;
     server_key(folder, "verifier")?;
+    signer(folder, &anchor, "bureau/keys/signing", &at.bureau_origin(), now)?;
     signer(folder, &anchor, "issuer/keys/signing", &at.issuer_origin(), now)?;
     let request_leaf = signer(folder, &anchor, "verifier/keys/request", BUSES, now)?;
     key(folder, "verifier/keys/decision.pem")?;

@@ -25,17 +25,29 @@ pub const BUS_PASS: &str = "bus-pass";
 pub const LEISURE: &str = "leisure";
 /// The credential type that residents hold.
 pub const RESIDENCY: &str = "residency";
+/// The policy, and the credential type, of volunteers.
+pub const CLEARANCE: &str = "clearance";
 /// The service that asks.
 pub const BUSES: &str = "https://buses.larkfield.example";
 
 /// The policies and their test cases, by file name.
-const POLICIES: [(&str, &str); 4] = [
+const POLICIES: [(&str, &str); 6] = [
     ("bus-pass.toml", include_str!("../../district/policies/bus-pass.toml")),
     ("bus-pass.cases.toml", include_str!("../../district/policies/bus-pass.cases.toml")),
+    ("clearance.toml", include_str!("../../district/policies/clearance.toml")),
+    ("clearance.cases.toml", include_str!("../../district/policies/clearance.cases.toml")),
     ("leisure.toml", include_str!("../../district/policies/leisure.toml")),
     ("leisure.cases.toml", include_str!("../../district/policies/leisure.cases.toml")),
 ];
 
+/// What the two bodies sign, by file name.
+const RESIDENCY_TYPE: (&str, &str) =
+    ("types/residency.toml", include_str!("../../district/types/residency.toml"));
+const CLEARANCE_TYPE: (&str, &str) =
+    ("types/clearance.toml", include_str!("../../district/types/clearance.toml"));
+
+/// The list that levels of clearance are of.
+const CLEARANCE_LEVELS: &str = "https://larkfield.example/lists/clearance-levels";
 /// The list that ward codes are of.
 const COUNTY_WARDS: &str = "https://larkfield.example/lists/county-wards";
 
@@ -44,6 +56,8 @@ const COUNTY_WARDS: &str = "https://larkfield.example/lists/county-wards";
 pub struct Addresses {
     /// The issuer's public listener.
     pub issuer: SocketAddr,
+    /// The volunteer bureau's public listener: a second issuer.
+    pub bureau: SocketAddr,
     /// The verifier's public listener.
     pub verifier: SocketAddr,
     /// Health and metrics.
@@ -55,6 +69,12 @@ impl Addresses {
     #[must_use]
     pub fn issuer_origin(&self) -> String {
         format!("https://localhost:{}", self.issuer.port())
+    }
+
+    /// The bureau's identifier: its origin.
+    #[must_use]
+    pub fn bureau_origin(&self) -> String {
+        format!("https://localhost:{}", self.bureau.port())
     }
 
     /// The verifier's origin.
@@ -81,6 +101,18 @@ impl District {
     #[must_use]
     pub fn issuer_config(&self) -> PathBuf {
         self.dir.join("issuer/issuer.toml")
+    }
+
+    /// The volunteer bureau's settings.
+    #[must_use]
+    pub fn bureau_config(&self) -> PathBuf {
+        self.dir.join("bureau/issuer.toml")
+    }
+
+    /// The volunteer bureau's register, CSV.
+    #[must_use]
+    pub fn volunteers_csv(&self) -> PathBuf {
+        self.dir.join("bureau/volunteers.csv")
     }
 
     /// The verifier's settings.
@@ -141,7 +173,16 @@ pub async fn set_up(dir: &Path, at: &Addresses, now: UnixTime) -> Result<Distric
     let words = folder.words(at, &keys);
     folder.write("issuer/issuer.toml", &words.fill(include_str!("../../district/issuer.toml")))?;
     folder.write("verifier/verifier.toml", &words.fill(include_str!("../../district/verifier.toml")))?;
-    folder.write("issuer/types/residency.toml", include_str!("../../district/types/residency.toml"))?;
+    folder.write("bureau/issuer.toml", &words.fill(include_str!("../../district/bureau.toml")))?;
+    folder.write("bureau/volunteers.csv", &residents::volunteers())?;
+    for (program, (name, text)) in [
+        ("issuer", RESIDENCY_TYPE),
+        ("bureau", CLEARANCE_TYPE),
+        ("verifier", RESIDENCY_TYPE),
+        ("verifier", CLEARANCE_TYPE),
+    ] {
+        folder.write(&format!("{program}/{name}"), text)?;
+    }
     folder.write("issuer/residents.csv", &residents::register())?;
     folder.write("issuer/residents-earlier.csv", &residents::earlier_register())?;
     for (name, text) in POLICIES {
@@ -166,9 +207,17 @@ async fn sign_register(
     let sources = sources.map_err(Failure::usage)?;
     let signed = trust::sign(&sources, &keys.registrar, None, now).await.map_err(Failure::usage)?;
     folder.write("register.jws", &signed.jws)?;
-    let (_, entry) = signed.issuers.first().ok_or_else(|| Failure::usage("the register names no issuer"))?;
-    folder.write("issuer/entry.jws", entry)?;
-    let wards = signed.tables.iter().find(|(id, ..)| id == COUNTY_WARDS);
-    let (.., wards) = wards.ok_or_else(|| Failure::usage("the register has no list of wards"))?;
-    folder.write("issuer/lists/county-wards.jws", wards)
+    for (program, issuer) in [("issuer", words.fill("{issuer}")), ("bureau", words.fill("{bureau}"))] {
+        let entry = signed.issuers.iter().find(|(sub, _)| *sub == issuer);
+        let (_, entry) = entry.ok_or_else(|| Failure::usage("the register lacks an issuer"))?;
+        folder.write(&format!("{program}/entry.jws"), entry)?;
+    }
+    for (name, list) in
+        [("issuer/lists/county-wards.jws", COUNTY_WARDS), ("bureau/lists/levels.jws", CLEARANCE_LEVELS)]
+    {
+        let found = signed.tables.iter().find(|(id, ..)| id == list);
+        let (.., found) = found.ok_or_else(|| Failure::usage("the register lacks a list of codes"))?;
+        folder.write(name, found)?;
+    }
+    Ok(())
 }

@@ -16,6 +16,11 @@ pub const SILENT: u32 = 115;
 /// Old enough, with facts that went stale before the question.
 pub const STALE: u32 = 201;
 
+/// Cleared by the volunteer bureau, and suspended in the course of the story.
+pub const VOLUNTEER: u32 = 64;
+/// How many the volunteer bureau has cleared.
+const VOLUNTEERS: u32 = 40;
+
 /// Wards of Larkfield are the county's codes 100 to 119; the next district begins at 120.
 const FIRST_WARD: u32 = 100;
 const WARDS: u32 = 20;
@@ -40,6 +45,17 @@ pub fn register() -> String {
 #[must_use]
 pub fn earlier_register() -> String {
     csv([STALE].into_iter())
+}
+
+/// The volunteer bureau's register as CSV, with the header that `clearance.toml` names.
+#[must_use]
+pub fn volunteers() -> String {
+    let levels = ["enhanced", "standard", "basic"];
+    let row = |at: u32| {
+        let (number, level) = (VOLUNTEER + at, levels[(at % 3) as usize]);
+        format!("{},{level},{}-{:02}-15\n", person(number), 2025 - at % 4, 1 + at % 12)
+    };
+    (0..VOLUNTEERS).fold(String::from("person,level,issued_on\n"), |csv, at| csv + &row(at))
 }
 
 fn csv(numbers: impl Iterator<Item = u32>) -> String {

@@ -52,6 +52,9 @@ fn demo_tells_a_step_a_line_and_is_quiet_otherwise() {
         ("bus-pass/declined/answer", "declined"),
         ("bus-pass/expired/wait", "expired"),
         ("bus-pass/undetermined/answer", "undetermined"),
+        ("clearance/answer", "met"),
+        ("clearance/suspended/answer", "not_met"),
+        ("clearance/unknown/answer", "undetermined"),
     ] {
         assert!(steps.iter().any(|one| one["step"] == step && one["outcome"] == outcome), "{step}");
     }

@@ -23,7 +23,7 @@ impl Installation {
         let dir = tempfile::tempdir().unwrap();
         let base = free_base();
         let local = |n: u16| std::net::SocketAddr::from(([127, 0, 0, 1], base + n));
-        let at = Addresses { issuer: local(1), verifier: local(2), ops: local(9) };
+        let at = Addresses { issuer: local(1), verifier: local(2), bureau: local(4), ops: local(9) };
         let now = SystemClock.now();
         district::prepare_listeners(dir.path(), now).unwrap();
         let district = district::set_up(dir.path(), &at, now).await.unwrap();
