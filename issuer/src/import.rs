@@ -32,6 +32,7 @@ pub use report::{Reason, RowError, errors_csv};
 pub use rows::{Column, Fills, HeaderError};
 
 use crate::app::App;
+use crate::status;
 use crate::store::{Batch, EnrolError, Import, ImportId, Progress, SealedRow, Store, StoreError};
 use rows::{Facts, Rows};
 
@@ -180,6 +181,7 @@ pub(crate) async fn run_from<S: Store>(
     }
     while !progress.finished {
         let batch = next_batch(app, credential_type, &mut rows, progress.records_read, batch)?;
+        status::supersede(app, credential_type, options.facts_as_of, &batch.rows).await?;
         progress = app.store().enrol(&import, batch).await?;
         told(&progress);
     }

@@ -7,6 +7,7 @@
 //!
 //! Leaves out: history, lists of lists, withdrawing single copies (copies are alike, and no officer knows them apart).
 
+use jiff::civil::Date;
 use serde::Deserialize;
 use vouchsafe_protocol::status::{Bits, List, OWN_PATH, OutOfRange, Publication, Reference, Standing};
 use vouchsafe_protocol::time::UnixTime;
@@ -16,7 +17,7 @@ use vouchsafe_service::entropy;
 use crate::app::App;
 use crate::config::SettingsError;
 use crate::store::{
-    Asked, Change, Mac, PublishedList, Reserve, ReserveRefusal, Shard, Snapshot, Store, StoreError,
+    Asked, Change, Mac, PublishedList, Reserve, ReserveRefusal, SealedRow, Shard, Snapshot, Store, StoreError,
 };
 
 /// How often a publication is tried anew when changes keep coming between.
@@ -209,6 +210,35 @@ pub async fn publish_due<S: Store>(app: &App<S>) -> Result<Option<Published>, St
         return Ok(None);
     }
     publish(app).await.map(Some)
+}
+
+/// Asks to revoke the copies of the people whose facts these rows change: what those copies say is no longer so. Comes before
+/// the rows are written, so that a crash between the two leaves nobody's old copies good.
+pub(crate) async fn supersede<S: Store>(
+    app: &App<S>,
+    credential_type: &CredentialType,
+    facts_as_of: Date,
+    rows: &[SealedRow],
+) -> Result<(), StoreError> {
+    if !credential_type.status {
+        return Ok(());
+    }
+    let type_id = credential_type.id.as_str();
+    let open = |person, sealed: &[u8]| {
+        app.secrets().open_facts(type_id, person, sealed).map_err(|_| StoreError::Damaged)
+    };
+    let mut changes = Vec::new();
+    for row in rows {
+        let Some(kept) = app.store().person(type_id, row.person).await? else { continue };
+        let newer = kept.facts_as_of <= facts_as_of;
+        if newer && open(row.person, &kept.sealed)? != open(row.person, &row.sealed)? {
+            changes.push(Change { type_id, person: row.person, to: Standing::Revoked });
+        }
+    }
+    if !changes.is_empty() {
+        app.store().ask(&changes).await?;
+    }
+    Ok(())
 }
 
 /// Asks for a change of all copies that the people with these keys have of a type. In effect with the next publication.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use jiff::civil::date;
 use vouchsafe_protocol::jose::x5c::validate;
 use vouchsafe_protocol::openid4vci::batch::Received;
 use vouchsafe_protocol::status::{
@@ -13,6 +14,7 @@ use vouchsafe_service::keys::Jws;
 
 use super::council::{Council, ISSUER, REGISTER, Reply, options};
 use super::wallet::Wallet;
+use crate::import::Options;
 use crate::store::Asked;
 use crate::{Kind, import, status};
 
@@ -106,6 +108,24 @@ async fn all_copies_of_a_person_change_in_one_publication_and_not_before() {
     status::publish(&council.app).await.unwrap();
     assert_eq!(ask(&council, "LD-0042", Standing::Valid).await, Asked::Final);
     assert_eq!(standing(&council, &mine[2]).await, Standing::Revoked);
+}
+
+#[tokio::test]
+async fn copies_that_say_what_is_no_longer_so_are_revoked() {
+    let council = council().await;
+    let stays = references(&collect(&council, "LD-0042").await);
+    let moves = references(&collect(&council, "LD-0044").await);
+    let moved = REGISTER.replace(",W104,", ",W119,");
+    let later = Options { facts_as_of: date(2026, 11, 21), ..options() };
+    import::run(&council.app, &council.file(&moved), &later, |_| {}).await.unwrap();
+    let published = status::publish(&council.app).await.unwrap();
+    assert_eq!(published.changes, 1);
+    assert_eq!(standing(&council, &stays[0]).await, Standing::Valid);
+    for reference in &moves {
+        assert_eq!(standing(&council, reference).await, Standing::Revoked);
+    }
+    let fresh = references(&collect(&council, "LD-0044").await);
+    assert_eq!(standing(&council, &fresh[0]).await, Standing::Valid);
 }
 
 #[tokio::test]
