@@ -143,11 +143,17 @@ async fn access_tokens_that_are_refused() {
         council.call(request.body(Body::from("{}")).unwrap()).await
     };
     let plain = "/credential".to_owned();
-    let wrong = [None, Some("Bearer unknown".to_owned()), Some(format!("DPoP {token}")), Some(token.clone())];
-    for authorization in wrong {
+    // The challenge is of the scheme that was used; a token that is bound to no key is not good with DPoP.
+    let wrong = [
+        (None, "Bearer"),
+        (Some("Bearer unknown".to_owned()), r#"Bearer error="invalid_token""#),
+        (Some(format!("DPoP {token}")), r#"DPoP error="invalid_token", algs="ES256""#),
+        (Some(token.clone()), "Bearer"),
+    ];
+    for (authorization, challenge) in wrong {
         let reply = send(plain.clone(), authorization).await;
         assert_eq!(reply.refused(), code(401, "invalid_token"));
-        assert!(reply.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
+        assert_eq!(reply.headers["www-authenticate"], challenge);
     }
     for bearer in [None, Some(format!("Bearer {token}"))] {
         let reply = send(format!("/credential?access_token={token}"), bearer).await;
