@@ -9,6 +9,7 @@ mod provider;
 mod status;
 #[path = "vectors/world.rs"]
 mod world;
+
 use std::sync::Arc;
 
 use rand_chacha::rand_core::SeedableRng as _;
