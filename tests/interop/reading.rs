@@ -61,7 +61,7 @@ impl Council {
             now: self.now,
         };
         let holders = [holder.public().clone()];
-        let copies = batch.issue(&holders, &self.leaf.key, &OsEntropy::new()).await.expect("a copy");
+        let copies = batch.issue(&holders, &[], &self.leaf.key, &OsEntropy::new()).await.expect("a copy");
         copies.into_iter().next().expect("one for the one holder").credential
     }
 

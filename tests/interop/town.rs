@@ -12,6 +12,7 @@ use vouchsafe::dev;
 use vouchsafe::district::{RESIDENCY, residents};
 use vouchsafe::world::{Ports, World};
 use vouchsafe_issuer::Kind;
+use vouchsafe_issuer::import::{self, Options};
 use vouchsafe_issuer::offer::{self, Delivery, Offer, OfferRequest};
 use vouchsafe_protocol::encoding::{b64, b64u, b64u_decode};
 use vouchsafe_protocol::time::UnixTime;
@@ -36,8 +37,18 @@ pub(crate) struct Question {
 
 impl Town {
     pub(crate) async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// A district whose council has more types, each by the name of its file.
+    pub(crate) async fn open_with(types: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let district = dir.path().join("district");
+        let folder = district.join("issuer/types");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for (name, text) in types {
+            std::fs::write(folder.join(name), text).expect("a file");
+        }
         let world =
             World::start(&district, Ports::default(), Arc::new(SystemClock)).await.expect("a district");
         dev::enrol(&world, SystemClock.now().london_date()).await.expect("a register");
@@ -46,13 +57,23 @@ impl Town {
         Self { world, operator, dir }
     }
 
+    /// Loads the residents' register for another type than residency.
+    pub(crate) async fn enrol(&self, type_id: &str) {
+        let today = now().london_date();
+        let key_column = residents::KEY_COLUMN.to_owned();
+        let options = Options { type_id: type_id.to_owned(), key_column, facts_as_of: today };
+        let register = self.world.district.register_csv();
+        let report = import::run(&self.world.issuer, &register, &options, |_| {}).await.expect("a register");
+        assert!(report.errors.is_empty(), "no line is refused");
+    }
+
     pub(crate) async fn offer(&self, kind: Kind, number: u32) -> Offer {
-        let request = OfferRequest {
-            type_id: RESIDENCY.to_owned(),
-            person: residents::person(number),
-            kind,
-            delivery: Delivery::Link,
-        };
+        self.offer_of(RESIDENCY, kind, number).await
+    }
+
+    pub(crate) async fn offer_of(&self, type_id: &str, kind: Kind, number: u32) -> Offer {
+        let person = residents::person(number);
+        let request = OfferRequest { type_id: type_id.to_owned(), person, kind, delivery: Delivery::Link };
         offer::create(&self.world.issuer, &request).await.expect("an offer")
     }
 

@@ -143,39 +143,44 @@ async fn a_stranger_hears_a_no_and_nothing_more() {
     town.world.stop().await;
 }
 
-/// The wallet's code, what the stranger would like, and what it does for it.
-type Refusal = (&'static str, &'static str, fn(&mut Value));
+/// The wallet's code, what the stranger would like, whether it hears of the refusal, and what it does for its wish.
+/// Only whom the registrar knows is told that the request was refused: to anybody else the wallet says nothing.
+type Refusal = (&'static str, &'static str, bool, fn(&mut Value));
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_our_wallet_refuses_of_a_stranger() {
     let town = Town::open().await;
     let (resident, mut stranger) = (with_copies(&town, Kind::Plain).await, Stranger::new(&town).await);
     const REFUSALS: [Refusal; 6] = [
-        ("malformed", "to ask as others ask", |request| request["verifier_info"] = Value::Null),
-        ("register-extracts", "to ask without the registrar's word", |request| infos(request).clear()),
-        ("register-extracts", "to ask without a purpose", |request| drop(infos(request).remove(1))),
-        ("query", "to see more than its policy says", |request| {
+        ("malformed", "to ask as others ask", false, |request| request["verifier_info"] = Value::Null),
+        ("register-extracts", "to ask without the registrar's word", false, |request| infos(request).clear()),
+        ("register-extracts", "to ask without a purpose", true, |request| drop(infos(request).remove(1))),
+        ("query", "to see more than its policy says", true, |request| {
             let claims = json!([{"path": ["ward"]}, {"path": ["address"]}]);
             request["dcql_query"]["credentials"][1]["claims"] = claims;
         }),
-        ("unknown-service", "to be somebody else", |request| {
+        ("unknown-service", "to be somebody else", false, |request| {
             let entry = payload(infos(request)[0]["data"].as_str().expect("an entry"));
             let (header, claims) =
                 (b64u(r#"{"alg":"ES256","typ":"vouchsafe-service+jwt","kid":"own"}"#), entry);
             infos(request)[0]["data"] =
                 json!(format!("{header}.{}.{}", b64u(claims.to_string()), b64u([7; 64])));
         }),
-        ("unsigned", "to ask in the link itself", |request| {
+        ("unsigned", "to ask in the link itself", false, |request| {
             let query = json!({"id": "q", "format": "dc+sd-jwt", "meta": {"vct_values": ["https://stranger.example/types/any"]}});
             request["signed"] = json!(false);
             request["verifier_info"] = Value::Null;
             request["dcql_query"] = json!({"credentials": [query]});
         }),
     ];
-    for (code, what, wish) in REFUSALS {
+    for (code, what, heard, wish) in REFUSALS {
         let link = stranger.asks("get", wish);
         let Err(refused) = resident.wallet.review(&link).await else { panic!("the wallet allows {what}") };
         assert_eq!((refused.code(), refused.fault()), (code, Fault::RefusedByUs), "{what}: {refused}");
+        if heard {
+            let told = json!({"error": "invalid_request", "same_state": true});
+            assert_eq!(stranger.server.said(), told, "{what}");
+        }
     }
     // What is asked properly is answered as ever.
     let link = stranger.asks("get", |_| {});
