@@ -8,7 +8,7 @@ use axum::http::Request;
 use jiff::civil::date;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
-use vouchsafe_issuer::config::{AccessSettings, LimitSettings, Name, OfferSettings};
+use vouchsafe_issuer::config::{AccessSettings, LimitSettings, Name, OfferSettings, StatusSettings};
 use vouchsafe_issuer::import::{self, Options};
 use vouchsafe_issuer::offer::{self, Delivery, Offer, OfferRequest};
 use vouchsafe_issuer::store::Memory;
@@ -93,6 +93,7 @@ impl Office {
             registrar: RegistrarFiles::default(),
             offers: OfferSettings::default(),
             access: AccessSettings::default(),
+            status: StatusSettings::default(),
             limits,
             clock: Arc::clone(&clock) as _,
             entropy: Arc::new(OsEntropy::new()),
