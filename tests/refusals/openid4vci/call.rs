@@ -20,7 +20,7 @@ use crate::world::ISS;
 
 /// A key, shared by the calls of a case.
 #[derive(Clone)]
-pub(super) struct Key(SigningKey);
+pub(crate) struct Key(SigningKey);
 
 impl Key {
     pub(super) fn new() -> Self {
