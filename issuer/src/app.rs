@@ -15,7 +15,7 @@ use vouchsafe_service::config::ConfigError;
 use vouchsafe_service::entropy::Entropy;
 use vouchsafe_service::keys::{AgreementKey, KeyError, SigningKey};
 use vouchsafe_service::secret::{SecretError, ServerKey};
-use vouchsafe_service::store::{OpenError as StoreOpenError, Schema, Sqlite};
+use vouchsafe_service::store::{Database, OpenError as StoreOpenError, Schema};
 use webpki::EndEntityCert;
 
 use crate::config::{AccessSettings, Config, LimitSettings, Name, OfferSettings, SettingsError};
@@ -23,7 +23,7 @@ use crate::http::Rates;
 use crate::registrar::{self, RegistrarFiles};
 use crate::secrets::Secrets;
 use crate::status::StatusSettings;
-use crate::store::{MIGRATOR, SqliteStore, Store};
+use crate::store::{Either, MIGRATORS, Store};
 use crate::types::{LoadError, Types};
 
 /// What an issuer is made of, apart from its store.
@@ -59,7 +59,7 @@ pub struct Parts {
 }
 
 /// An issuer, over a store.
-pub struct App<S = SqliteStore> {
+pub struct App<S = Either> {
     parts: Parts,
     request_key: AgreementKey,
     request_jwk: NamedJwk,
@@ -100,8 +100,8 @@ pub enum OpenError {
     Database(#[from] StoreOpenError),
 }
 
-impl App<SqliteStore> {
-    /// Opens the issuer that `config` describes.
+impl App<Either> {
+    /// Opens the issuer that `config` describes. A server's time is told to `clock`.
     ///
     /// # Errors
     /// [`OpenError`] names what to mend.
@@ -130,8 +130,8 @@ impl App<SqliteStore> {
             entropy,
         };
         check_leaf(&parts)?;
-        let pools = Sqlite::open(&config.database, &MIGRATOR, schema).await?;
-        Ok(Self::new(parts, SqliteStore::new(pools)))
+        let database = Database::open(&config.database, MIGRATORS, schema, &parts.clock).await?;
+        Ok(Self::new(parts, Either::new(database)))
     }
 }
 

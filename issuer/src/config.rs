@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use vouchsafe_protocol::time::DAY;
 use vouchsafe_service::config::SecretFile;
+use vouchsafe_service::store::Place;
 
 use crate::offer::Delivery;
 pub use crate::status::StatusSettings;
@@ -20,8 +21,8 @@ pub struct Config {
     pub issuer: String,
     /// What the body is called.
     pub name: Name,
-    /// The SQLite file.
-    pub database: PathBuf,
+    /// The database: a SQLite file, or a PostgreSQL server.
+    pub database: Place,
     /// The folder of credential types, one TOML file each.
     pub types: PathBuf,
     /// The folder of lists of codes that types name: `*.toml`, or `*.jws` as the registrar signed them, which

@@ -1,13 +1,15 @@
 //! What the issuer keeps: its register, imports, offers, access tokens, spent nonces and how much was issued.
 //!
-//! Small traits, [`Register`], [`Offers`], [`Issuing`], [`Deferring`] and [`Statuses`], each with a memory and a SQLite implementation that
-//! pass one shared suite. People, codes, handles, tokens and nonces are [`Mac`]s, and attribute values arrive here
+//! Small traits, [`Register`], [`Offers`], [`Issuing`], [`Deferring`] and [`Statuses`], each with a memory, a SQLite and a
+//! PostgreSQL implementation that pass one shared suite. People, codes, handles, tokens and nonces are [`Mac`]s, and attribute values arrive here
 //! sealed, so that a stolen database holds nothing to read or to spend.
 //!
 //! Leaves out: the credentials themselves. Neither copies nor seeds nor openings are stored.
 
 mod deferring;
+mod either;
 mod memory;
+mod postgres;
 mod redeem;
 mod sqlite;
 mod statuses;
@@ -25,7 +27,9 @@ use vouchsafe_protocol::time::UnixTime;
 pub use deferring::{
     Collect, CollectRefusal, Defer, Deferred, Deferring, Pending, Stage as DeferredStage, Verdict,
 };
+pub use either::{Either, MIGRATORS};
 pub use memory::Memory;
+pub use postgres::{MIGRATOR as POSTGRES_MIGRATOR, PostgresStore};
 pub use redeem::{OfferState, RedeemRefusal, Stage};
 pub use sqlite::{MIGRATOR, SqliteStore};
 pub use statuses::{Asked, Change, PublishedList, Reserve, ReserveRefusal, Shard, Snapshot, Statuses};

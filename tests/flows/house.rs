@@ -3,20 +3,19 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use sqlx::Connection as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use axum::http::{HeaderName, header};
 use tempfile::TempDir;
 use vouchsafe::demo::browser::{Browser, wallet_link};
 use vouchsafe::demo::operator::{Asked, Operator};
 use vouchsafe::demo::resident::Resident;
 use vouchsafe::dev;
-use vouchsafe::district::{BUS_PASS, residents};
+use vouchsafe::district::{BUS_PASS, Databases, residents};
 use vouchsafe::world::{Ports, World, opening};
 use vouchsafe_protocol::text::Env;
 use vouchsafe_service::client;
 use vouchsafe_service::clock::{Clock as _, ManualClock};
 use vouchsafe_service::entropy::OsEntropy;
+use vouchsafe_service::store::Database;
 use vouchsafe_verifier::expiry;
 use vouchsafe_wallet::http::{Client, Http, HttpError, Incoming, Outgoing, Sending};
 use vouchsafe_wallet::vault::Cost;
@@ -44,10 +43,15 @@ pub(crate) struct Question {
 impl House {
     /// Everything up, the register loaded as of yesterday.
     pub(crate) async fn open() -> Self {
+        Self::open_on(&Databases::Files).await
+    }
+
+    /// As [`House::open`], with the rows where `databases` says.
+    pub(crate) async fn open_on(databases: &Databases) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(opening()));
-        let world =
-            World::start(&dir.path().join("district"), Ports::default(), clock.clone()).await.unwrap();
+        let district = dir.path().join("district");
+        let world = World::start_on(&district, Ports::default(), databases, clock.clone()).await.unwrap();
         let yesterday = clock.now().london_date().yesterday().unwrap();
         dev::enrol(&world, yesterday).await.unwrap();
         let key = world.test_key().unwrap();
@@ -134,15 +138,23 @@ impl House {
         self.world.district.dir().join("verifier/verifier.sqlite")
     }
 
+    /// The verifier's database.
+    pub(crate) fn database(&self) -> &Database {
+        self.world.verifier.database().unwrap()
+    }
+
     /// What the verifier's database holds about the end of one request: decisions, of all leaves one each, and calls.
     pub(crate) async fn ends(&self, question: &Question) -> Ends {
-        let options = SqliteConnectOptions::new().filename(self.verifier_database()).read_only(true);
-        let mut database = SqliteConnection::connect_with(&options).await.unwrap();
-        let one = "SELECT (SELECT count(*) FROM decisions WHERE request_id = ?1), \
-                   (SELECT count(*) FROM outbox WHERE request_id = ?1), \
+        let one = "SELECT (SELECT count(*) FROM decisions WHERE request_id = $1), \
+                   (SELECT count(*) FROM outbox WHERE request_id = $1), \
                    (SELECT count(*) FROM log_leaves), (SELECT count(*) FROM decisions)";
-        let (decisions, outbox, leaves, all): (i64, i64, i64, i64) =
-            sqlx::query_as(one).bind(&question.asked.id).fetch_one(&mut database).await.unwrap();
+        let id = &question.asked.id;
+        let (decisions, outbox, leaves, all): (i64, i64, i64, i64) = match self.database() {
+            Database::Sqlite(file) => sqlx::query_as(one).bind(id).fetch_one(file.reader()).await.unwrap(),
+            Database::Postgres(server) => {
+                sqlx::query_as(one).bind(id).fetch_one(server.reader()).await.unwrap()
+            }
+        };
         assert_eq!(leaves, all, "every decision has one leaf");
         Ends { decisions, outbox }
     }

@@ -1,6 +1,9 @@
 //! Flows told as stories, over the real programs: TLS on loopback, embedded SQLite, real proofs, a clock held by hand.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[macro_use]
+mod stores;
+
 mod canary;
 mod dropped;
 mod house;

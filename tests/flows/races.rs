@@ -9,9 +9,7 @@ use crate::house::{Exchange, HONEST, House, ONCE, Question, post};
 
 const AT_ONCE: usize = 50;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_answer_posted_fifty_times_at_once_counts_once() {
-    let house = House::open().await;
+async fn one_answer_posted_fifty_times_at_once_counts_once(house: House) {
     let resident = house.resident(HONEST).await;
     let question = house.ask().await;
     let answer = house.answer(&resident, &question).await;
@@ -23,9 +21,7 @@ async fn one_answer_posted_fifty_times_at_once_counts_once() {
     assert_eq!((late.status, code_of(&late)), (400, None));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_fifty_answers_of_one_resident_at_once_one_counts() {
-    let house = House::open().await;
+async fn of_fifty_answers_of_one_resident_at_once_one_counts(house: House) {
     let resident = house.resident(HONEST).await;
     house.collect(&resident, HONEST).await;
     let question = house.ask().await;
@@ -38,9 +34,7 @@ async fn of_fifty_answers_of_one_resident_at_once_one_counts() {
     is_decided_once_by(&house, question, &back).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fifty_tabs_that_come_back_at_once_decide_once() {
-    let house = House::open().await;
+async fn fifty_tabs_that_come_back_at_once_decide_once(house: House) {
     let resident = house.resident(HONEST).await;
     let question = house.ask().await;
     let back = resident.share(&question.link).await.unwrap();
@@ -107,4 +101,11 @@ mod futures_of {
         }
         results
     }
+}
+
+on_every_store! {
+    (flavor = "multi_thread", worker_threads = 4)
+    one_answer_posted_fifty_times_at_once_counts_once
+    of_fifty_answers_of_one_resident_at_once_one_counts
+    fifty_tabs_that_come_back_at_once_decide_once
 }

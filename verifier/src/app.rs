@@ -24,7 +24,7 @@ use vouchsafe_service::config::{ConfigError, SecretFile};
 use vouchsafe_service::entropy::Entropy;
 use vouchsafe_service::keys::{Jws, KeyError, SigningKey};
 use vouchsafe_service::secret::{SecretError, ServerKey, same};
-use vouchsafe_service::store::{self as database, Schema, Sqlite};
+use vouchsafe_service::store::{self as database, Database, Schema};
 
 use crate::config::{Config, MAX_REQUEST_TTL, Service};
 use crate::decision::{Desk, Finding};
@@ -34,8 +34,7 @@ use crate::pool::{Cap, Full, ProofPool};
 use crate::question::{Question, QuestionError, Questions};
 use crate::secrets::{Kind, Vault};
 use crate::status::{Book, Door, Fetch};
-use crate::store::sqlite::{MIGRATOR, SqliteStore};
-use crate::store::{Consume, Decided, Effect, Ground, Request, ServiceId, Stale, Store, StoreError};
+use crate::store::{self, Consume, Decided, Effect, Ground, Request, ServiceId, Stale, Store, StoreError};
 use crate::trust::{self, LoadFault};
 
 /// What changes when the register or the policies are loaded anew.
@@ -76,7 +75,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     store: Arc<dyn Store>,
-    database: Option<Sqlite>,
+    database: Option<Database>,
     vault: Vault,
     rules: RwLock<Arc<Rules>>,
     signer: RequestSigner,
@@ -181,7 +180,7 @@ pub enum Unavailable {
 }
 
 impl App {
-    /// Opens the verifier over its own SQLite file.
+    /// Opens the verifier over its own database. A server's time is told to `clock`.
     ///
     /// # Errors
     /// [`OpenError`] says what to mend.
@@ -191,8 +190,8 @@ impl App {
         entropy: Arc<dyn Entropy>,
         schema: Schema,
     ) -> Result<Arc<Self>, OpenError> {
-        let database = Sqlite::open(&config.database, &MIGRATOR, schema).await?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::new(database.clone()));
+        let database = Database::open(&config.database, store::MIGRATORS, schema, &clock).await?;
+        let store = store::over(&database);
         let mut app = Self::assemble(config, clock, entropy, store).await?;
         app.database = Some(database);
         Ok(Arc::new(app))
@@ -300,7 +299,7 @@ impl App {
 
     /// The database, if the verifier was opened over one of its own: for backups and tests.
     #[must_use]
-    pub fn database(&self) -> Option<&Sqlite> {
+    pub fn database(&self) -> Option<&Database> {
         self.database.as_ref()
     }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use vouchsafe_protocol::text::Env;
 use vouchsafe_service::config::SecretFile;
+use vouchsafe_service::store::Place;
 
 use crate::status::StatusSettings;
 
@@ -17,8 +18,8 @@ use crate::status::StatusSettings;
 pub struct Config {
     /// Where wallets and browsers reach us: scheme, host and port, no path.
     pub origin: String,
-    /// The database file.
-    pub database: PathBuf,
+    /// The database: a SQLite file, or a PostgreSQL server.
+    pub database: Place,
     /// 32 bytes in base64url, under which stored secrets are keyed and sealed. Never beside the database.
     pub server_key: SecretFile,
     /// The pinned registrar and the certificate anchors.

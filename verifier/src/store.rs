@@ -1,6 +1,6 @@
 //! What the verifier keeps, as small traits with one shared suite.
 //!
-//! `memory` and `sqlite` pass the same suite (`suite`, in tests). Nothing here holds an attribute value, a
+//! `memory`, `sqlite` and `postgres` pass the same suite (`suite`, in tests). Nothing here holds an attribute value, a
 //! presentation or a usable secret: tags are HMACs under the server key, and what must come back (nonce,
 //! state, response key, handles, the expected value) is sealed and erased when the request closes.
 //!
@@ -9,15 +9,19 @@
 //! alone has; those return the service with the row.
 
 pub mod memory;
+pub mod postgres;
+mod rows;
 pub mod sqlite;
 #[cfg(test)]
 mod suite;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_service::store::{Database, Migrators};
 
 /// How long a lease holds, in seconds (profile, section 7).
 pub const LEASE_SECONDS: i64 = 10;
@@ -456,6 +460,18 @@ pub trait Guesses: Send + Sync {
 /// All of it.
 pub trait Store: Requests + Answers + Decisions + Guesses {}
 impl<T: Requests + Answers + Decisions + Guesses> Store for T {}
+
+/// The verifier's migrations in both dialects.
+pub const MIGRATORS: Migrators = Migrators { sqlite: &sqlite::MIGRATOR, postgres: &postgres::MIGRATOR };
+
+/// The store over an open database that has had [`MIGRATORS`] run on it.
+#[must_use]
+pub fn over(database: &Database) -> Arc<dyn Store> {
+    match database {
+        Database::Sqlite(file) => Arc::new(sqlite::SqliteStore::new(file.clone())),
+        Database::Postgres(server) => Arc::new(postgres::PostgresStore::new(server.clone())),
+    }
+}
 
 /// The minute that a time falls into.
 fn minute(now: UnixTime) -> i64 {

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use vouchsafe_issuer::Kind;
 use vouchsafe_issuer::import::{self, Options};
 use vouchsafe_issuer::offer::{self, Delivery, OfferRequest};
-use vouchsafe_service::clock::{Clock, SystemClock};
+use vouchsafe_service::clock::{Clock, DatabaseClock};
 use vouchsafe_service::listen::stop_signal;
 use vouchsafe_service::telemetry;
 
 use crate::cli::{print, serve};
-use crate::district::{BUS_PASS, BUSES, LEISURE, RESIDENCY, residents};
+use crate::district::{BUS_PASS, BUSES, Databases, LEISURE, RESIDENCY, residents};
 use crate::exit::Failure;
 use crate::world::{Ports, World};
 
@@ -22,13 +22,13 @@ use crate::world::{Ports, World};
 ///
 /// # Errors
 /// When a port is taken or the district cannot be set up.
-pub async fn run(port_base: u16, data_dir: &Path, json: bool) -> Result<(), Failure> {
-    let clock = Arc::new(SystemClock);
+pub async fn run(port_base: u16, data_dir: &Path, databases: &Databases, json: bool) -> Result<(), Failure> {
+    let clock = Arc::new(DatabaseClock::default());
     telemetry::init_logs(
         telemetry::Config { format: telemetry::Format::Pretty, ..Default::default() },
         clock.clone(),
     );
-    let world = World::start(data_dir, Ports::from_base(port_base), clock.clone()).await?;
+    let world = World::start_on(data_dir, Ports::from_base(port_base), databases, clock.clone()).await?;
     enrol(&world, clock.now().london_date()).await?;
     let ready = ready(&world).await?;
     // Listening comes before the line: a script may stop us as soon as it has read it.

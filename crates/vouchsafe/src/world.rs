@@ -25,7 +25,7 @@ use vouchsafe_service::store::Schema;
 use vouchsafe_service::telemetry;
 use vouchsafe_verifier as verifier;
 
-use crate::district::{self, Addresses, District};
+use crate::district::{self, Addresses, Databases, District};
 use crate::exit::Failure;
 
 /// The ports to listen on; 0 is any free one.
@@ -84,11 +84,24 @@ impl World {
     /// # Errors
     /// When a port is taken, a file cannot be written or a program does not start.
     pub async fn start(dir: &Path, ports: Ports, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        Self::start_on(dir, ports, &Databases::Files, clock).await
+    }
+
+    /// As [`World::start`], with the rows where `databases` says.
+    ///
+    /// # Errors
+    /// As [`World::start`], and when the server does not answer.
+    pub async fn start_on(
+        dir: &Path,
+        ports: Ports,
+        databases: &Databases,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Failure> {
         keys::install();
         district::prepare_listeners(dir, SystemClock.now())?;
         let doors = Doors::open(dir, ports).await?;
         let at = doors.addresses();
-        let district = district::set_up(dir, &at, clock.now()).await?;
+        let district = district::set_up_on(dir, &at, databases, clock.now()).await?;
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy::new());
         let issuer = open_issuer(&district.issuer_config(), &clock, &entropy).await?;
         let bureau = open_issuer(&district.bureau_config(), &clock, &entropy).await?;

@@ -55,27 +55,27 @@ impl From<sqlx::Error> for StoreError {
 }
 
 /// 32 octets as they stand in a row.
-fn octets(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
+pub(super) fn octets(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
     bytes.try_into().map_err(|_| StoreError::Damaged)
 }
 
-fn mac(bytes: &[u8]) -> Result<Mac, StoreError> {
+pub(super) fn mac(bytes: &[u8]) -> Result<Mac, StoreError> {
     octets(bytes).map(Mac)
 }
 
-fn kind(text: &str) -> Result<Kind, StoreError> {
+pub(super) fn kind(text: &str) -> Result<Kind, StoreError> {
     Kind::parse(text).ok_or(StoreError::Damaged)
 }
 
-fn date(text: &str) -> Result<Date, StoreError> {
+pub(super) fn date(text: &str) -> Result<Date, StoreError> {
     text.parse().map_err(|_| StoreError::Damaged)
 }
 
 /// A count for a column: SQLite's integers are signed.
-fn column(count: u64) -> i64 {
+pub(super) fn column(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn count(column: i64) -> Result<u64, StoreError> {
+pub(super) fn count(column: i64) -> Result<u64, StoreError> {
     u64::try_from(column).map_err(|_| StoreError::Damaged)
 }

@@ -361,6 +361,13 @@ macro_rules! suite {
                 super::$test(super::sqlite_in(folder.path()).await).await;
             })*
         }
+        /// One server for all, and a database for each.
+        #[cfg(feature = "mutants")]
+        #[tokio::test(flavor = "multi_thread")]
+        async fn postgres_passes_the_suite() {
+            let server = Server::start();
+            $( $test(server.store().await).await; )*
+        }
     };
 }
 
@@ -387,3 +394,8 @@ suite!(
     a_publication_that_was_overtaken_changes_nothing,
     many_at_once_never_share_an_entry,
 );
+
+#[cfg(feature = "mutants")]
+mod postgres;
+#[cfg(feature = "mutants")]
+use postgres::Server;

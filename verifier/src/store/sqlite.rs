@@ -11,7 +11,7 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::store::{Sqlite, detached};
 
-use self::rows::RequestRow;
+use super::rows::{self as stored, RequestRow, select};
 use super::{
     ATTEMPTS, Answers, Consume, Decided, Decisions, Guesses, Key, LEASE_SECONDS, Lease, NewRequest, NoLease,
     Pending, RETURN_GRACE_SECONDS, Request, RequestId, Requests, ServiceId, Stale, StoreError,
@@ -26,13 +26,6 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 pub struct SqliteStore(Sqlite);
 
 type Transaction = sqlx::Transaction<'static, sqlx::Sqlite>;
-
-impl From<sqlx::Error> for StoreError {
-    fn from(_: sqlx::Error) -> Self {
-        // The text of a database error can quote a row; it goes no further.
-        Self::Unavailable
-    }
-}
 
 impl SqliteStore {
     /// A store over an open database whose schema is [`MIGRATOR`]'s.
@@ -82,18 +75,6 @@ impl SqliteStore {
             detached(whole).await.unwrap_or(Err(StoreError::Unavailable))
         })
     }
-}
-
-/// All columns of a [`RequestRow`], in its order.
-macro_rules! select {
-    ($tail:literal) => {
-        concat!(
-            "SELECT service_id, id, asked_digest, policy_id, flow, status, created_at, expires_at, close_at, \
-             nonce_tag, state_tag, sealed, code_until, session_tag, response_tag, error_seen, attempts, \
-             lease_until, finding, outcome, ref, ref_salt FROM requests WHERE ",
-            $tail
-        )
-    };
 }
 
 impl Requests for SqliteStore {
@@ -284,7 +265,7 @@ impl Decisions for SqliteStore {
         Box::pin(async move {
             let row: Option<(String, String, Option<Vec<u8>>)> =
                 sqlx::query_as(query).bind(&service.0).bind(&id.0).fetch_optional(self.0.reader()).await?;
-            row.map(rows::stored_decision).transpose()
+            row.map(stored::stored_decision).transpose()
         })
     }
 

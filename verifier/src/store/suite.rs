@@ -315,6 +315,13 @@ macro_rules! suite {
                 super::$case(&store).await;
             }
         )* }
+        /// One server for all, and a database for each.
+        #[cfg(feature = "mutants")]
+        #[tokio::test]
+        async fn postgres_passes_the_suite() {
+            let server = Server::start();
+            $( $case(&server.store().await).await; )*
+        }
     };
 }
 
@@ -353,7 +360,18 @@ mod kills {
                 };
                 assert!(tokio::spawn(vouchsafe_mutants::without_async($name, file)).await.is_err(), "sqlite");
             }
-        )* };
+        )*
+            #[tokio::test]
+            async fn postgres_notices_every_mutant() {
+                let server = Server::start();
+                $(
+                    let store = server.store().await;
+                    let case = async move { super::$case(&store).await };
+                    let noticed = tokio::spawn(vouchsafe_mutants::without_async($name, case)).await.is_err();
+                    assert!(noticed, $name);
+                )*
+            }
+        };
     }
 
     kills! {
@@ -390,9 +408,13 @@ async fn sqlite_fifty_at_once() {
 #[tokio::test]
 async fn a_caller_that_leaves_leaves_nothing_behind() {
     let (_folder, store) = sqlite().await;
+    callers_that_leave_harm_nobody(&store).await;
+}
+
+async fn callers_that_leave_harm_nobody(store: &dyn Store) {
     for polls in 0..12_u8 {
         store.insert(new(polls)).await.unwrap();
-        let lease = leased(&store, polls, START).await;
+        let lease = leased(store, polls, START).await;
         let mut work = store.decide_many(vec![consume(polls, Ground::Lease { fence: lease.fence }, START)]);
         for _ in 0..polls {
             let waker = std::task::Waker::noop();
@@ -402,9 +424,12 @@ async fn a_caller_that_leaves_leaves_nothing_behind() {
         drop(work);
         // Whatever became of it, the next caller is served and the state is one of the two whole ones.
         store.insert(new(polls + 100)).await.unwrap();
-        let request = row(&store, polls).await;
-        let decision = store.decision(&service("bus"), &id(polls)).await.unwrap();
-        assert_eq!(request.status == Status::Decided, decision.is_some());
+        // It may still be at work meanwhile: so the one is read before and after the other.
+        let decision = async || store.decision(&service("bus"), &id(polls)).await.unwrap().is_some();
+        let before = decision().await;
+        let decided = row(store, polls).await.status == Status::Decided;
+        let after = decision().await;
+        assert!((decided || !before) && (after || !decided), "a request and its decision go together");
     }
 }
 
@@ -414,3 +439,8 @@ async fn memory_effects_are_counted() {
     a_decision_is_whole(&store).await;
     assert_eq!(store.counts(), (1, 1));
 }
+
+#[cfg(feature = "mutants")]
+mod postgres;
+#[cfg(feature = "mutants")]
+use postgres::Server;

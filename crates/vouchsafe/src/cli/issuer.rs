@@ -15,7 +15,7 @@ use vouchsafe_issuer::offer::{self, Delivery, OfferRequest};
 use vouchsafe_issuer::store::{Issuing as _, Verdict};
 use vouchsafe_issuer::{App, Config, Kind, deferral};
 use vouchsafe_protocol::status::Standing;
-use vouchsafe_service::clock::SystemClock;
+use vouchsafe_service::clock::DatabaseClock;
 use vouchsafe_service::config;
 use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_service::keys;
@@ -165,7 +165,7 @@ async fn open(settings: &Settings) -> Result<App, Failure> {
     keys::install();
     let config: Config =
         config::load(Some(&settings.config), config::environment()).map_err(Failure::usage)?;
-    let clock = Arc::new(SystemClock);
+    let clock = Arc::new(DatabaseClock::default());
     App::open(&config, Schema::Expect, clock, Arc::new(OsEntropy::new())).await.map_err(Failure::unavailable)
 }
 

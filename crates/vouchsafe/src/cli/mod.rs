@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::district::Databases;
 use crate::exit::Failure;
 use crate::{demo, dev};
 
@@ -61,6 +62,10 @@ struct DevArgs {
     /// Where keys, databases and the certificate authority are kept.
     #[arg(long, default_value = ".vouchsafe/dev", env = "VOUCHSAFE_DATA_DIR")]
     data_dir: PathBuf,
+    /// Keep rows on the PostgreSQL server whose Unix socket is in this folder, as its user `vouchsafe`, in the databases
+    /// `vouchsafe_issuer` and `vouchsafe_verifier`, in place of SQLite files.
+    #[arg(long, value_name = "DIR", env = "VOUCHSAFE_POSTGRES_SOCKET")]
+    postgres_socket: Option<PathBuf>,
 }
 
 /// Runs the command that was typed.
@@ -70,7 +75,13 @@ struct DevArgs {
 pub async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Demo(args) => demo::run(args.json).await,
-        Command::Dev(args) => dev::run(args.port_base, &args.data_dir, args.json.json).await,
+        Command::Dev(args) => {
+            let databases = args.postgres_socket.map_or(Databases::Files, |socket| Databases::Server {
+                socket,
+                prefix: "vouchsafe".to_owned(),
+            });
+            dev::run(args.port_base, &args.data_dir, &databases, args.json.json).await
+        }
         Command::Serve(args) => serve::run(args).await,
         Command::Issuer(command) => issuer::run(command).await,
         Command::Verifier(command) => verifier::run(command).await,

@@ -8,7 +8,7 @@ use axum::Router;
 use clap::{Args, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use vouchsafe_issuer as issuer;
-use vouchsafe_service::clock::{Clock, SystemClock};
+use vouchsafe_service::clock::{Clock, DatabaseClock, SystemClock};
 use vouchsafe_service::config::{self, SecretFile};
 use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_service::keys;
@@ -87,8 +87,13 @@ async fn serve_issuer(config: &issuer::Config) -> Result<(), Failure> {
             "[listen] needs address, chain and key: production is served over TLS alone",
         ));
     };
-    let app =
-        issuer::App::open(config, Schema::Expect, Arc::new(SystemClock), Arc::new(OsEntropy::new())).await;
+    let app = issuer::App::open(
+        config,
+        Schema::Expect,
+        Arc::new(DatabaseClock::default()),
+        Arc::new(OsEntropy::new()),
+    )
+    .await;
     let app = Arc::new(app.map_err(Failure::unavailable)?);
     let door = door(address, chain, key).await?;
     let ready = Arc::clone(&app);
@@ -107,7 +112,7 @@ async fn serve_verifier(config: &verifier::config::Config) -> Result<(), Failure
     refuse_development(&config.request.certificates)?;
     let app = verifier::app::App::open(
         config.clone(),
-        Arc::new(SystemClock),
+        Arc::new(DatabaseClock::default()),
         Arc::new(OsEntropy::new()),
         Schema::Expect,
     )
@@ -206,7 +211,7 @@ pub(crate) async fn config(command: ConfigCommand) -> Result<(), Failure> {
 
 async fn open(args: &MigrateArgs, schema: Schema) -> Result<(), Failure> {
     keys::install();
-    let (clock, entropy) = (Arc::new(SystemClock) as Arc<dyn Clock>, Arc::new(OsEntropy::new()));
+    let (clock, entropy) = (Arc::new(DatabaseClock::default()) as Arc<dyn Clock>, Arc::new(OsEntropy::new()));
     match args.program {
         Program::Issuer => {
             let opened = issuer::App::open(&issuer_config(&args.config)?, schema, clock, entropy).await;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use vouchsafe_protocol::encoding::{b64u, sha256};
 
-use super::Addresses;
 use super::keys::Keys;
+use super::{Addresses, Databases};
 use crate::exit::Failure;
 
 /// A folder that exists, by its absolute path.
@@ -51,8 +51,10 @@ impl Folder {
     }
 
     /// What the words in braces of the district's files stand for.
-    pub(super) fn words(&self, at: &Addresses, keys: &Keys) -> Words {
+    pub(super) fn words(&self, at: &Addresses, databases: &Databases, keys: &Keys) -> Words {
         Words(vec![
+            ("{issuer_database}", databases.place("issuer")),
+            ("{verifier_database}", databases.place("verifier")),
             ("{dir}", self.0.display().to_string()),
             ("{issuer}", at.issuer_origin()),
             ("{issuer_address}", at.issuer.to_string()),

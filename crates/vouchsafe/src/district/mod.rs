@@ -84,6 +84,45 @@ impl Addresses {
     }
 }
 
+/// Where the programs keep their rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Databases {
+    /// Each in a SQLite file of its own.
+    #[default]
+    Files,
+    /// Each in a database of its own, `PREFIX_issuer` and `PREFIX_verifier`, on one PostgreSQL server.
+    Server {
+        /// The folder of the server's Unix socket.
+        socket: PathBuf,
+        /// What the databases' names begin with.
+        prefix: String,
+    },
+}
+
+impl Databases {
+    /// Whom the programs connect as.
+    pub const USER: &str = "vouchsafe";
+
+    /// The name of a program's database on the server.
+    #[must_use]
+    pub fn name(prefix: &str, program: &str) -> String {
+        format!("{prefix}_{program}")
+    }
+
+    /// The value of `database` in a program's settings; `{dir}` is filled later.
+    fn place(&self, program: &str) -> String {
+        match self {
+            Self::Files => format!("\"{{dir}}/{program}/{program}.sqlite\""),
+            Self::Server { socket, prefix } => format!(
+                "{{ host = \"{}\", name = \"{}\", user = \"{}\" }}",
+                socket.display(),
+                Self::name(prefix, program),
+                Self::USER
+            ),
+        }
+    }
+}
+
 /// A district that has been set up.
 #[derive(Clone, Debug)]
 pub struct District {
@@ -167,10 +206,23 @@ pub fn prepare_listeners(dir: &Path, today: UnixTime) -> Result<(), Failure> {
 /// # Errors
 /// When a file cannot be written or a key cannot be made.
 pub async fn set_up(dir: &Path, at: &Addresses, now: UnixTime) -> Result<District, Failure> {
+    set_up_on(dir, at, &Databases::Files, now).await
+}
+
+/// As [`set_up`], with the rows where `databases` says.
+///
+/// # Errors
+/// As [`set_up`].
+pub async fn set_up_on(
+    dir: &Path,
+    at: &Addresses,
+    databases: &Databases,
+    now: UnixTime,
+) -> Result<District, Failure> {
     let folder = Folder::open(dir)?;
     let district = District { dir: folder.path().to_owned() };
     let keys = keys::prepare(&folder, at, now)?;
-    let words = folder.words(at, &keys);
+    let words = folder.words(at, databases, &keys);
     folder.write("issuer/issuer.toml", &words.fill(include_str!("../../district/issuer.toml")))?;
     folder.write("verifier/verifier.toml", &words.fill(include_str!("../../district/verifier.toml")))?;
     folder.write("bureau/issuer.toml", &words.fill(include_str!("../../district/bureau.toml")))?;

@@ -42,13 +42,16 @@ pub(crate) struct Dev {
 impl Dev {
     /// Starts it over `data` and waits until it is ready; `base` 0 takes free ports.
     pub(crate) fn start(dir: &Path, data: &str, base: u16) -> Self {
+        Self::start_with(dir, data, base, &[])
+    }
+
+    /// As [`Dev::start`], with more arguments.
+    pub(crate) fn start_with(dir: &Path, data: &str, base: u16, more: &[&str]) -> Self {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("dev.log")).unwrap();
         let base = base.to_string();
-        let mut child = command(dir, &["dev", "--json", "--port-base", &base, "--data-dir", data])
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let args = ["dev", "--json", "--port-base", &base, "--data-dir", data];
+        let mut child =
+            command(dir, &[&args[..], more].concat()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();

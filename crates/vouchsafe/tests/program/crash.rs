@@ -4,8 +4,9 @@
 //! the decision, and at a seeded point (a call and some way into it) the program is killed. It is started
 //! again over the same folder, and the books are compared: every acknowledgement against what the program now says;
 //! every one-time value is tried again. Then the story is finished, or begun anew, as an honest resident would.
+//!
+//! On PostgreSQL the same, and once more with the database killed under the program, which stays up.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +14,13 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use serde_json::Value;
 use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use vouchsafe::demo::browser::{Browser, wallet_link};
 use vouchsafe::demo::operator::{Asked, Operator};
 use vouchsafe::demo::resident::Resident;
 use vouchsafe::exit::Failure;
+use vouchsafe_cluster::{Cluster, USER};
 
 use crate::child::{Dev, free_base, run};
 use crate::town::{Door, Point, Sent, Wire, resident};
@@ -48,6 +51,16 @@ struct Town {
     base: u16,
     door: Door,
     resident: Resident,
+    /// Where the rows are, if not in files.
+    server: Option<Cluster>,
+}
+
+/// Whom the killer is after.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    Program,
+    #[cfg(feature = "mutants")]
+    Database,
 }
 
 /// A started program with the people's ways to it.
@@ -58,15 +71,25 @@ struct Up {
 }
 
 impl Town {
-    async fn new() -> Self {
+    async fn new(server: Option<Cluster>) -> Self {
         let (dir, door) = (tempfile::tempdir().unwrap(), Door::default());
         let resident = resident(dir.path(), &door).await;
-        Self { dir, base: free_base(), door, resident }
+        Self { dir, base: free_base(), door, resident, server }
     }
 
-    async fn start(&self, point: Option<Point>) -> Up {
-        let dev = Dev::start(self.dir.path(), "data", self.base);
-        let wire = Wire::to(&dev, point);
+    async fn start(&self, point: Option<(Point, Victim)>) -> Up {
+        let socket = self.server.as_ref().map(|server| server.socket().to_str().unwrap());
+        let on = socket.map_or(vec![], |socket| vec!["--postgres-socket", socket]);
+        self.up(Dev::start_with(self.dir.path(), "data", self.base, &on), point).await
+    }
+
+    async fn up(&self, dev: Dev, point: Option<(Point, Victim)>) -> Up {
+        let process = match point {
+            #[cfg(feature = "mutants")]
+            Some((_, Victim::Database)) => self.server.as_ref().and_then(Cluster::process).unwrap(),
+            _ => dev.id(),
+        };
+        let wire = Wire::to(&dev, point.map(|(point, _)| point), process);
         self.door.lead_to(&wire);
         let trust = std::fs::read(dev.text("/trust")).unwrap();
         self.resident.wallet.trust_add(&trust).await.unwrap();
@@ -127,39 +150,112 @@ impl Town {
         }
     }
 
-    fn database(&self) -> PathBuf {
-        self.dir.path().join("data/verifier/verifier.sqlite")
+    /// How many decisions, leaves and calls to services the verifier's database holds.
+    async fn decisions(&self) -> (i64, i64, i64) {
+        let once = "SELECT count(DISTINCT request_id), (SELECT count(*) FROM log_leaves), \
+                    (SELECT count(*) FROM outbox) FROM decisions";
+        match &self.server {
+            None => {
+                let file = self.dir.path().join("data/verifier/verifier.sqlite");
+                let options = SqliteConnectOptions::new().filename(file);
+                let mut database = SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::query_as(once).fetch_one(&mut database).await.unwrap()
+            }
+            Some(server) => {
+                let options = PgConnectOptions::new_without_pgpass().socket(server.socket());
+                let options = options.port(server.port()).username(USER).database("vouchsafe_verifier");
+                let mut database = PgConnection::connect_with(&options).await.unwrap();
+                sqlx::query_as(once).fetch_one(&mut database).await.unwrap()
+            }
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_thirty_points_it_loses_nothing_and_accepts_nothing_twice() {
+    killed(Town::new(None).await, Victim::Program, POINTS).await;
+}
+
+#[cfg(feature = "mutants")]
+mod postgres {
+    use super::*;
+
+    async fn town() -> Town {
+        let server = Cluster::private().unwrap_or_else(|fault| panic!("{fault}"));
+        for program in ["issuer", "verifier"] {
+            server.create(&format!("vouchsafe_{program}"));
+        }
+        Town::new(Some(server)).await
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn killed_at_thirty_points_it_loses_nothing_and_accepts_nothing_twice() {
+        killed(town().await, Victim::Program, POINTS).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn its_database_killed_at_fifteen_points_it_loses_nothing_and_accepts_nothing_twice() {
+        killed(town().await, Victim::Database, POINTS / 2).await;
+    }
+}
+
+async fn killed(mut town: Town, victim: Victim, points: usize) {
     let mut rng = ChaCha20Rng::seed_from_u64(SEED);
-    let town = Town::new().await;
     let mut decided = 0;
     let mut reached = [0_usize; CALLS];
-    for n in 0..POINTS {
+    for n in 0..points {
         // Every call in turn, so that none is left out: first as it begins, then by chance some way into it.
         let call = n % CALLS;
         let longest = if n < CALLS { 1 } else { LONGEST_US };
         let point = Point { call, delay: Duration::from_micros(u64::from(rng.next_u32() % longest)) };
-        let mut up = town.start(Some(point)).await;
+        let up = town.start(Some((point, victim))).await;
         let mut books = Books::default();
         let told = town.story(&up, &mut books).await;
         assert!(up.wire.calls() > call, "{point:?} was not reached: {told:?}");
-        let (status, _) = up.dev.wait();
-        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "{point:?}: {told:?}");
-        let before = up.wire;
+        let before = up.wire.clone();
         reached[before.calls().min(CALLS) - 1] += 1;
-        decided += audited(&town, &before, books).await;
+        let up = match victim {
+            Victim::Program => restarted(&town, up, &format!("{point:?}: {told:?}")).await,
+            #[cfg(feature = "mutants")]
+            Victim::Database => recovered(&mut town, up).await,
+        };
+        decided += audited(&town, &up, &before, books).await;
     }
-    assert_eq!(decisions(&town.database()).await, (decided, decided, decided), "decisions, leaves, calls");
+    assert_eq!(town.decisions().await, (decided, decided, decided), "decisions, leaves, calls");
     assert!(reached.iter().filter(|times| **times > 0).count() > CALLS / 2, "kills are spread: {reached:?}");
 }
 
+/// The program was killed, and is started again.
+async fn restarted(town: &Town, mut up: Up, told: &str) -> Up {
+    let (status, _) = up.dev.wait();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "{told}");
+    town.start(None).await
+}
+
+/// The database was killed: the program stayed, said that it was busy, and serves again soon after its return.
+#[cfg(feature = "mutants")]
+async fn recovered(town: &mut Town, up: Up) -> Up {
+    for sent in up.wire.sent() {
+        assert!(matches!(sent.status, None | Some(200..500 | 503)), "{}: {:?}", sent.url, sent.status);
+    }
+    let server = town.server.as_mut().unwrap();
+    server.kill();
+    let up = town.up(up.dev, None).await;
+    let nobodys = format!("{}/v1/requests/req_of_nobody", up.dev.text("/verifier"));
+    let asked = async || up.wire.get(&nobodys, up.dev.text("/client/test_key")).await.status;
+    assert_eq!(asked().await, 503, "without its database it is busy");
+    town.server.as_mut().unwrap().start().unwrap();
+    let back = tokio::time::timeout(Duration::from_secs(5), async {
+        while asked().await != 404 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    back.await.expect("it serves again within five seconds");
+    up
+}
+
 /// Compares the books after a restart, and finishes honestly; gives how many decisions this round left.
-async fn audited(town: &Town, before: &Wire, mut books: Books) -> i64 {
-    let up = town.start(None).await;
+async fn audited(town: &Town, up: &Up, before: &Wire, mut books: Books) -> i64 {
     for part in ["/token", "/credential"] {
         if let Some(sent) = before.posted(part) {
             is_good_once(&up.wire, &sent).await;
@@ -167,7 +263,7 @@ async fn audited(town: &Town, before: &Wire, mut books: Books) -> i64 {
     }
     town.has_copies().await;
     let Some(asked) = books.asked.as_ref().map(|asked| asked.id.clone()) else {
-        return finished_anew(town, &up).await;
+        return finished_anew(town, up).await;
     };
     let standing = format!("{}/v1/requests/{asked}", up.dev.text("/verifier"));
     let standing = up.wire.get(&standing, up.dev.text("/client/test_key")).await;
@@ -187,9 +283,9 @@ async fn audited(town: &Town, before: &Wire, mut books: Books) -> i64 {
             None,
             "nothing is decided behind anybody's back"
         );
-        return finished_anew(town, &up).await;
+        return finished_anew(town, up).await;
     }
-    finished(town, &up, books).await
+    finished(town, up, books).await
 }
 
 /// The same request to its end. What was decided before stays as it was.
@@ -246,13 +342,4 @@ async fn answer_is_good_once(wire: &Wire, sent: &Sent) -> Option<String> {
     }
     assert_eq!(first.status, 400);
     None
-}
-
-/// How many decisions, leaves and calls to services the verifier's database holds.
-async fn decisions(database: &Path) -> (i64, i64, i64) {
-    let options = SqliteConnectOptions::new().filename(database);
-    let mut database = SqliteConnection::connect_with(&options).await.unwrap();
-    let once = "SELECT count(DISTINCT request_id), (SELECT count(*) FROM log_leaves), \
-                (SELECT count(*) FROM outbox) FROM decisions";
-    sqlx::query_as(once).fetch_one(&mut database).await.unwrap()
 }

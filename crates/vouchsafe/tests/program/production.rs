@@ -112,6 +112,39 @@ async fn a_database_that_was_not_migrated_is_not_served_and_one_that_was_is() {
     serves(installation.dir.path(), config, installation.at.issuer).await;
 }
 
+#[cfg(feature = "mutants")]
+#[tokio::test]
+async fn postgres_that_was_not_migrated_is_not_served_and_one_that_was_is() {
+    let cluster = vouchsafe_cluster::Cluster::shared().unwrap_or_else(|fault| panic!("{fault}"));
+    let installation = Installation::new().await;
+    installation.own_certificates();
+    let file = installation.dir.path().canonicalize().unwrap().join("issuer/issuer.sqlite");
+    let server = format!(
+        "{{ host = \"{}\", name = \"{}\", user = \"{}\" }}",
+        cluster.socket().display(),
+        cluster.database(),
+        vouchsafe_cluster::USER
+    );
+    installation.edit("issuer", &format!("\"{}\"", file.display()), &server);
+    let config = installation.config("issuer");
+    let config = config.to_str().unwrap();
+    let dir = installation.dir.path();
+    is_refused(&installation.serve("issuer"), 5, "migrate");
+    is_refused(&run(dir, &["config", "check", "issuer", "--config", config]), 5, "migrate");
+    // Twice, as two operators do: the second finds nothing to do.
+    for _ in 0..2 {
+        let migrated = run(dir, &["migrate", "issuer", "--config", config]);
+        assert_eq!((migrated.code, migrated.out.as_str(), migrated.err.as_str()), (0, "", ""));
+    }
+    let checked = run(dir, &["config", "check", "issuer", "--config", config]);
+    assert_eq!(checked.code, 0, "{}", checked.err);
+    serves(dir, config, installation.at.issuer).await;
+    assert!(!file.exists());
+    // Over the network nobody is believed without a certificate.
+    installation.edit("issuer", cluster.socket().to_str().unwrap(), "db.example");
+    is_refused(&installation.serve("issuer"), 5, "root_certificate");
+}
+
 /// The issuer comes up at `address`, and goes when asked.
 async fn serves(dir: &Path, config: &str, address: std::net::SocketAddr) {
     let mut child = command(dir, &["serve", "issuer", "--config", config]).spawn().unwrap();

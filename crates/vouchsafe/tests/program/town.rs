@@ -55,10 +55,10 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// To the program `dev`, which is killed at `point`.
-    pub(crate) fn to(dev: &Dev, point: Option<Point>) -> Arc<Self> {
+    /// To the program `dev`. At `point` the process `process` is killed: the program, or its database.
+    pub(crate) fn to(dev: &Dev, point: Option<Point>, process: u32) -> Arc<Self> {
         let http = world::client(Path::new(dev.text("/ca"))).unwrap();
-        let (client, process) = (Client::new(http.clone()), dev.id());
+        let client = Client::new(http.clone());
         Arc::new(Self { http, client, process, point, calls: Mutex::default(), sent: Mutex::default() })
     }
 
@@ -78,6 +78,11 @@ impl Wire {
     /// How many calls were made.
     pub(crate) fn calls(&self) -> usize {
         *self.calls.lock().unwrap()
+    }
+
+    /// Everything that wallets sent.
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.sent.lock().unwrap().clone()
     }
 
     /// What wallets posted to a path with `part` in it.

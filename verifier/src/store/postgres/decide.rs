@@ -1,0 +1,161 @@
+//! The deciding transaction: each member under a savepoint of its own.
+//!
+//! Members are taken in the order of their keys, whatever order they were given in, so that two transactions over the
+//! same requests wait for each other in one direction. Should they still stand in each other's way (over a value that
+//! both spend), the one that the server gives up is begun again.
+
+use sqlx::Connection as _;
+use vouchsafe_mutants as mutants;
+use vouchsafe_service::store::{Postgres, Writing, code};
+
+use super::super::{ATTEMPTS, Consume, Decided, Effect, Ground, Stale};
+
+type Savepoint<'a> = sqlx::Transaction<'a, sqlx::Postgres>;
+
+/// How often a transaction that was given up is begun again.
+const AGAIN: usize = 3;
+
+/// Closes every member that still may be closed, and gives the results in the order of the members.
+pub(super) async fn many(
+    database: &Postgres,
+    members: &[Consume],
+) -> Result<Vec<Result<Decided, Stale>>, sqlx::Error> {
+    for _ in 0..AGAIN {
+        match once(database, members).await {
+            Err(error) if is_given_up(&error) => {}
+            done => return done,
+        }
+    }
+    once(database, members).await
+}
+
+/// A deadlock (40P01) or a serialization failure (40001): nothing of the transaction was kept.
+fn is_given_up(error: &sqlx::Error) -> bool {
+    matches!(code(error).as_deref(), Some("40P01" | "40001"))
+}
+
+async fn once(database: &Postgres, members: &[Consume]) -> Result<Vec<Result<Decided, Stale>>, sqlx::Error> {
+    let mut writing = database.write().await?;
+    let mut order: Vec<usize> = (0..members.len()).collect();
+    order.sort_by_key(|at| (&members[*at].service, &members[*at].request));
+    let mut results = vec![Err(Stale); members.len()];
+    for at in order {
+        results[at] = one(&mut writing, &members[at]).await?;
+    }
+    writing.commit().await?;
+    Ok(results)
+}
+
+/// Closes one request with all its effects, or changes nothing.
+async fn one(writing: &mut Writing, member: &Consume) -> Result<Result<Decided, Stale>, sqlx::Error> {
+    let mut savepoint = writing.begin().await?;
+    match apply(&mut savepoint, member).await {
+        Ok(true) => {
+            savepoint.commit().await?;
+            Ok(Ok(Decided { request: member.request.clone(), outcome: member.outcome }))
+        }
+        Ok(false) => undo(savepoint).await,
+        Err(error) if is_taken(&error) => undo(savepoint).await,
+        Err(error) => Err(error),
+    }
+}
+
+async fn undo(savepoint: Savepoint<'_>) -> Result<Result<Decided, Stale>, sqlx::Error> {
+    savepoint.rollback().await?;
+    Ok(Err(Stale))
+}
+
+fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.is_unique_violation())
+}
+
+async fn apply(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<bool, sqlx::Error> {
+    if !close(savepoint, member).await? {
+        return Ok(false);
+    }
+    for effect in &member.effects {
+        write(savepoint, member, effect).await?;
+    }
+    Ok(true)
+}
+
+/// The one statement that closes a request: the ground is part of its condition. A mutant makes one bound true.
+macro_rules! close {
+    ($ground:literal) => {
+        concat!(
+            "UPDATE requests SET status = 'decided', outcome = $3, sealed = NULL, code_tag = NULL, \
+             response_tag = NULL, finding = NULL WHERE service_id = $1 AND id = $2 AND status <> 'decided' AND ",
+            $ground
+        )
+    };
+}
+
+const BY_LEASE: &str = close!("status = 'open' AND ($5 OR fence = $6) AND ($7 OR lease_until > $4)");
+const BY_RETURN: &str = close!(
+    "status = 'answered' AND ($5 OR response_tag = $6) AND ($7 OR session_tag = $8) AND close_at > $4"
+);
+const BY_DECLINE: &str = close!(
+    "status = 'open' AND error_seen = TRUE AND ($5 OR response_tag = $6) AND ($7 OR session_tag = $8) \
+     AND close_at > $4 AND lease_until <= $4"
+);
+const BY_EXPIRY: &str =
+    close!("($5 OR lease_until <= $4) AND ($6 OR close_at <= $4 OR (status = 'open' AND attempts >= $7))");
+
+async fn close(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<bool, sqlx::Error> {
+    let sql = match member.ground {
+        Ground::Lease { .. } => BY_LEASE,
+        Ground::Return { .. } => BY_RETURN,
+        Ground::Decline { .. } => BY_DECLINE,
+        Ground::Expiry => BY_EXPIRY,
+    };
+    let query = sqlx::query(sql)
+        .bind(&member.service.0)
+        .bind(&member.request.0)
+        .bind(member.outcome.as_str())
+        .bind(member.at.0);
+    let query = match member.ground {
+        Ground::Lease { fence } => {
+            query.bind(mutants::skips("store-fence")).bind(fence).bind(mutants::skips("store-lease-ended"))
+        }
+        Ground::Return { response, session } | Ground::Decline { response, session } => query
+            .bind(mutants::skips("store-response-code"))
+            .bind(response.0.to_vec())
+            .bind(mutants::skips("store-response-session"))
+            .bind(session.0.to_vec()),
+        Ground::Expiry => query
+            .bind(mutants::skips("store-sweep-lease"))
+            .bind(mutants::skips("store-sweep-time"))
+            .bind(ATTEMPTS),
+    };
+    Ok(query.execute(&mut **savepoint).await?.rows_affected() == 1)
+}
+
+async fn write(savepoint: &mut Savepoint<'_>, member: &Consume, effect: &Effect) -> Result<(), sqlx::Error> {
+    let query = sqlx::query(insert(effect)).bind(&member.service.0).bind(&member.request.0);
+    let query = match effect {
+        Effect::Spend(once, tag) => query.bind(once.as_str()).bind(tag.0.to_vec()),
+        Effect::Decision { jti, signing_input } => query.bind(jti).bind(signing_input).bind(member.at.0),
+        Effect::Leaf(leaf) => query.bind(leaf.to_vec()),
+        Effect::Outbox(topic) => query.bind(*topic).bind(member.at.0),
+    };
+    query.execute(&mut **savepoint).await.map(drop)
+}
+
+/// The service is $1 and the request $2 everywhere; a leaf names no request, since the log may be shown.
+fn insert(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Spend(..) if mutants::skips("store-spent-once") => {
+            "INSERT INTO spent (service_id, request_id, kind, tag) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
+        }
+        Effect::Spend(..) => "INSERT INTO spent (service_id, request_id, kind, tag) VALUES ($1, $2, $3, $4)",
+        Effect::Decision { .. } => {
+            "INSERT INTO decisions (service_id, request_id, jti, signing_input, decided_at) VALUES ($1, $2, $3, $4, $5)"
+        }
+        Effect::Leaf(_) => {
+            "INSERT INTO log_leaves (service_id, leaf) SELECT $1, $3 WHERE $2::text IS NOT NULL"
+        }
+        Effect::Outbox(_) => {
+            "INSERT INTO outbox (service_id, request_id, topic, created_at) VALUES ($1, $2, $3, $4)"
+        }
+    }
+}
