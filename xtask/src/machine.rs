@@ -23,6 +23,26 @@ const PYTHON_PINNED: &str = "tests/interop/requirements.txt";
 /// The oldest Node that the pinned peers run on.
 const NODE: (u32, u32) = (20, 19);
 
+/// Whether Debian sets a server of its own up when the package is installed: none, for tests bring theirs.
+const NO_SERVER: &str = "/etc/postgresql-common/createcluster.conf";
+
+/// PostgreSQL, without a server that would be started with it.
+pub(crate) fn have_postgres() -> Result<(), Failure> {
+    if vouchsafe_cluster::is_installed() {
+        return Ok(());
+    }
+    if !std::path::Path::new(NO_SERVER).exists() {
+        let setting =
+            format!("mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >{NO_SERVER}");
+        if !succeeds(&mut as_root(&["sh", "-c", &setting]))? {
+            return Err(Failure(format!(
+                "{NO_SERVER} cannot be written: write `create_main_cluster = false` there"
+            )));
+        }
+    }
+    install(&["postgresql"])
+}
+
 /// Installs the packages of the programs that are missing.
 pub(crate) fn have(needed: &[Needed]) -> Result<(), Failure> {
     let missing: Vec<&str> = needed.iter().filter(|n| !on_path(n.program)).map(|n| n.package).collect();

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use vouchsafe_cluster::Cluster;
+
 use crate::machine::{self, COMPILER, PYTHON};
 use crate::process::{Failure, Stream, cargo, program, report, say, succeeds, watch};
 use crate::tally::{Tally, of_lines};
@@ -71,6 +73,7 @@ fn compiler() -> Result<Tally, Failure> {
 
 fn prepare() -> Result<Tally, Failure> {
     machine::have(&[COMPILER, PYTHON])?;
+    machine::have_postgres()?;
     machine::have_interop_packages()?;
     machine::have_interop_python().map(|()| Tally::default())
 }
@@ -94,22 +97,34 @@ fn clippy(features: &[&str]) -> Result<Tally, Failure> {
     succeeds(&mut cargo(&line)).map(Tally::one)
 }
 
+/// Pure and SQLite tests alone. Those on PostgreSQL are built with the feature of the mutants.
 fn tests() -> Result<Tally, Failure> {
-    run_tests(&[])
+    say("tests: SQLite alone; `cargo xtask test` has PostgreSQL too");
+    run_tests(&[], None)
 }
 
+/// All tests, over one PostgreSQL server that they share.
 fn tests_with_mutants() -> Result<Tally, Failure> {
-    run_tests(&["--features", MUTANTS])
+    let cluster = Cluster::private().map_err(|fault| Failure(fault.to_string()))?;
+    run_tests(&["--features", MUTANTS], Some(&cluster))
 }
 
 /// Nextest gives every test a process of its own; without it one thread keeps the switches of the mutants apart.
-fn run_tests(features: &[&str]) -> Result<Tally, Failure> {
+fn run_tests(features: &[&str], cluster: Option<&Cluster>) -> Result<Tally, Failure> {
+    let run = |line: &[&str], stream| {
+        let mut command = cargo(line);
+        if let Some(cluster) = cluster {
+            command.env(vouchsafe_cluster::SHARED, cluster.socket());
+        }
+        let (lines, succeeded) = watch(&mut command, stream)?;
+        Ok(Tally::of_run(of_lines(&lines), succeeded))
+    };
     if machine::on_path("cargo-nextest") {
         let line = ["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail"];
-        return counted(&[&line, features].concat(), Stream::Err);
+        return run(&[&line, features].concat(), Stream::Err);
     }
     let line = ["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"];
-    counted(&[&line, features, &["--", "--test-threads=1"]].concat(), Stream::Out)
+    run(&[&line, features, &["--", "--test-threads=1"]].concat(), Stream::Out)
 }
 
 /// Public functions carry examples, and examples are tests.
