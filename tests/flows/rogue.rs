@@ -243,6 +243,8 @@ impl Http for RogueLine {
         assert!(request.body.is_none(), "the rogue service got an answer");
         let body = Zeroizing::new(self.object.lock().unwrap().clone().into_bytes());
         let content_type = "application/oauth-authz-req+jwt".to_owned();
-        Box::pin(async { Ok(Incoming { status: 200, content_type, retry_after_s: None, dpop_nonce: None, body }) })
+        Box::pin(async {
+            Ok(Incoming { status: 200, content_type, retry_after_s: None, dpop_nonce: None, body })
+        })
     }
 }

@@ -260,11 +260,7 @@ impl Wallet {
     }
 
     /// Posts a form.
-    pub(crate) async fn post_once(
-        &self,
-        url: &str,
-        form: Zeroizing<Vec<u8>>,
-    ) -> Result<Incoming, HttpError> {
+    pub(crate) async fn post_once(&self, url: &str, form: Zeroizing<Vec<u8>>) -> Result<Incoming, HttpError> {
         let body = Some((FORM, form));
         let request = Outgoing { url, accept: JSON, body, token: None, proof: None, most: MAX_REPLY };
         http::send(&*self.machine.http, request).await

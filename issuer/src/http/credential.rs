@@ -122,7 +122,8 @@ fn granted<'a, S: Store>(
         Asked::Configuration(id) => {
             let asked = named(app.types(), id, configuration);
             let asked = asked.ok_or(CredentialError::UnknownCredentialConfiguration)?;
-            if !(mutants::skips("vci-identifier-demanded") || !grant.identified) {
+            let unnamed = !grant.identified;
+            if !(mutants::skips("vci-identifier-demanded") || unnamed) {
                 return Err(CredentialError::InvalidCredentialRequest.into());
             }
             asked

@@ -143,6 +143,12 @@ impl Line {
             }
             _ => (status, media_type.to_str().unwrap().to_owned(), text),
         };
-        Ok(Incoming { status, content_type, retry_after_s: None, dpop_nonce: None, body: Zeroizing::new(text.into_bytes()) })
+        Ok(Incoming {
+            status,
+            content_type,
+            retry_after_s: None,
+            dpop_nonce: None,
+            body: Zeroizing::new(text.into_bytes()),
+        })
     }
 }
