@@ -1,8 +1,8 @@
 // A stranger's issuer: @openid4vc/openid4vci and @openid4vc/oauth2 judge, @sd-jwt issues.
 //
 // input: {tls_key, tls_certificate}; says {origin}
-// then one line {key, x5c, entry?, vct, claims, always, batch, short_salts, issuer_state?}; says {offer, tx_code}
-// A wallet that collected is told in {issued: N}.
+// then one line {key, x5c, entry?, vct, claims, always, batch, short_salts, dpop?}; says {offer, tx_code}
+// A wallet that collected is told in {issued: N, bound}; what it says of its batch in {event}.
 
 import { Oauth2AuthorizationServer, Oauth2ServerErrorResponseError } from '@openid4vc/oauth2';
 import { Openid4vciIssuer } from '@openid4vc/openid4vci';
@@ -17,7 +17,8 @@ const ring = new Ring();
 const issuer = new Openid4vciIssuer({ callbacks: callbacks(ring, '') });
 const server = new Oauth2AuthorizationServer({ callbacks: callbacks(ring, '') });
 const [code, token, txCode] = [random(), random(), '493536'];
-let [desk, nonce, spent] = [undefined, undefined, false];
+let [desk, nonce, spent, holder] = [undefined, undefined, false, undefined];
+const [dpopNonce, notificationId] = [random(), random()];
 
 const origin = await serve(answer);
 tell({ origin });
@@ -33,6 +34,7 @@ async function open(line) {
     credential_issuer: origin,
     credential_endpoint: `${origin}/credential`,
     nonce_endpoint: `${origin}/nonce`,
+    notification_endpoint: `${origin}/notification`,
     batch_credential_issuance: { batch_size: line.batch },
     display: [{ name: 'A stranger', locale: 'en' }],
     credential_configurations_supported: {
@@ -57,6 +59,7 @@ async function open(line) {
     token_endpoint: `${origin}/token`,
     grant_types_supported: [PRE_AUTHORIZED],
     'pre-authorized_grant_anonymous_access_supported': true,
+    ...(line.dpop && { dpop_signing_alg_values_supported: ['ES256'] }),
   });
   const known = issuer.getKnownCredentialConfigurationsSupported(metadata);
   const issuerMetadata = {
@@ -86,6 +89,8 @@ async function answer({ method, path, headers, body }) {
       return { headers: { 'cache-control': 'no-store' }, body: issuer.createNonceResponse({ cNonce: nonce }) };
     case 'POST /credential':
       return issue(headers, JSON.parse(body));
+    case 'POST /notification':
+      return note(headers, JSON.parse(body));
     default:
       return { status: 404, body: {} };
   }
@@ -94,6 +99,7 @@ async function answer({ method, path, headers, body }) {
 async function grant(headers, form) {
   const request = { headers: new Headers(headers), method: 'POST', url: `${origin}/token` };
   const parsed = server.parseAccessTokenRequest({ accessTokenRequest: form, request });
+  if (desk.dpop) await proved(headers, '/token');
   await server.verifyPreAuthorizedCodeAccessTokenRequest({
     accessTokenRequest: parsed.accessTokenRequest,
     authorizationServerMetadata: desk.authorization,
@@ -102,13 +108,45 @@ async function grant(headers, form) {
     expectedPreAuthorizedCode: code,
     expectedTxCode: txCode,
   });
-  return { headers: { 'cache-control': 'no-store' }, body: { access_token: token, token_type: 'Bearer', expires_in: 300 } };
+  const body = { access_token: token, token_type: desk.dpop ? 'DPoP' : 'Bearer', expires_in: 300 };
+  return { headers: { 'cache-control': 'no-store' }, body };
+}
+
+/** RFC 9449: the proof of a call, with a nonce of ours; the first key is that of the token. */
+async function proved(headers, path, accessToken) {
+  const { header, payload, jwkThumbprint } = await server.verifyDpopJwt({
+    dpopJwt: headers.dpop,
+    request: { headers: new Headers(headers), method: 'POST', url: `${origin}${path}` },
+    allowedSigningAlgs: ['ES256'],
+    accessToken,
+    expectedJwkThumbprint: holder,
+  });
+  check('a proof names its key, and no private part', header.jwk.d === undefined && payload.jti.length >= 16);
+  if (payload.nonce !== dpopNonce) {
+    const error = new Oauth2ServerErrorResponseError({ error: 'use_dpop_nonce' });
+    const challenge = accessToken && { 'www-authenticate': 'DPoP error="use_dpop_nonce"' };
+    error.reply = { status: accessToken ? 401 : 400, headers: { 'dpop-nonce': dpopNonce, ...challenge } };
+    throw error;
+  }
+  holder = jwkThumbprint;
+}
+
+async function authorised(headers, path) {
+  const scheme = desk.dpop ? 'DPoP' : 'Bearer';
+  if (headers.authorization !== `${scheme} ${token}`) throw new Oauth2ServerErrorResponseError({ error: 'invalid_token' });
+  if (desk.dpop) await proved(headers, path, token);
+}
+
+async function note(headers, { notification_id, event }) {
+  await authorised(headers, '/notification');
+  check('the batch is the one that was collected', notification_id === notificationId);
+  tell({ event });
+  return { status: 204, body: '' };
 }
 
 async function issue(headers, credentialRequest) {
-  if (headers.authorization !== `Bearer ${token}` || spent) {
-    throw new Oauth2ServerErrorResponseError({ error: 'invalid_token' });
-  }
+  await authorised(headers, '/credential');
+  if (spent) throw new Oauth2ServerErrorResponseError({ error: 'invalid_token' });
   const { proofs, credentialConfigurationId } = issuer.parseCredentialRequest({
     issuerMetadata: desk.issuerMetadata,
     credentialRequest,
@@ -124,10 +162,11 @@ async function issue(headers, credentialRequest) {
   check('every proof has a key of its own', new Set(keys.map(({ x }) => x)).size === keys.length);
   const credentials = await Promise.all(keys.map(copy));
   spent = true;
-  tell({ issued: credentials.length });
+  tell({ issued: credentials.length, bound: holder !== undefined });
   const response = issuer.createCredentialResponse({
     credentialRequest,
     credentials: credentials.map((credential) => ({ credential })),
+    notificationId,
   });
   return { headers: { 'cache-control': 'no-store' }, body: response };
 }

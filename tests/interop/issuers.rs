@@ -60,10 +60,22 @@ async fn a_registered_strangers_batch_is_taken() {
     let (resident, mut stranger) = (town.resident(residents::MET).await, Stranger::new(&town));
     let received = stranger.offers(&resident, |_| {}).await.expect("a batch");
     assert_eq!(received, 6);
-    assert_eq!(stranger.server.said(), json!({"issued": 6}));
+    assert_eq!(stranger.server.said(), json!({"issued": 6, "bound": false}));
+    assert_eq!(stranger.server.said(), json!({"event": "credential_accepted"}));
     let held = resident.wallet.list().await.expect("a list");
     let listed = serde_json::to_value(&held).expect("JSON").to_string();
     assert!(listed.contains("Library card") && listed.contains("A stranger's library"), "{listed}");
+    town.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_that_binds_tokens_gets_proofs_with_its_nonce() {
+    let town = Town::open().await;
+    let (resident, mut stranger) = (town.resident(residents::MET).await, Stranger::new(&town));
+    let received = stranger.offers(&resident, |desk| desk["dpop"] = json!(true)).await.expect("a batch");
+    assert_eq!(received, 6);
+    assert_eq!(stranger.server.said(), json!({"issued": 6, "bound": true}));
+    assert_eq!(stranger.server.said(), json!({"event": "credential_accepted"}));
     town.world.stop().await;
 }
 

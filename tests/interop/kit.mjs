@@ -158,7 +158,8 @@ export async function serve(answer) {
     const { method, url: path, headers } = incoming;
     const request = { method, path, headers, body: Buffer.concat(chunks).toString() };
     const reply = await answer(request).catch(refused);
-    outgoing.writeHead(reply.status ?? 200, { 'content-type': reply.type ?? 'application/json', ...reply.headers });
+    const type = reply.status !== 204 && { 'content-type': reply.type ?? 'application/json' };
+    outgoing.writeHead(reply.status ?? 200, { ...type, ...reply.headers });
     outgoing.end(typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body));
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -168,5 +169,5 @@ export async function serve(answer) {
 /** A library's refusal on the wire; anything else is a fault of the script. */
 function refused(error) {
   if (!error.errorResponse) fail(error.stack);
-  return { status: 400, body: error.errorResponse };
+  return { status: 400, body: error.errorResponse, ...error.reply };
 }
