@@ -235,8 +235,8 @@ impl Listed {
     /// Nobody gets an older list in the place of the one that is kept, valid as it may still be: a suspension would be
     /// undone by whoever replays yesterday's.
     fn not_before(self, kept: Option<&Self>) -> Result<Self, Fault> {
-        let older = kept.is_some_and(|kept| self.token.issued_at() < kept.token.issued_at());
-        if !(mutants::skips("vp-status-rollback") || !older) {
+        let newer = kept.is_none_or(|kept| kept.token.issued_at() <= self.token.issued_at());
+        if !(mutants::skips("vp-status-rollback") || newer) {
             return Err(Fault::Older);
         }
         Ok(self)
@@ -251,10 +251,7 @@ impl Slot {
     fn note(&self, fetched: Result<Listed, Fault>) -> Result<(), Fault> {
         let mut kept = self.kept();
         kept.tries += 1;
-        kept.list = Some(Arc::new(match fetched {
-            Ok(listed) => listed,
-            Err(fault) => return Err(fault),
-        }));
+        kept.list = Some(Arc::new(fetched?));
         Ok(())
     }
 

@@ -112,8 +112,8 @@ impl Statuses for Memory {
     ) -> Result<Result<Vec<u64>, ReserveRefusal>, StoreError> {
         let mut tables = self.tables();
         let lists = &mut tables.lists;
-        let suspended = lists.is_suspended(&reserve.type_id, reserve.person);
-        if !(mutants::skips("store-status-suspended") || !suspended) {
+        let active = !lists.is_suspended(&reserve.type_id, reserve.person);
+        if !(mutants::skips("store-status-suspended") || active) {
             return Ok(Err(ReserveRefusal::Suspended));
         }
         let Some(shard) = lists.shards.get_mut(&reserve.shard) else { return Ok(Err(ReserveRefusal::Full)) };
@@ -125,8 +125,8 @@ impl Statuses for Memory {
         let mut drawn = Vec::new();
         while drawn.len() < usize::try_from(reserve.count).unwrap_or(usize::MAX) {
             let idx = draw(entries, entropy);
-            let taken = lists.entries.iter().any(|entry| entry.shard == reserve.shard && entry.idx == idx);
-            if !(mutants::skips("store-status-idx-once") || !taken) {
+            let fresh = lists.entries.iter().all(|entry| entry.shard != reserve.shard || entry.idx != idx);
+            if !(mutants::skips("store-status-idx-once") || fresh) {
                 continue;
             }
             drawn.push(idx);

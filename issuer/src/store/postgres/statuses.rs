@@ -55,8 +55,8 @@ impl Statuses for PostgresStore {
     ) -> Result<Result<Vec<u64>, ReserveRefusal>, StoreError> {
         let mut tx = self.begin().await?;
         share(&mut tx).await?;
-        let suspended = is_suspended(&mut tx, &reserve.type_id, reserve.person).await?;
-        if !(mutants::skips("store-status-suspended") || !suspended) {
+        let active = !is_suspended(&mut tx, &reserve.type_id, reserve.person).await?;
+        if !(mutants::skips("store-status-suspended") || active) {
             return Ok(Err(ReserveRefusal::Suspended));
         }
         let Some(entries) = take_room(&mut tx, reserve).await? else { return Ok(Err(ReserveRefusal::Full)) };

@@ -52,8 +52,8 @@ impl Statuses for SqliteStore {
         entropy: &dyn Entropy,
     ) -> Result<Result<Vec<u64>, ReserveRefusal>, StoreError> {
         let mut tx = self.begin().await?;
-        let suspended = is_suspended(&mut tx, &reserve.type_id, reserve.person).await?;
-        if !(mutants::skips("store-status-suspended") || !suspended) {
+        let active = !is_suspended(&mut tx, &reserve.type_id, reserve.person).await?;
+        if !(mutants::skips("store-status-suspended") || active) {
             return Ok(Err(ReserveRefusal::Suspended));
         }
         let Some(entries) = take_room(&mut tx, reserve).await? else { return Ok(Err(ReserveRefusal::Full)) };
