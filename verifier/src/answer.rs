@@ -242,6 +242,7 @@ async fn commit(
             let finding = app.vault().bind(Kind::Finding, &request.service, &request.id, &finding);
             let kept = app.store().answered(lease, finding, response, app.now()).await?;
             kept.map_err(|_| AnswerError::Closed)?;
+            app.clients().changes.tell(&request.id);
             Ok(returning(app, secrets, &code))
         }
         Flow::CrossDevice => {

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use vouchsafe_mutants as mutants;
-use vouchsafe_protocol::encoding::{b64u_array, sha256};
 use vouchsafe_protocol::jose::pki_types::CertificateDer;
 use vouchsafe_protocol::jose::pki_types::pem::PemObject as _;
 use vouchsafe_protocol::jose::x5c::{X5cError, validate};
@@ -23,10 +22,12 @@ use vouchsafe_service::clock::Clock;
 use vouchsafe_service::config::{ConfigError, SecretFile};
 use vouchsafe_service::entropy::Entropy;
 use vouchsafe_service::keys::{Jws, KeyError, SigningKey};
-use vouchsafe_service::secret::{SecretError, ServerKey, same};
+use vouchsafe_service::problem::Reference;
+use vouchsafe_service::secret::{SecretError, ServerKey};
 use vouchsafe_service::store::{self as database, Database, Schema};
 
-use crate::config::{Config, MAX_REQUEST_TTL, Service};
+use crate::clients::{ClientFault, Clients};
+use crate::config::{Config, MAX_REQUEST_TTL};
 use crate::decision::{Desk, Finding};
 use crate::paths::PathCache;
 use crate::policies::{self, FileFault, Refusal};
@@ -34,7 +35,9 @@ use crate::pool::{Cap, Full, ProofPool};
 use crate::question::{Question, QuestionError, Questions};
 use crate::secrets::{Kind, Vault};
 use crate::status::{Book, Door, Fetch};
-use crate::store::{self, Consume, Decided, Effect, Ground, Request, ServiceId, Stale, Store, StoreError};
+use crate::store::{
+    self, Consume, Decided, Effect, Ground, Request, RequestId, Stale, Store, StoreError, Tenant,
+};
 use crate::trust::{self, LoadFault};
 
 /// What changes when the register or the policies are loaded anew.
@@ -64,11 +67,6 @@ pub(crate) struct RequestSigner {
     pub(crate) client_id: String,
 }
 
-struct Access {
-    id: ServiceId,
-    key_sha256: [u8; 32],
-}
-
 /// The verifier.
 pub struct App {
     config: Config,
@@ -80,7 +78,7 @@ pub struct App {
     rules: RwLock<Arc<Rules>>,
     signer: RequestSigner,
     desk: Desk,
-    access: Vec<Access>,
+    clients: Clients,
     questions: Questions,
     pub(crate) pool: ProofPool,
     pub(crate) flights: Cap,
@@ -116,12 +114,6 @@ pub enum OpenError {
     /// A limit is out of range.
     #[error("{0} must be 1 to 1000000")]
     Limit(&'static str),
-    /// A service's key is missing or not in its form.
-    #[error("the service {0} needs either test_key_hash (base64url SHA-256) or test_key_file")]
-    ServiceKey(String),
-    /// A live service with a test key.
-    #[error("the service {0} is live: a test key is for test services alone")]
-    TestKeyOnLive(String),
     /// A setting of status lists is out of range.
     #[error("{0} is out of bounds")]
     Status(&'static str),
@@ -131,6 +123,9 @@ pub enum OpenError {
     /// The client that fetches status lists cannot be made.
     #[error("status.authorities must hold certificates in PEM: {0}")]
     Authorities(#[from] FetchError),
+    /// A service's clients cannot be used.
+    #[error(transparent)]
+    Clients(#[from] ClientFault),
     /// A service is not in the register as the configuration says.
     #[error("the register has no service {0} with this request certificate and this env")]
     ServiceUnknown(String),
@@ -222,7 +217,7 @@ impl App {
         let signer = request_signer(&config, &trust, clock.now())?;
         let decision_key = SigningKey::from_pkcs8_pem(&config.decision.key.read()?)?;
         let desk = Desk::new(Arc::new(decision_key), &config.origin, config.decision.ttl_seconds);
-        let access = config.services.iter().map(access).collect::<Result<Vec<_>, _>>()?;
+        let clients = Clients::load(&config.services, &config.limits)?;
         let rules = load_rules(&config, &*store, &signer.client_id, clock.now()).await?;
         let flights = Cap::new(config.limits.answers_at_once);
         let statuses = Book::new(config.status.clone(), status_door(&config, &rules)?, clock.clone());
@@ -236,7 +231,7 @@ impl App {
             rules: RwLock::new(Arc::new(rules)),
             signer,
             desk,
-            access,
+            clients,
             questions: Questions::default(),
             pool: ProofPool::per_core(),
             flights,
@@ -333,10 +328,16 @@ impl App {
         &self.signer.client_id
     }
 
-    /// The service whose test key this is.
-    pub(crate) fn service_of(&self, bearer: &str) -> Option<&ServiceId> {
-        let digest = sha256(bearer);
-        self.access.iter().find(|access| same(&access.key_sha256, &digest)).map(|access| &access.id)
+    /// The systems that may call, and what goes on between them and us.
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// What problems, pages and the log call a request: a keyed name, from which nothing can be learnt.
+    #[must_use]
+    pub fn reference(&self, tenant: &Tenant, id: &RequestId) -> Reference {
+        let name = format!("{}\n{}", tenant.name(), id.0);
+        Reference::of(&self.vault.tag(Kind::Reference, &name).0)
     }
 
     pub(crate) fn entropy(&self) -> &dyn Entropy {
@@ -404,6 +405,7 @@ impl App {
     ) -> Result<Vec<Result<Decided, Stale>>, StoreError> {
         let results = self.store.decide_many(members).await?;
         for decided in results.iter().flatten() {
+            self.clients.changes.tell(&decided.request);
             metrics::counter!("vouchsafe_decisions_total", "outcome" => decided.outcome.as_str())
                 .increment(1);
         }
@@ -436,19 +438,6 @@ fn request_signer(config: &Config, trust: &TrustFile, now: UnixTime) -> Result<R
         return Err(OpenError::Certificates);
     }
     Ok(RequestSigner { key, client_id: client_id(&leaf.sha256()), chain })
-}
-
-fn access(service: &Service) -> Result<Access, OpenError> {
-    let fault = || OpenError::ServiceKey(service.id.clone());
-    let key_sha256 = match (&service.test_key_hash, &service.test_key_file) {
-        (Some(hash), None) => b64u_array(hash).map_err(|_| fault())?,
-        (None, Some(file)) => sha256(file.read()?.as_bytes()),
-        _ => return Err(fault()),
-    };
-    if !(mutants::skips("vp-test-key-live") || service.env == Env::Test) {
-        return Err(OpenError::TestKeyOnLive(service.id.clone()));
-    }
-    Ok(Access { id: ServiceId(service.id.clone()), key_sha256 })
 }
 
 async fn load_rules(

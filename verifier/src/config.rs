@@ -66,6 +66,10 @@ pub struct LimitSettings {
     pub answers_per_minute: u32,
     /// `/p`: pages shown, each reloading while its request is open.
     pub pages_per_minute: u32,
+    /// `/v1` and `/oauth/token`, by client whatever its address: one system that runs wild harms no other.
+    pub client_calls_per_minute: u32,
+    /// Streams of events that one client may have open at a time.
+    pub client_streams: u32,
     /// Answers and errors under way at a time, from everybody together; beyond it they are told to come back.
     pub answers_at_once: u32,
 }
@@ -77,6 +81,8 @@ impl Default for LimitSettings {
             objects_per_minute: 3000,
             answers_per_minute: 1200,
             pages_per_minute: 6000,
+            client_calls_per_minute: 3000,
+            client_streams: 32,
             answers_at_once: 256,
         }
     }
@@ -91,6 +97,8 @@ impl LimitSettings {
             ("limits.objects_per_minute", self.objects_per_minute),
             ("limits.answers_per_minute", self.answers_per_minute),
             ("limits.pages_per_minute", self.pages_per_minute),
+            ("limits.client_calls_per_minute", self.client_calls_per_minute),
+            ("limits.client_streams", self.client_streams),
             ("limits.answers_at_once", self.answers_at_once),
         ];
         limits.into_iter().find(|(_, limit)| !(1..=1_000_000).contains(limit)).map(|(key, _)| key)
@@ -155,6 +163,22 @@ pub struct Service {
     /// Or the file that holds the test key.
     #[serde(default)]
     pub test_key_file: Option<SecretFile>,
+    /// The systems that may call for it with access tokens. A live service has at least one.
+    #[serde(default)]
+    pub clients: Vec<ClientSettings>,
+}
+
+/// A system of a service, known by the keys that it signs its assertions with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSettings {
+    /// Its `client_id`: the service's own id, or one that no service has.
+    pub id: String,
+    /// Its public keys, a JWK set; each has a `kid`.
+    pub keys: PathBuf,
+    /// What it may call for; everything when left out.
+    #[serde(default)]
+    pub scopes: Option<Vec<String>>,
 }
 
 /// The longest that a request may be open, in seconds.

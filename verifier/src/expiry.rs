@@ -25,7 +25,7 @@ pub struct Swept {
     pub expired: u32,
 }
 
-/// Closes every request that is over at `now`.
+/// Closes every request that is over at `now`, and forgets tokens and keys of calls that are.
 ///
 /// # Errors
 /// When the store does not answer; what was closed stays closed.
@@ -37,6 +37,7 @@ pub async fn sweep(app: &App, now: UnixTime) -> Result<Swept, Unavailable> {
         close(app, &due, now, &mut swept).await?;
         // A round that closed nothing will not do better at the same instant.
         if due.len() < ROUND as usize || swept == before {
+            app.store().forget(now).await?;
             return Ok(swept);
         }
     }
@@ -89,7 +90,7 @@ pub async fn settle(app: &App, request: Request, now: UnixTime) -> Result<Reques
         return Ok(request);
     }
     close(app, std::slice::from_ref(&request), now, &mut Swept::default()).await?;
-    Ok(app.store().request(&request.service, &request.id).await?.unwrap_or(request))
+    Ok(app.store().request(&request.tenant(), &request.id).await?.unwrap_or(request))
 }
 
 fn is_over(request: &Request, now: UnixTime) -> bool {

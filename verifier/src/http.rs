@@ -5,6 +5,9 @@
 //! it uses up nothing, and the same answer may be sent again.
 
 mod api;
+mod events;
+mod oauth;
+mod openapi;
 mod pages;
 mod wallet;
 
@@ -19,6 +22,7 @@ use axum::routing::{get, post};
 
 use vouchsafe_service::limits::{self, Gate};
 
+pub use self::openapi::document;
 use crate::app::App;
 
 /// The most bytes of an answer (profile, limits), of a call to our API, and of a wallet's small forms.
@@ -30,9 +34,11 @@ pub fn router(app: Arc<App>) -> Router {
     let gate = |calls| from_fn_with_state(Gate::per_minute(calls, app.clock()), limits::pass);
     let most = app.config().limits;
     let api = Router::new()
-        .route("/v1/requests", post(api::create))
+        .route("/v1/requests", post(api::create).get(api::list))
         .route("/v1/requests/{id}", get(api::standing))
         .route("/v1/requests/{id}/decision", get(api::decision))
+        .route("/v1/requests/{id}/events", get(events::events))
+        .route("/oauth/token", post(oauth::token))
         .route_layer(gate(most.requests_per_minute));
     let wallet = Router::new()
         .route("/r/{handle}", get(wallet::object_by_get).post(wallet::object_by_post))
@@ -43,8 +49,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/p/{page}", get(pages::open).head(pages::no_head))
         .route("/p/{page}/return", get(pages::come_back).head(pages::no_head))
         .route_layer(gate(most.pages_per_minute));
-    let files =
-        Router::new().route("/.well-known/jwks.json", get(api::jwks)).route("/style.css", get(pages::style));
+    let files = Router::new()
+        .route("/.well-known/jwks.json", get(api::jwks))
+        .route("/.well-known/oauth-authorization-server", get(oauth::metadata))
+        .route("/openapi.json", get(openapi::serve))
+        .route("/style.css", get(pages::style));
     let small = api.merge(wallet).merge(pages).merge(files).layer(DefaultBodyLimit::max(API_BODY));
     Router::new()
         .route("/a/{handle}", post(wallet::answer).layer(DefaultBodyLimit::max(ANSWER_BODY)))

@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod clients;
 pub mod config;
 pub mod decision;
 pub mod expiry;

@@ -11,6 +11,7 @@ use fast_qr::convert::{Builder as _, Shape};
 use fast_qr::{ECL, QRBuilder};
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::text::Bilingual;
+use vouchsafe_service::problem::Reference;
 
 use crate::store::Status;
 use crate::words::{Language, Words};
@@ -36,6 +37,8 @@ pub struct View<'a> {
     pub outcome: Option<Outcome>,
     /// How to answer, while that is possible.
     pub ways: Option<Ways>,
+    /// What problems about this request and the log call it.
+    pub reference: &'a Reference,
 }
 
 /// The ways to reach a wallet. Not printed: whoever has one of them may answer.
@@ -72,14 +75,16 @@ struct Page<'a> {
     purpose: &'a str,
     other_route: &'a str,
     ways: Option<&'a Ways>,
+    reference: &'a str,
 }
 
 #[derive(Template)]
 #[template(path = "notice.html")]
-struct Notice {
+struct Notice<'a> {
     words: &'static Words,
     heading: &'static str,
     text: &'static str,
+    reference: Option<&'a str>,
 }
 
 impl View<'_> {
@@ -99,6 +104,7 @@ impl View<'_> {
             purpose: language.pick(self.purpose),
             other_route: language.pick(self.other_route),
             ways: self.ways.as_ref(),
+            reference: self.reference.as_str(),
         };
         page.render()
     }
@@ -133,18 +139,22 @@ pub enum NoticeKind {
     Busy,
 }
 
-/// The notice in one language.
+/// The notice in one language, with the reference of what went wrong.
 ///
 /// # Errors
 /// When a template fails to render, which no content of ours makes it do.
-pub fn notice(kind: NoticeKind, language: Language) -> Result<String, askama::Error> {
+pub fn notice(
+    kind: NoticeKind,
+    language: Language,
+    reference: Option<&Reference>,
+) -> Result<String, askama::Error> {
     let words = language.words();
     let (heading, text) = match kind {
         NoticeKind::Elsewhere => (words.elsewhere_title, words.elsewhere),
         NoticeKind::Missing => (words.missing_title, words.missing),
         NoticeKind::Busy => (words.busy_title, words.busy),
     };
-    Notice { words, heading, text }.render()
+    Notice { words, heading, text, reference: reference.map(Reference::as_str) }.render()
 }
 
 /// A code in two groups, as people read it out.
@@ -180,9 +190,18 @@ mod tests {
             match_words: "apple river · afal afon".into(),
         });
         let (service, purpose, other_route) = (text("Buses"), text("A pass"), text("Visit us"));
-        View { service: &service, purpose: &purpose, other_route: &other_route, status, outcome, ways }
-            .render(language)
-            .unwrap()
+        let reference = Reference::of(&[0xE1; 32]);
+        View {
+            service: &service,
+            purpose: &purpose,
+            other_route: &other_route,
+            status,
+            outcome,
+            ways,
+            reference: &reference,
+        }
+        .render(language)
+        .unwrap()
     }
 
     #[test]
@@ -197,6 +216,7 @@ mod tests {
             "role=\"status\"",
             "Visit us",
             "refresh",
+            "111111111111",
         ] {
             assert!(html.contains(part), "{part}");
         }
@@ -238,6 +258,7 @@ mod tests {
             status: Status::Open,
             outcome: None,
             ways: Some(ways),
+            reference: &Reference::draw(),
         };
         let printed = format!("{view:?}");
         assert!(printed.contains("Ways(…)") && !printed.contains("openid4vp") && !printed.contains("ABCD"));
@@ -254,7 +275,7 @@ mod tests {
             html.contains("lang=\"cy\"") && html.contains("?lang=en") && html.contains("Buses &#60;cy&#62;")
         );
         for kind in [NoticeKind::Elsewhere, NoticeKind::Missing, NoticeKind::Busy] {
-            assert_ne!(notice(kind, Language::En).unwrap(), notice(kind, Language::Cy).unwrap());
+            assert_ne!(notice(kind, Language::En, None).unwrap(), notice(kind, Language::Cy, None).unwrap());
         }
     }
 }

@@ -6,7 +6,9 @@
 //! fetch the object; what ties an answer to the applicant is the policy's `subject_binding`.
 
 mod body;
+mod list;
 mod object;
+mod once;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,11 +17,14 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::decision::{Outcome, reference_hash};
 use vouchsafe_protocol::policy::{Policy, SubjectBinding};
 use vouchsafe_protocol::time::UnixTime;
-use vouchsafe_service::entropy;
+use vouchsafe_service::{entropy, problem};
 
 pub use self::body::{Ask, BodyError};
+pub use self::list::{ListError, Listing, MOST, Page, USUAL, list};
 pub(crate) use self::object::{MODE, asked, kid, link};
 pub use self::object::{ObjectError, object};
+pub(crate) use self::once::Flights;
+pub use self::once::{KEPT, RepeatKey, create_once};
 use crate::app::{App, Unavailable};
 use crate::decision::outcome_of;
 use crate::expiry;
@@ -28,7 +33,7 @@ use crate::question::Question;
 use crate::secrets::{Kind, OpenSecrets};
 use crate::store::{
     Asked, Flow, NewRequest, Once, Reference, Request, RequestId, ServiceId, Status, StoreError,
-    StoredDecision,
+    StoredDecision, Tenant,
 };
 
 /// The longest that a typed code is valid, in seconds.
@@ -73,39 +78,62 @@ pub enum CreateError {
     /// A value is expected that the policy does not compare.
     #[error("this policy compares no disclosed value: leave expect out")]
     ExpectUnused,
+    /// Another body came with the same key before.
+    #[error("another body came with this key before")]
+    KeyTaken,
+    /// Another call with the same key is under way.
+    #[error("a call with this key is under way")]
+    KeyBusy,
+    /// The request that the key opened is over, and what it was answered with is gone.
+    #[error("the request that this key opened is over")]
+    KeyOver(RequestId),
     /// We could not serve.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
-/// Opens a request for `service`.
+/// Opens a request for `tenant`.
 ///
 /// # Errors
 /// [`CreateError`] says whose fault it is and what to mend.
-pub async fn create(app: &App, service: &ServiceId, ask: Ask) -> Result<Opened, CreateError> {
-    let now = app.now();
-    let question = question(app, service, &ask, now)?;
-    check_binding(&question.policy, &ask)?;
+pub async fn create(app: &App, tenant: &Tenant, ask: Ask) -> Result<Opened, CreateError> {
+    let (new, told) = prepare(app, tenant, &ask, app.now())?;
+    app.store().insert(new).await.map_err(Unavailable::from)?;
+    metrics::counter!("vouchsafe_requests_total", "flow" => ask.flow.as_str()).increment(1);
+    Ok(told)
+}
+
+/// A new request, and what its service is told once it is stored.
+fn prepare(
+    app: &App,
+    tenant: &Tenant,
+    ask: &Ask,
+    now: UnixTime,
+) -> Result<(NewRequest, Opened), CreateError> {
+    let question = question(app, &tenant.service, ask, now)?;
+    check_binding(&question.policy, ask)?;
     let asked = question.to_asked();
     app.keep_question(asked.digest, Arc::new(question));
     let secrets = OpenSecrets::draw(app.entropy(), ask.expect.clone());
-    let new = new_request(app, service, &ask, asked, &secrets, now);
-    let (id, expires_at) = (new.id.clone(), new.expires_at);
-    app.store().insert(new).await.map_err(Unavailable::from)?;
-    metrics::counter!("vouchsafe_requests_total", "flow" => ask.flow.as_str()).increment(1);
-    Ok(Opened {
+    let new = new_request(app, tenant, ask, asked, &secrets, now);
+    let told = opened(app, new.id.clone(), &secrets, new.expires_at);
+    Ok((new, told))
+}
+
+fn opened(app: &App, id: RequestId, secrets: &OpenSecrets, expires_at: UnixTime) -> Opened {
+    Opened {
         url: page_url(app, &secrets.page),
         qr_text: object::link(app, &secrets.handle),
         code: secrets.code.clone(),
         id,
         expires_at,
-    })
+    }
 }
 
 /// The row of a new request: tags and a sealed box, nothing that could be used.
 fn new_request(
     app: &App,
-    service: &ServiceId,
+    tenant: &Tenant,
     ask: &Ask,
     asked: Asked,
     secrets: &OpenSecrets,
@@ -115,14 +143,15 @@ fn new_request(
     let expires_at = now.plus(app.config().request.ttl_seconds.into());
     let tag = |kind, value: &str| app.vault().tag(kind, value);
     NewRequest {
-        sealed: app.vault().seal(secrets, service, &id, app.entropy()),
+        sealed: app.vault().seal(secrets, &tenant.service, &id, app.entropy()),
         handle: tag(Kind::Handle, &secrets.handle),
         page: tag(Kind::Page, &secrets.page),
         nonce: tag(Kind::Once(Once::Nonce), &secrets.nonce),
         state: tag(Kind::Once(Once::State), &secrets.state),
         code: tag(Kind::Code, &secrets.code),
         code_until: UnixTime(expires_at.0.min(now.plus(CODE_TTL).0)),
-        service: service.clone(),
+        service: tenant.service.clone(),
+        env: tenant.env,
         id,
         asked,
         policy_id: ask.policy.clone(),
@@ -180,27 +209,34 @@ pub struct Standing {
     pub status: Status,
     /// The outcome once decided.
     pub outcome: Option<Outcome>,
+    /// When it was made.
+    pub created_at: UnixTime,
     /// When it is over.
     pub expires_at: UnixTime,
+    /// What problems, pages and the log call it.
+    pub reference: problem::Reference,
 }
 
 /// How the service's own request stands; `None` when it has no such request.
 ///
 /// # Errors
 /// When the store does not answer.
-pub async fn standing(
-    app: &App,
-    service: &ServiceId,
-    id: &RequestId,
-) -> Result<Option<Standing>, Unavailable> {
-    let Some(request) = own(app, service, id).await? else { return Ok(None) };
-    Ok(Some(Standing {
+pub async fn standing(app: &App, tenant: &Tenant, id: &RequestId) -> Result<Option<Standing>, Unavailable> {
+    let Some(request) = own(app, tenant, id).await? else { return Ok(None) };
+    stand(app, request).await.map(Some)
+}
+
+/// How a request stands.
+async fn stand(app: &App, request: Request) -> Result<Standing, Unavailable> {
+    Ok(Standing {
         outcome: outcome(app, &request).await?,
+        reference: app.reference(&request.tenant(), &request.id),
         id: request.id,
         policy: request.policy_id,
         status: request.status,
+        created_at: request.created_at,
         expires_at: request.expires_at,
-    }))
+    })
 }
 
 /// The outcome of a request that is decided, from the decision that will be signed: the row's own column is not bound
@@ -209,26 +245,26 @@ pub(crate) async fn outcome(app: &App, request: &Request) -> Result<Option<Outco
     if request.status != Status::Decided {
         return Ok(None);
     }
-    let stored = bound_decision(app, &request.service, &request.id).await?;
+    let stored = bound_decision(app, &request.tenant(), &request.id).await?;
     Ok(Some(stored.ok_or(StoreError::Damaged("signing_input"))?.outcome))
 }
 
 /// The stored decision, if its text is the one that we bound to its row; its outcome is what the text says.
 async fn bound_decision(
     app: &App,
-    service: &ServiceId,
+    tenant: &Tenant,
     id: &RequestId,
 ) -> Result<Option<StoredDecision>, Unavailable> {
-    let Some(mut stored) = app.store().decision(service, id).await? else { return Ok(None) };
-    let text = app.vault().bound(Kind::Decision, service, id, &stored.signing_input);
+    let Some(mut stored) = app.store().decision(tenant, id).await? else { return Ok(None) };
+    let text = app.vault().bound(Kind::Decision, &tenant.service, id, &stored.signing_input);
     let text = text.ok_or(StoreError::Damaged("signing_input"))?;
     stored.outcome = outcome_of(text).ok_or(StoreError::Damaged("signing_input"))?;
     stored.signing_input = text.to_owned();
     Ok(Some(stored))
 }
 
-async fn own(app: &App, service: &ServiceId, id: &RequestId) -> Result<Option<Request>, Unavailable> {
-    match app.store().request(service, id).await? {
+async fn own(app: &App, tenant: &Tenant, id: &RequestId) -> Result<Option<Request>, Unavailable> {
+    match app.store().request(tenant, id).await? {
         Some(request) => Ok(Some(expiry::settle(app, request, app.now()).await?)),
         None => Ok(None),
     }
@@ -257,14 +293,14 @@ impl fmt::Debug for SignedDecision {
 /// When the store or the signing key does not answer.
 pub async fn decision(
     app: &App,
-    service: &ServiceId,
+    tenant: &Tenant,
     id: &RequestId,
 ) -> Result<Option<Option<SignedDecision>>, Unavailable> {
-    if own(app, service, id).await?.is_none() {
+    if own(app, tenant, id).await?.is_none() {
         return Ok(None);
     }
     // Signed from what was stored: what somebody else put into the row gets no signature of ours.
-    let Some(stored) = bound_decision(app, service, id).await? else { return Ok(Some(None)) };
+    let Some(stored) = bound_decision(app, tenant, id).await? else { return Ok(Some(None)) };
     let decision = app.desk().sign(&stored).await?;
     Ok(Some(Some(SignedDecision { decision, outcome: stored.outcome, ref_salt: stored.ref_salt })))
 }

@@ -37,6 +37,18 @@ pub enum Kind {
     Finding,
     /// A decision's signing input, in its row.
     Decision,
+    /// An access token.
+    Token,
+    /// The id of a client's assertion.
+    Assertion,
+    /// An `Idempotency-Key`.
+    Repeat,
+    /// The body that came with one.
+    RepeatBody,
+    /// Where a list goes on.
+    Cursor,
+    /// What a request is called in problems, on pages and in the log.
+    Reference,
 }
 
 impl Kind {
@@ -52,6 +64,12 @@ impl Kind {
             Self::Prefix => "prefix",
             Self::Finding => "finding",
             Self::Decision => "decision",
+            Self::Token => "token",
+            Self::Assertion => "assertion",
+            Self::Repeat => "repeat",
+            Self::RepeatBody => "repeat body",
+            Self::Cursor => "cursor",
+            Self::Reference => "reference",
         }
     }
 }
@@ -117,7 +135,13 @@ impl Vault {
     /// The tag under which `value` is stored.
     #[must_use]
     pub fn tag(&self, kind: Kind, value: &str) -> Tag {
-        Tag(self.key.hmac(kind.label(), value.as_bytes()))
+        self.tag_bytes(kind, value.as_bytes())
+    }
+
+    /// As [`Vault::tag`], of any bytes.
+    #[must_use]
+    pub fn tag_bytes(&self, kind: Kind, value: &[u8]) -> Tag {
+        Tag(self.key.hmac(kind.label(), value))
     }
 
     /// `text` with a tag behind its last dot, for a row whose text we act on later. Whoever can write to the

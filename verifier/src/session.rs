@@ -11,6 +11,7 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_protocol::openid4vp::MatchWords;
 use vouchsafe_service::entropy;
+use vouchsafe_service::problem::Reference;
 use vouchsafe_service::secret::same;
 
 use crate::app::{App, Unavailable};
@@ -115,7 +116,7 @@ pub async fn come_back(
         // Stale: another tab was first, or the code is not this answer's; the page says how it stands.
         let _ = app.decide_many(vec![member]).await?;
     }
-    let request = app.store().request(&request.service, &request.id).await?.unwrap_or(request);
+    let request = app.store().request(&request.tenant(), &request.id).await?.unwrap_or(request);
     show(app, &request, language, None).await
 }
 
@@ -134,6 +135,12 @@ fn ending(app: &App, request: &Request, response: Tag, session: Tag) -> Option<(
         }
         Status::Open | Status::Decided => None,
     }
+}
+
+/// What problems and the log call the request of this page, as far as that can be found now.
+pub async fn reference(app: &App, page: &str) -> Option<Reference> {
+    let found = app.store().request_by(Key::Page(app.vault().tag(Kind::Page, page))).await;
+    found.ok().flatten().map(|request| app.reference(&request.tenant(), &request.id))
 }
 
 async fn find(app: &App, page: &str) -> Result<Option<Request>, Unavailable> {
@@ -163,6 +170,7 @@ async fn show(
         status: request.status,
         outcome: request::outcome(app, request).await?,
         ways: ways(app, request),
+        reference: &app.reference(&request.tenant(), &request.id),
     };
     let html = view.render(language).map_err(|_| Unavailable::Page)?;
     Ok(Seen::Page { html, set_cookie })

@@ -8,6 +8,7 @@
 //! Every row and every query names the service (the tenant), except lookups by a keyed tag that one request
 //! alone has; those return the service with the row.
 
+mod clients;
 pub mod memory;
 pub mod postgres;
 mod rows;
@@ -20,7 +21,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use vouchsafe_protocol::decision::Outcome;
+use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::UnixTime;
+
+pub use self::clients::{Attempt, Calls, Earlier, Grant, Position, Tenant};
 use vouchsafe_service::store::{Database, Migrators};
 
 /// How long a lease holds, in seconds (profile, section 7).
@@ -131,6 +135,8 @@ impl fmt::Debug for Reference {
 pub struct NewRequest {
     /// The tenant.
     pub service: ServiceId,
+    /// Test or live: part of the tenant.
+    pub env: Env,
     /// The id of our API.
     pub id: RequestId,
     /// What is asked.
@@ -166,6 +172,8 @@ pub struct NewRequest {
 pub struct Request {
     /// The tenant.
     pub service: ServiceId,
+    /// Test or live: part of the tenant.
+    pub env: Env,
     /// The id of our API.
     pub id: RequestId,
     /// Which [`Asked`] it refers to.
@@ -206,6 +214,22 @@ pub struct Request {
     pub outcome: Option<Outcome>,
     /// The service's reference, hashed.
     pub reference: Option<Reference>,
+}
+
+impl NewRequest {
+    /// Whose it is.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        Tenant { service: self.service.clone(), env: self.env }
+    }
+}
+
+impl Request {
+    /// Whose it is.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        Tenant { service: self.service.clone(), env: self.env }
+    }
 }
 
 /// A keyed tag that one request alone has.
@@ -386,7 +410,7 @@ pub trait Requests: Send + Sync {
     /// Opens a request, and stores what it asks unless that is there already.
     fn insert(&self, new: NewRequest) -> Pending<'_, ()>;
     /// The service's own request.
-    fn request<'a>(&'a self, service: &'a ServiceId, id: &'a RequestId) -> Pending<'a, Option<Request>>;
+    fn request<'a>(&'a self, tenant: &'a Tenant, id: &'a RequestId) -> Pending<'a, Option<Request>>;
     /// The one request that has this tag.
     fn request_by(&self, key: Key) -> Pending<'_, Option<Request>>;
     /// What the service's request asks.
@@ -438,11 +462,7 @@ pub trait Decisions: Send + Sync {
     /// One member's conflict undoes that member alone.
     fn decide_many(&self, members: Vec<Consume>) -> Pending<'_, Vec<Result<Decided, Stale>>>;
     /// The service's own decision.
-    fn decision<'a>(
-        &'a self,
-        service: &'a ServiceId,
-        id: &'a RequestId,
-    ) -> Pending<'a, Option<StoredDecision>>;
+    fn decision<'a>(&'a self, tenant: &'a Tenant, id: &'a RequestId) -> Pending<'a, Option<StoredDecision>>;
     /// At most `limit` requests that the sweep may close at `now`; none with a live lease.
     fn due(&self, now: UnixTime, limit: u32) -> Pending<'_, Vec<Request>>;
 }
@@ -458,8 +478,8 @@ pub trait Guesses: Send + Sync {
 }
 
 /// All of it.
-pub trait Store: Requests + Answers + Decisions + Guesses {}
-impl<T: Requests + Answers + Decisions + Guesses> Store for T {}
+pub trait Store: Requests + Answers + Decisions + Guesses + Calls {}
+impl<T: Requests + Answers + Decisions + Guesses + Calls> Store for T {}
 
 /// The verifier's migrations in both dialects.
 pub const MIGRATORS: Migrators = Migrators { sqlite: &sqlite::MIGRATOR, postgres: &postgres::MIGRATOR };

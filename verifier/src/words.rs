@@ -77,6 +77,8 @@ pub struct Words {
     pub reloads: &'static str,
     /// Look again now.
     pub reload: &'static str,
+    /// Before the reference that people quote when they ask for help.
+    pub reference: &'static str,
     /// Status: nobody answered yet.
     pub waiting: &'static str,
     /// Status: answered, the browser has not come back.
@@ -123,6 +125,7 @@ static EN: Words = Words {
     other_route: "If you do not want to use a wallet",
     reloads: "This page looks for news every 5 seconds.",
     reload: "Look now",
+    reference: "If you ask for help, quote this reference:",
     waiting: "We are waiting for your answer.",
     shared: "Your answer has arrived. Follow the link in your wallet to come back to this browser.",
     met: "The check is done: you meet the conditions.",
@@ -156,6 +159,7 @@ static CY: Words = Words {
     other_route: "Os nad ydych am ddefnyddio waled",
     reloads: "Mae'r dudalen hon yn chwilio am newyddion bob 5 eiliad.",
     reload: "Chwilio nawr",
+    reference: "Os ydych yn gofyn am help, dyfynnwch y cyfeirnod hwn:",
     waiting: "Rydym yn aros am eich ateb.",
     shared: "Mae eich ateb wedi cyrraedd. Dilynwch y ddolen yn eich waled i ddod yn ôl i'r porwr hwn.",
     met: "Mae'r gwiriad wedi'i wneud: rydych yn bodloni'r amodau.",

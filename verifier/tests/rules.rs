@@ -10,6 +10,7 @@ use vouchsafe_service::clock::Clock as _;
 use vouchsafe_service::config::SecretFile;
 use vouchsafe_service::keys::{Jws, SigningKey};
 use vouchsafe_verifier::app::OpenError;
+use vouchsafe_verifier::clients::ClientFault;
 use vouchsafe_verifier::policies::{Refusal, check_installed};
 use vouchsafe_verifier::trust::{LoadFault, SignFault, Sources, sign, version_of};
 use world::{BUS_KEY, NOON, World, json_of, path_of};
@@ -158,9 +159,9 @@ async fn keys_and_origin_are_checked_at_the_start() {
         assert!(matches!(fault, Err(OpenError::Origin)), "{origin}");
     }
     let fault = world.reopen(|config| config.services[0].test_key_hash = None).await;
-    assert!(matches!(fault, Err(OpenError::ServiceKey(_))));
+    assert!(matches!(fault, Err(OpenError::Clients(ClientFault::TestKey(_)))));
     let fault = world.reopen(|config| config.services[0].env = vouchsafe_protocol::text::Env::Live).await;
-    assert!(matches!(fault, Err(OpenError::TestKeyOnLive(_))));
+    assert!(matches!(fault, Err(OpenError::Clients(ClientFault::TestKeyOnLive(_)))));
     world.sign(&world.sources.replace("client_ids = [\"x509_hash:", "client_ids = [\"x509_hash:other")).await;
     assert!(matches!(world.reopen(|_| ()).await, Err(OpenError::ServiceUnknown(_))));
     assert_eq!(world.clock.now(), NOON);

@@ -1,59 +1,120 @@
 //! Our own API for services (`/v1`), in JSON, with RFC 9457 problems.
+//!
+//! Every call names its caller first ([`clients::authenticate`]); what it sees from then on is that tenant's alone.
+
+pub(super) mod body;
+pub(super) mod refusal;
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use vouchsafe_protocol::encoding::b64u;
+use vouchsafe_protocol::form::Form;
 use vouchsafe_service::problem::Problem;
 
+use self::body::{Created, DecisionBody, ListBody, StandingBody, StatusWord};
+use self::refusal::{Refusal, of_create};
 use super::is_type;
-use crate::app::{App, Unavailable};
-use crate::request::{self, Ask, BodyError, CreateError, Opened};
-use crate::store::{RequestId, ServiceId, Status};
+use crate::app::App;
+use crate::clients::{self, Caller, Scope};
+use crate::request::{self, Ask, CreateError, Listing, RepeatKey};
+use crate::store::RequestId;
 
-#[derive(Serialize)]
-struct Created {
-    id: String,
-    url: String,
-    qr_text: String,
-    code: String,
-    expires_at: String,
-}
-
-impl From<Opened> for Created {
-    fn from(opened: Opened) -> Self {
-        let expires_at = opened.expires_at.rfc3339();
-        Self { id: opened.id.0, url: opened.url, qr_text: opened.qr_text, code: opened.code, expires_at }
-    }
-}
+/// The most bytes of a query.
+const MAX_QUERY: usize = 2048;
+const REPEAT_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let service = service(&app, &headers)?;
-    if !is_type(&headers, "application/json") {
-        return Err(Problem::unsupported("media-type", "This call takes application/json."));
-    }
-    let ask = Ask::parse(&body).map_err(|fault| problem_of(&fault.into()))?;
-    let opened = request::create(&app, &service, ask).await.map_err(|fault| problem_of(&fault))?;
-    Ok((StatusCode::CREATED, Json(Created::from(opened))).into_response())
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Response> {
+    let caller = caller(&app, &headers, Scope::RequestsWrite).await.map_err(Problem::into_response)?;
+    open(&app, &caller, &headers, body).await.map_err(|fault| match fault {
+        Unopened::Problem(problem) => problem.into_response(),
+        Unopened::Create(fault) => not_created(&app, &caller, &fault),
+    })
 }
 
-#[derive(Serialize)]
-struct StandingBody {
-    id: String,
-    policy: String,
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<&'static str>,
-    expires_at: String,
+/// Why nothing was opened.
+enum Unopened {
+    Problem(Problem),
+    Create(CreateError),
+}
+
+impl From<Refusal> for Unopened {
+    fn from(refusal: Refusal) -> Self {
+        Self::Problem(refusal.problem())
+    }
+}
+
+async fn open(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Unopened> {
+    if !is_type(headers, "application/json") {
+        return Err(Refusal::MediaType.into());
+    }
+    let key = repeat_key(headers)?;
+    let body = body.map_err(|_| Refusal::TooLarge)?;
+    let ask = Ask::parse(&body).map_err(|fault| Unopened::Create(fault.into()))?;
+    let opened = match key {
+        None => request::create(app, caller.tenant(), ask).await,
+        Some(key) => request::create_once(app, caller.tenant(), ask, &body, &key).await,
+    };
+    let opened = opened.map_err(Unopened::Create)?;
+    let place = location(&opened.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(Created::from(opened))).into_response())
+}
+
+fn not_created(app: &App, caller: &Caller, fault: &CreateError) -> Response {
+    let problem = of_create(fault);
+    let CreateError::KeyOver(id) = fault else { return problem.into_response() };
+    let about = app.reference(caller.tenant(), id);
+    ([(header::LOCATION, location(id))], problem.about(about)).into_response()
+}
+
+fn location(id: &RequestId) -> HeaderValue {
+    HeaderValue::try_from(format!("/v1/requests/{}", id.0)).expect("ids are base64url behind a prefix")
+}
+
+fn repeat_key(headers: &HeaderMap) -> Result<Option<RepeatKey>, Refusal> {
+    let mut sent = headers.get_all(REPEAT_KEY).iter();
+    let (Some(first), second) = (sent.next(), sent.next()) else { return Ok(None) };
+    let text = first.to_str().ok().filter(|_| second.is_none());
+    text.and_then(RepeatKey::parse).map(Some).ok_or(Refusal::RepeatKey)
+}
+
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let caller = caller(&app, &headers, Scope::DecisionsRead).await?;
+    let asked = listing(query.as_deref().unwrap_or_default()).ok_or_else(|| Refusal::Query.problem())?;
+    let page = request::list(&app, caller.tenant(), &asked).await;
+    let page = page.map_err(|fault| Refusal::from(&fault).problem())?;
+    Ok(Json(ListBody::from(page)).into_response())
+}
+
+/// A query whose members come once each; `None` when it is not of its form.
+fn listing(query: &str) -> Option<Listing> {
+    let query = Form::parse(query.as_bytes(), MAX_QUERY).ok()?;
+    let mut known = 0;
+    let mut member = |name| query.member(name).inspect(|_| known += 1);
+    let cursor = member("cursor").map(str::to_owned);
+    let limit = member("limit").map_or(Some(request::USUAL), |limit| limit.parse().ok())?;
+    let status = member("status").map(StatusWord::parse);
+    if known != query.len() || !(1..=request::MOST).contains(&limit) || status == Some(None) {
+        return None;
+    }
+    Some(Listing { cursor, limit, status: status.flatten() })
 }
 
 pub(super) async fn standing(
@@ -61,30 +122,12 @@ pub(super) async fn standing(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let service = service(&app, &headers)?;
-    let standing =
-        request::standing(&app, &service, &RequestId(id)).await.map_err(|fault| unavailable(&fault))?;
-    let standing = standing.ok_or_else(no_request)?;
-    let body = StandingBody {
-        id: standing.id.0,
-        policy: standing.policy,
-        status: match standing.status {
-            Status::Open => "waiting",
-            Status::Answered => "answered",
-            Status::Decided => "decided",
-        },
-        outcome: standing.outcome.map(|outcome| outcome.as_str()),
-        expires_at: standing.expires_at.rfc3339(),
-    };
-    Ok(Json(body).into_response())
-}
-
-#[derive(Serialize)]
-struct DecisionBody {
-    decision: String,
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ref_salt: Option<String>,
+    let caller = caller(&app, &headers, Scope::DecisionsRead).await?;
+    let id = RequestId(id);
+    let standing = request::standing(&app, caller.tenant(), &id).await;
+    let standing = standing.map_err(|fault| about(&app, &caller, &id, Refusal::from(&fault)))?;
+    let standing = standing.ok_or_else(|| Refusal::NoSuchRequest.problem())?;
+    Ok(Json(StandingBody::from(standing)).into_response())
 }
 
 pub(super) async fn decision(
@@ -92,18 +135,13 @@ pub(super) async fn decision(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let service = service(&app, &headers)?;
-    let found =
-        request::decision(&app, &service, &RequestId(id)).await.map_err(|fault| unavailable(&fault))?;
-    let signed = found.ok_or_else(no_request)?.ok_or_else(|| {
-        Problem::conflict("not-decided", "The request is not decided yet.").detail("Ask again later.")
-    })?;
-    let body = DecisionBody {
-        decision: signed.decision,
-        outcome: signed.outcome.as_str(),
-        ref_salt: signed.ref_salt.map(b64u),
-    };
-    Ok(Json(body).into_response())
+    let caller = caller(&app, &headers, Scope::DecisionsRead).await?;
+    let id = RequestId(id);
+    let found = request::decision(&app, caller.tenant(), &id).await;
+    let found = found.map_err(|fault| about(&app, &caller, &id, Refusal::from(&fault)))?;
+    let signed = found.ok_or_else(|| Refusal::NoSuchRequest.problem())?;
+    let signed = signed.ok_or_else(|| about(&app, &caller, &id, Refusal::NotDecided))?;
+    Ok(Json(DecisionBody::from(signed)).into_response())
 }
 
 pub(super) async fn jwks(State(app): State<Arc<App>>) -> Response {
@@ -112,66 +150,34 @@ pub(super) async fn jwks(State(app): State<Arc<App>>) -> Response {
     (headers, app.jwks().to_string()).into_response()
 }
 
-/// Who calls: the test key as Bearer token (RFC 6750 2.1).
-fn service(app: &App, headers: &HeaderMap) -> Result<ServiceId, Problem> {
-    let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (scheme, key) = sent.split_once(' ').unwrap_or_default();
-    let known = app.service_of(key.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer"));
-    known.cloned().ok_or_else(|| {
-        Problem::unauthorized("no-such-key", "The call carries no key of a service.")
-            .detail("Send the service's test key as Authorization: Bearer.")
-    })
+/// Who calls, if they may call for this.
+pub(super) async fn caller(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Caller, Problem> {
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    let first = sent.next().map(|value| value.to_str().unwrap_or_default());
+    // Of two, two readers could take two different ones.
+    let only = if sent.next().is_none() { first } else { Some("") };
+    let caller = clients::authenticate(app, only, scope).await;
+    caller.map_err(|denied| Refusal::from(&denied).problem())
 }
 
-fn no_request() -> Problem {
-    Problem::not_found("no-such-request", "This service has no such request.")
+/// A refusal about a request of the caller's own, with the reference that its page shows.
+pub(super) fn about(app: &App, caller: &Caller, id: &RequestId, refusal: Refusal) -> Problem {
+    refusal.problem().about(app.reference(caller.tenant(), id))
 }
 
-fn unavailable(fault: &Unavailable) -> Problem {
-    match fault {
-        Unavailable::Store(_) | Unavailable::Sign(_) | Unavailable::Full(_) | Unavailable::Register => {
-            Problem::unavailable()
-        }
-        Unavailable::Question(_) | Unavailable::Page => Problem::internal(),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn problem_of(fault: &CreateError) -> Problem {
-    match fault {
-        CreateError::Body(BodyError::NotAnObject) => {
-            Problem::bad_request("not-an-object", "The body is not one JSON object with each member once.")
+    #[test]
+    fn a_query_is_closed() {
+        let good = listing("limit=7&status=decided&cursor=abc");
+        assert!(good.is_some_and(|one| one.limit == 7 && one.status.is_some() && one.cursor.is_some()));
+        assert!(listing("").is_some_and(|one| one.limit == 20 && one.status.is_none()));
+        for query in
+            ["limit=0", "limit=101", "limit=x", "status=open", "more=1", "limit=1&limit=2", "status="]
+        {
+            assert!(listing(query).is_none(), "{query}");
         }
-        CreateError::Body(BodyError::Unknown) => {
-            Problem::unprocessable("unknown-member", "The body has a member that this call does not take.")
-                .detail("It takes policy, flow, reference and expect.")
-        }
-        CreateError::Body(BodyError::Member(pointer)) => {
-            Problem::unprocessable("member", "A member is missing or not of its form.").pointer(pointer)
-        }
-        CreateError::UnknownPolicy => {
-            Problem::unprocessable("unknown-policy", "There is no live policy of that id.").pointer("/policy")
-        }
-        CreateError::Purpose => Problem::forbidden(
-            "purpose",
-            "The register does not let this service ask for the policy's purpose.",
-        )
-        .pointer("/policy"),
-        CreateError::Policy(_) => {
-            Problem::conflict("policy-unusable", "The policy cannot be asked with today.")
-                .pointer("/policy")
-                .detail("The operator sees why with `vouchsafe verifier policies check`.")
-        }
-        CreateError::Flow => {
-            Problem::unprocessable("flow", "This policy needs the flow same_device.").pointer("/flow")
-        }
-        CreateError::ExpectMissing => {
-            Problem::unprocessable("expect-missing", "This policy compares a disclosed value with expect.")
-                .pointer("/expect")
-        }
-        CreateError::ExpectUnused => {
-            Problem::unprocessable("expect-unused", "This policy compares no disclosed value.")
-                .pointer("/expect")
-        }
-        CreateError::Unavailable(fault) => unavailable(fault),
     }
 }

@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
+use vouchsafe_service::problem::Reference;
 
 use crate::app::{App, Unavailable};
 use crate::page::{self, NoticeKind, STYLE};
@@ -32,7 +33,7 @@ pub(super) async fn open(
 ) -> Response {
     let cookie = cookie(&headers, &session::cookie_name(&page));
     let seen = session::open(&app, &page, cookie, asked.language()).await;
-    shown(seen, asked.language())
+    shown(&app, &page, seen, asked.language()).await
 }
 
 pub(super) async fn come_back(
@@ -44,7 +45,7 @@ pub(super) async fn come_back(
     let cookie = cookie(&headers, &session::cookie_name(&page));
     let code = asked.response_code.as_deref().unwrap_or_default();
     let seen = session::come_back(&app, &page, code, cookie, asked.language()).await;
-    shown(seen, asked.language())
+    shown(&app, &page, seen, asked.language()).await
 }
 
 pub(super) async fn no_head() -> StatusCode {
@@ -57,23 +58,30 @@ pub(super) async fn style() -> Response {
     (headers, STYLE).into_response()
 }
 
-fn shown(seen: Result<Seen, Unavailable>, language: Language) -> Response {
+async fn shown(app: &App, page: &str, seen: Result<Seen, Unavailable>, language: Language) -> Response {
     match seen {
         Ok(Seen::Page { html, set_cookie: None }) => Html(html).into_response(),
         Ok(Seen::Page { html, set_cookie: Some(cookie) }) => {
             ([(header::SET_COOKIE, cookie)], Html(html)).into_response()
         }
-        Ok(Seen::Elsewhere) => notice(StatusCode::FORBIDDEN, NoticeKind::Elsewhere, language),
-        Ok(Seen::Missing) => notice(StatusCode::NOT_FOUND, NoticeKind::Missing, language),
+        Ok(Seen::Elsewhere) => notice(StatusCode::FORBIDDEN, NoticeKind::Elsewhere, language, None),
+        Ok(Seen::Missing) => notice(StatusCode::NOT_FOUND, NoticeKind::Missing, language, None),
         Err(fault) => {
-            tracing::error!("a page was not served: {fault}");
-            notice(StatusCode::SERVICE_UNAVAILABLE, NoticeKind::Busy, language)
+            // The service's own call about this request is refused under the same name.
+            let reference = session::reference(app, page).await.unwrap_or_else(Reference::draw);
+            tracing::error!(problem.reference = reference.as_str(), "a page was not served: {fault}");
+            notice(StatusCode::SERVICE_UNAVAILABLE, NoticeKind::Busy, language, Some(&reference))
         }
     }
 }
 
-fn notice(status: StatusCode, kind: NoticeKind, language: Language) -> Response {
-    match page::notice(kind, language) {
+fn notice(
+    status: StatusCode,
+    kind: NoticeKind,
+    language: Language,
+    reference: Option<&Reference>,
+) -> Response {
+    match page::notice(kind, language, reference) {
         Ok(html) => (status, Html(html)).into_response(),
         Err(_) => status.into_response(),
     }

@@ -1,5 +1,7 @@
 //! The store in memory: for tests, and the plain statement of what the other stores must do.
 
+mod clients;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,9 +9,9 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::{
-    ATTEMPTS, Answers, Consume, Decided, Decisions, Effect, Ground, Guesses, Key, LEASE_SECONDS, Lease,
-    NewRequest, NoLease, Once, Pending, RETURN_GRACE_SECONDS, Request, RequestId, Requests, ServiceId, Stale,
-    Status, StoreError, StoredDecision, Tag, minute,
+    ATTEMPTS, Answers, Consume, Decided, Decisions, Earlier, Effect, Grant, Ground, Guesses, Key,
+    LEASE_SECONDS, Lease, NewRequest, NoLease, Once, Pending, RETURN_GRACE_SECONDS, Request, RequestId,
+    Requests, ServiceId, Stale, Status, StoreError, StoredDecision, Tag, Tenant, minute,
 };
 
 /// Everything behind one lock; nothing survives the process.
@@ -27,6 +29,9 @@ struct Tables {
     outbox: Vec<(RequestId, &'static str)>,
     guesses: HashMap<(Tag, i64), i64>,
     registers: HashMap<String, u64>,
+    tokens: HashMap<Tag, Grant>,
+    used: HashMap<Tag, UnixTime>,
+    attempts: HashMap<(Tenant, Tag), (UnixTime, Earlier)>,
 }
 
 struct Row {
@@ -79,14 +84,15 @@ impl Requests for MemoryStore {
         ready(())
     }
 
-    fn request<'a>(&'a self, service: &'a ServiceId, id: &'a RequestId) -> Pending<'a, Option<Request>> {
+    fn request<'a>(&'a self, tenant: &'a Tenant, id: &'a RequestId) -> Pending<'a, Option<Request>> {
         let tables = self.tables();
         let row = if mutants::skips("store-tenant-request") {
             tables.requests.values().find(|row| row.request.id == *id)
         } else {
-            tables.requests.get(&(service.clone(), id.clone()))
+            tables.requests.get(&(tenant.service.clone(), id.clone()))
         };
-        ready(row.map(|row| row.request.clone()))
+        let own = |request: &Request| mutants::skips("store-env-request") || request.env == tenant.env;
+        ready(row.map(|row| row.request.clone()).filter(own))
     }
 
     fn request_by(&self, key: Key) -> Pending<'_, Option<Request>> {
@@ -306,13 +312,9 @@ impl Decisions for MemoryStore {
         ready(members.iter().map(|member| tables.decide(member)).collect())
     }
 
-    fn decision<'a>(
-        &'a self,
-        service: &'a ServiceId,
-        id: &'a RequestId,
-    ) -> Pending<'a, Option<StoredDecision>> {
+    fn decision<'a>(&'a self, tenant: &'a Tenant, id: &'a RequestId) -> Pending<'a, Option<StoredDecision>> {
         let tables = self.tables();
-        let mut key = (service.clone(), id.clone());
+        let mut key = (tenant.service.clone(), id.clone());
         if mutants::skips("store-tenant-decision") {
             key.0 = tables
                 .decisions
@@ -321,6 +323,8 @@ impl Decisions for MemoryStore {
                 .map_or(key.0, |(owner, _)| owner.clone());
         }
         let found = tables.decisions.get(&key).zip(tables.requests.get(&key)).and_then(|(input, row)| {
+            let own = mutants::skips("store-env-decision") || row.request.env == tenant.env;
+            own.then_some(())?;
             Some(StoredDecision {
                 outcome: row.request.outcome?,
                 signing_input: input.clone(),
@@ -369,6 +373,7 @@ impl Guesses for MemoryStore {
 fn opened(new: NewRequest) -> Request {
     Request {
         service: new.service,
+        env: new.env,
         id: new.id,
         asked_digest: new.asked.digest,
         policy_id: new.policy_id,

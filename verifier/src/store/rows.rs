@@ -3,6 +3,9 @@
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::time::UnixTime;
 
+use crate::clients::Scopes;
+
+use super::clients::{Earlier, Grant, Tenant, env_of};
 use super::{
     ATTEMPTS, Flow, NoLease, Reference, Request, RequestId, ServiceId, Status, StoreError, StoredDecision,
     Tag,
@@ -17,12 +20,12 @@ impl From<sqlx::Error> for StoreError {
 
 /// All columns of a [`RequestRow`], in its order.
 macro_rules! select {
-    ($tail:literal) => {
+    ($($tail:literal),+) => {
         concat!(
-            "SELECT service_id, id, asked_digest, policy_id, flow, status, created_at, expires_at, close_at, \
+            "SELECT service_id, env, id, asked_digest, policy_id, flow, status, created_at, expires_at, close_at, \
              nonce_tag, state_tag, sealed, code_until, session_tag, response_tag, error_seen, attempts, \
              lease_until, finding, outcome, ref, ref_salt FROM requests WHERE ",
-            $tail
+            $($tail),+
         )
     };
 }
@@ -32,6 +35,7 @@ pub(super) use select;
 #[derive(sqlx::FromRow)]
 pub(super) struct RequestRow {
     service_id: String,
+    env: String,
     id: String,
     asked_digest: Vec<u8>,
     policy_id: String,
@@ -62,6 +66,7 @@ impl TryFrom<RequestRow> for Request {
     fn try_from(row: RequestRow) -> Result<Self, StoreError> {
         Ok(Self {
             service: ServiceId(row.service_id),
+            env: env_of(&row.env).ok_or(StoreError::Damaged("env"))?,
             id: RequestId(row.id),
             asked_digest: array(row.asked_digest, "asked_digest")?,
             policy_id: row.policy_id,
@@ -83,6 +88,43 @@ impl TryFrom<RequestRow> for Request {
             outcome: row.outcome.as_deref().map(outcome).transpose()?,
             reference: reference(row.reference, row.ref_salt)?,
         })
+    }
+}
+
+/// A row of `tokens`.
+#[derive(sqlx::FromRow)]
+pub(super) struct GrantRow {
+    client_id: String,
+    service_id: String,
+    env: String,
+    scopes: String,
+    key_thumbprint: Option<Vec<u8>>,
+    expires_at: i64,
+}
+
+impl TryFrom<GrantRow> for Grant {
+    type Error = StoreError;
+
+    fn try_from(row: GrantRow) -> Result<Self, StoreError> {
+        let env = env_of(&row.env).ok_or(StoreError::Damaged("env"))?;
+        Ok(Self {
+            client: row.client_id,
+            tenant: Tenant { service: ServiceId(row.service_id), env },
+            scopes: Scopes::parse(&row.scopes).ok_or(StoreError::Damaged("scopes"))?,
+            key: row.key_thumbprint.map(|bytes| array(bytes, "key_thumbprint")).transpose()?,
+            expires_at: UnixTime(row.expires_at),
+        })
+    }
+}
+
+/// A row of `attempts`: the body's tag and the request.
+pub(super) type EarlierRow = (Vec<u8>, String);
+
+impl TryFrom<EarlierRow> for Earlier {
+    type Error = StoreError;
+
+    fn try_from((body, request): EarlierRow) -> Result<Self, StoreError> {
+        Ok(Self { body: tag(body, "body_tag")?, request: RequestId(request) })
     }
 }
 

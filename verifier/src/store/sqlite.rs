@@ -3,6 +3,7 @@
 //! Each change is one conditional statement, or one named transaction. Statements that a mutant weakens are
 //! written out twice, so that the text of every query is a constant.
 
+mod clients;
 mod decide;
 mod rows;
 
@@ -11,11 +12,12 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::store::{Sqlite, detached};
 
+use super::clients::env_word;
 use super::rows::{self as stored, RequestRow, select};
 use super::{
     ATTEMPTS, Answers, Consume, Decided, Decisions, Guesses, Key, LEASE_SECONDS, Lease, NewRequest, NoLease,
     Pending, RETURN_GRACE_SECONDS, Request, RequestId, Requests, ServiceId, Stale, StoreError,
-    StoredDecision, Tag, minute,
+    StoredDecision, Tag, Tenant, minute,
 };
 
 /// The schema of the verifier's database.
@@ -86,15 +88,21 @@ impl Requests for SqliteStore {
         })
     }
 
-    fn request<'a>(&'a self, service: &'a ServiceId, id: &'a RequestId) -> Pending<'a, Option<Request>> {
+    fn request<'a>(&'a self, tenant: &'a Tenant, id: &'a RequestId) -> Pending<'a, Option<Request>> {
         let query = if mutants::skips("store-tenant-request") {
-            select!("?1 <> '' AND id = ?2")
+            select!("?1 <> '' AND id = ?2 AND env = ?3")
+        } else if mutants::skips("store-env-request") {
+            select!("service_id = ?1 AND id = ?2 AND ?3 <> ''")
         } else {
-            select!("service_id = ?1 AND id = ?2")
+            select!("service_id = ?1 AND id = ?2 AND env = ?3")
         };
         Box::pin(async move {
-            let row: Option<RequestRow> =
-                sqlx::query_as(query).bind(&service.0).bind(&id.0).fetch_optional(self.0.reader()).await?;
+            let row: Option<RequestRow> = sqlx::query_as(query)
+                .bind(&tenant.service.0)
+                .bind(&id.0)
+                .bind(env_word(tenant.env))
+                .fetch_optional(self.0.reader())
+                .await?;
             row.map(Request::try_from).transpose()
         })
     }
@@ -255,16 +263,21 @@ impl Decisions for SqliteStore {
         })
     }
 
-    fn decision<'a>(
-        &'a self,
-        service: &'a ServiceId,
-        id: &'a RequestId,
-    ) -> Pending<'a, Option<StoredDecision>> {
-        let query =
-            if mutants::skips("store-tenant-decision") { rows::DECISION_OF_ANYBODY } else { rows::DECISION };
+    fn decision<'a>(&'a self, tenant: &'a Tenant, id: &'a RequestId) -> Pending<'a, Option<StoredDecision>> {
+        let query = if mutants::skips("store-tenant-decision") {
+            rows::DECISION_OF_ANYBODY
+        } else if mutants::skips("store-env-decision") {
+            rows::DECISION_OF_ANY_ENV
+        } else {
+            rows::DECISION
+        };
         Box::pin(async move {
-            let row: Option<(String, String, Option<Vec<u8>>)> =
-                sqlx::query_as(query).bind(&service.0).bind(&id.0).fetch_optional(self.0.reader()).await?;
+            let row: Option<(String, String, Option<Vec<u8>>)> = sqlx::query_as(query)
+                .bind(&tenant.service.0)
+                .bind(&id.0)
+                .bind(env_word(tenant.env))
+                .fetch_optional(self.0.reader())
+                .await?;
             row.map(stored::stored_decision).transpose()
         })
     }

@@ -1,12 +1,18 @@
 //! The one suite that every store passes.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod clients;
+
 use std::sync::Arc;
 
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::store::{Schema, Sqlite};
 
+use self::clients::{
+    a_key_opens_one_request, a_token_is_there_until_it_is_over, fifty_calls_with_one_key_open_one_request,
+    lists_are_the_tenants_own_newest_first, values_are_used_once, what_is_over_is_forgotten,
+};
 use super::memory::MemoryStore;
 use super::sqlite::{MIGRATOR, SqliteStore};
 use super::*;
@@ -16,6 +22,10 @@ const END: UnixTime = UnixTime(START.0 + 300);
 
 fn service(name: &str) -> ServiceId {
     ServiceId(format!("https://{name}.example"))
+}
+
+fn tenant(name: &str) -> Tenant {
+    Tenant { service: service(name), env: Env::Test }
 }
 
 fn id(number: u8) -> RequestId {
@@ -31,6 +41,7 @@ fn tag(kind: u8, number: u8) -> Tag {
 fn new(number: u8) -> NewRequest {
     NewRequest {
         service: service("bus"),
+        env: Env::Test,
         id: id(number),
         asked: Asked { digest: [9; 32], body: "{}".into() },
         policy_id: "bus-pass".into(),
@@ -76,7 +87,7 @@ async fn leased(store: &dyn Store, number: u8, now: UnixTime) -> Lease {
 }
 
 async fn row(store: &dyn Store, number: u8) -> Request {
-    store.request(&service("bus"), &id(number)).await.unwrap().unwrap()
+    store.request(&tenant("bus"), &id(number)).await.unwrap().unwrap()
 }
 
 async fn by_lease(store: &dyn Store, number: u8, lease: &Lease, at: UnixTime) -> Result<Decided, Stale> {
@@ -103,8 +114,10 @@ async fn tenants_do_not_see_each_other(store: &dyn Store) {
     let lease = leased(store, 1, START).await;
     by_lease(store, 1, &lease, START).await.unwrap();
     let other = service("pool");
-    assert!(store.request(&other, &id(1)).await.unwrap().is_none());
-    assert!(store.decision(&other, &id(1)).await.unwrap().is_none());
+    for other in [tenant("pool"), Tenant { env: Env::Live, ..tenant("bus") }] {
+        assert!(store.request(&other, &id(1)).await.unwrap().is_none());
+        assert!(store.decision(&other, &id(1)).await.unwrap().is_none());
+    }
     assert!(store.asked(&other, [9; 32]).await.unwrap().is_none());
     assert_eq!(store.lease(&other, &id(1), START).await.unwrap().unwrap_err(), NoLease::Closed);
     let mut foreign = consume(1, Ground::Expiry, END);
@@ -228,7 +241,7 @@ async fn one_conflict_undoes_one_member(store: &dyn Store) {
     let untouched = row(store, 2).await;
     assert_eq!((untouched.status, untouched.outcome), (Status::Open, None));
     assert!(untouched.sealed.is_some());
-    assert!(store.decision(&service("bus"), &id(2)).await.unwrap().is_none());
+    assert!(store.decision(&tenant("bus"), &id(2)).await.unwrap().is_none());
 }
 
 async fn a_decision_is_whole(store: &dyn Store) {
@@ -242,7 +255,7 @@ async fn a_decision_is_whole(store: &dyn Store) {
         (Status::Decided, Some(Outcome::Met), None)
     );
     assert!(store.request_by(Key::Code(tag(4, 1), START)).await.unwrap().is_none());
-    let decision = store.decision(&service("bus"), &id(1)).await.unwrap().unwrap();
+    let decision = store.decision(&tenant("bus"), &id(1)).await.unwrap().unwrap();
     assert_eq!((decision.signing_input.as_str(), decision.ref_salt), ("header.claims", Some([1; 16])));
 }
 
@@ -341,6 +354,11 @@ suite! {
     the_sweep_finds_what_is_over
     guesses_are_counted_by_the_minute
     registers_never_go_back
+    values_are_used_once
+    a_token_is_there_until_it_is_over
+    a_key_opens_one_request
+    lists_are_the_tenants_own_newest_first
+    what_is_over_is_forgotten
 }
 
 /// The mutant of each check breaks the case that is there for it, in both stores.
@@ -389,6 +407,13 @@ mod kills {
         spent_once "store-spent-once" => one_conflict_undoes_one_member
         sweep_lease "store-sweep-lease" => a_lease_taken_in_time_may_commit_late
         sweep_time "store-sweep-time" => the_sweep_finds_what_is_over
+        list_env "store-env-list" => lists_are_the_tenants_own_newest_first
+        list_tenant "store-tenant-list" => lists_are_the_tenants_own_newest_first
+        once_taken "store-once-taken" => a_key_opens_one_request
+        token_time "store-token-time" => a_token_is_there_until_it_is_over
+        used_once "store-used-once" => values_are_used_once
+        env_request "store-env-request" => tenants_do_not_see_each_other
+        env_decision "store-env-decision" => tenants_do_not_see_each_other
         tenant_request "store-tenant-request" => tenants_do_not_see_each_other
         tenant_decision "store-tenant-decision" => tenants_do_not_see_each_other
     }
@@ -397,12 +422,15 @@ mod kills {
 #[tokio::test]
 async fn memory_fifty_at_once() {
     fifty_at_once_give_one_decision(Arc::new(MemoryStore::default())).await;
+    fifty_calls_with_one_key_open_one_request(Arc::new(MemoryStore::default())).await;
 }
 
 #[tokio::test]
 async fn sqlite_fifty_at_once() {
     let (_folder, store) = sqlite().await;
-    fifty_at_once_give_one_decision(Arc::new(store)).await;
+    let store = Arc::new(store);
+    fifty_at_once_give_one_decision(store.clone()).await;
+    fifty_calls_with_one_key_open_one_request(store).await;
 }
 
 #[tokio::test]
@@ -425,7 +453,7 @@ async fn callers_that_leave_harm_nobody(store: &dyn Store) {
         // Whatever became of it, the next caller is served and the state is one of the two whole ones.
         store.insert(new(polls + 100)).await.unwrap();
         // It may still be at work meanwhile: so the one is read before and after the other.
-        let decision = async || store.decision(&service("bus"), &id(polls)).await.unwrap().is_some();
+        let decision = async || store.decision(&tenant("bus"), &id(polls)).await.unwrap().is_some();
         let before = decision().await;
         let decided = row(store, polls).await.status == Status::Decided;
         let after = decision().await;

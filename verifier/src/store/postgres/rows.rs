@@ -3,15 +3,19 @@
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::store::Writing;
 
+use super::super::clients::env_word;
 use super::super::rows::{LeaseRow, why_no_lease as why};
 use super::super::{NewRequest, NoLease, RequestId, ServiceId, StoreError};
 
 pub(super) const DECISION: &str = "SELECT r.outcome, d.signing_input, r.ref_salt FROM decisions d \
      JOIN requests r ON r.service_id = d.service_id AND r.id = d.request_id \
-     WHERE d.service_id = $1 AND d.request_id = $2";
+     WHERE d.service_id = $1 AND d.request_id = $2 AND r.env = $3";
 pub(super) const DECISION_OF_ANYBODY: &str = "SELECT r.outcome, d.signing_input, r.ref_salt FROM decisions d \
      JOIN requests r ON r.service_id = d.service_id AND r.id = d.request_id \
-     WHERE $1 <> '' AND d.request_id = $2";
+     WHERE $1 <> '' AND d.request_id = $2 AND r.env = $3";
+pub(super) const DECISION_OF_ANY_ENV: &str = "SELECT r.outcome, d.signing_input, r.ref_salt FROM decisions d \
+     JOIN requests r ON r.service_id = d.service_id AND r.id = d.request_id \
+     WHERE d.service_id = $1 AND d.request_id = $2 AND $3 <> ''";
 
 pub(super) async fn insert_asked(writing: &mut Writing, new: &NewRequest) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO asked (service_id, digest, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
@@ -25,11 +29,12 @@ pub(super) async fn insert_asked(writing: &mut Writing, new: &NewRequest) -> Res
 
 pub(super) async fn insert_request(writing: &mut Writing, new: &NewRequest) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO requests (service_id, id, asked_digest, policy_id, flow, status, created_at, expires_at, \
+        "INSERT INTO requests (service_id, env, id, asked_digest, policy_id, flow, status, created_at, expires_at, \
          close_at, handle_tag, page_tag, nonce_tag, state_tag, sealed, code_tag, code_until, ref, ref_salt) \
-         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+         VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(&new.service.0)
+    .bind(env_word(new.env))
     .bind(&new.id.0)
     .bind(new.asked.digest.to_vec())
     .bind(&new.policy_id)

@@ -45,6 +45,7 @@ async fn postgres_with_many_writers() {
     let server = Server::start();
     fifty_at_once_give_one_decision(Arc::new(server.store().await)).await;
     callers_that_leave_harm_nobody(&server.store().await).await;
+    fifty_calls_with_one_key_open_one_request(Arc::new(server.store().await)).await;
     fifty_leases_at_once_give_one(Arc::new(server.store().await)).await;
     groups_in_any_order_decide_each_member_once(Arc::new(server.store().await)).await;
     two_replicas_share_what_is_counted(&server).await;
@@ -127,8 +128,8 @@ async fn two_replicas_share_what_is_counted(server: &Server) {
 
 async fn ids_that_no_server_can_hold_are_nobodys(store: &dyn Store) {
     let strange = RequestId("req_\0".into());
-    assert!(store.request(&service("bus"), &strange).await.unwrap().is_none());
-    assert!(store.decision(&service("bus"), &strange).await.unwrap().is_none());
+    assert!(store.request(&tenant("bus"), &strange).await.unwrap().is_none());
+    assert!(store.decision(&tenant("bus"), &strange).await.unwrap().is_none());
 }
 
 #[tokio::test]

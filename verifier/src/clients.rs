@@ -1,0 +1,376 @@
+//! Who may call our API: the systems of services, and what each may do.
+//!
+//! A client shows itself with an access token ([`token`]), which it gets for a signed statement ([`assertion`]): OAuth 2.0
+//! client credentials (RFC 6749 4.4) with `private_key_jwt`. Test services have a test key besides, which is sent as it
+//! is; live services never. Either way [`authenticate`] gives a [`Caller`], and with it the tenant that every row and
+//! query of the call names.
+//!
+//! Security: whoever has a token or a test key is the service until it ends. Each client's calls and streams are counted
+//! in this process, so that one that runs wild is refused and others are served.
+
+pub mod assertion;
+pub(crate) mod changes;
+pub mod token;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::encoding::{b64u_array, sha256};
+use vouchsafe_protocol::jose::NamedJwk;
+use vouchsafe_protocol::json;
+use vouchsafe_protocol::text::Env;
+use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_service::config::ConfigError;
+use vouchsafe_service::limits::{AddressPrefix, Rate};
+use vouchsafe_service::secret::same;
+
+use self::changes::Changes;
+use crate::app::{App, Unavailable};
+use crate::config::{ClientSettings, LimitSettings, Service};
+use crate::request::Flights;
+use crate::secrets::Kind;
+use crate::store::Tenant;
+
+/// The most bytes of a client's key set.
+const MAX_KEYS: usize = 64 * 1024;
+/// The longest id of a client, in bytes.
+const MAX_ID: usize = 200;
+/// The window of a client's rate, in seconds.
+const MINUTE: u32 = 60;
+
+/// A kind of call that a token may be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Opening requests.
+    RequestsWrite,
+    /// Seeing requests, how they stand and how they were decided.
+    DecisionsRead,
+    /// Seeing permissions. No call asks for it yet.
+    PermissionsRead,
+}
+
+impl Scope {
+    /// Every scope there is.
+    pub const ALL: [Self; 3] = [Self::RequestsWrite, Self::DecisionsRead, Self::PermissionsRead];
+
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RequestsWrite => "requests:write",
+            Self::DecisionsRead => "decisions:read",
+            Self::PermissionsRead => "permissions:read",
+        }
+    }
+
+    fn bit(self) -> u8 {
+        match self {
+            Self::RequestsWrite => 1,
+            Self::DecisionsRead => 2,
+            Self::PermissionsRead => 4,
+        }
+    }
+}
+
+/// Several scopes, each once. Written with spaces between them (RFC 6749 3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// All of them.
+    pub const ALL: Self = Self(7);
+
+    /// Reads scopes; `None` when one is unknown, or when there is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let one = |word: &str| Scope::ALL.into_iter().find(|scope| scope.as_str() == word).map(Scope::bit);
+        let all = text.split(' ').map(one).try_fold(0, |all, bit| bit.map(|bit| all | bit))?;
+        Some(Self(all))
+    }
+
+    /// Whether `scope` is among them.
+    #[must_use]
+    pub fn has(self, scope: Scope) -> bool {
+        self.0 & scope.bit() != 0
+    }
+
+    /// Whether all of these are among `others`.
+    #[must_use]
+    pub fn within(self, others: Self) -> bool {
+        self.0 & !others.0 == 0
+    }
+
+    /// Those that are in both.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        Self(self.0 & others.0)
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = Scope::ALL.into_iter().filter(|scope| self.has(*scope)).map(Scope::as_str);
+        f.write_str(words.next().unwrap_or_default())?;
+        words.try_for_each(|word| write!(f, " {word}"))
+    }
+}
+
+/// A system that may call for a service.
+pub struct Client {
+    id: String,
+    tenant: Tenant,
+    scopes: Scopes,
+    keys: Vec<NamedJwk>,
+    rate: Rate,
+    streams: Arc<Semaphore>,
+}
+
+impl Client {
+    fn new(id: &str, service: &Service, keys: Vec<NamedJwk>, scopes: Scopes, most: &LimitSettings) -> Self {
+        Self {
+            id: id.to_owned(),
+            tenant: Tenant::new(&service.id, service.env),
+            scopes,
+            keys,
+            rate: Rate::new(most.client_calls_per_minute, MINUTE),
+            streams: Arc::new(Semaphore::new(most.client_streams as usize)),
+        }
+    }
+
+    /// Counts a call; within the rate or not.
+    fn admits(&self, now: UnixTime) -> bool {
+        // One client, one counter: the rate's own key is of no use here.
+        let all = AddressPrefix::of(std::net::Ipv4Addr::UNSPECIFIED.into());
+        mutants::skips("api-client-rate") || self.rate.admits(all, now)
+    }
+}
+
+/// Why the clients of the configuration cannot be used. All of them are for the operator to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientFault {
+    /// A test key that is missing or not in its form.
+    #[error("the service {0} needs test_key_hash (base64url SHA-256), test_key_file or clients")]
+    TestKey(String),
+    /// A live service with a test key.
+    #[error("the service {0} is live: a test key is for test services alone")]
+    TestKeyOnLive(String),
+    /// A client's id is not one, or two have it.
+    #[error(
+        "the client id {0} is taken, is another service's, or is not 1 to 200 printable ASCII characters"
+    )]
+    Id(String),
+    /// A client's scopes are unknown.
+    #[error("the scopes of client {0} must be of requests:write, decisions:read and permissions:read")]
+    Scopes(String),
+    /// A client's keys cannot be used.
+    #[error("the key set of client {0} must hold public P-256 or Ed25519 keys, each with a kid of its own")]
+    Keys(String),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// All clients.
+#[derive(Default)]
+pub struct Clients {
+    by_id: BTreeMap<String, Arc<Client>>,
+    test_keys: Vec<([u8; 32], Arc<Client>)>,
+    pub(crate) changes: Changes,
+    pub(crate) flights: Flights,
+}
+
+impl Clients {
+    /// The clients of a configuration.
+    ///
+    /// # Errors
+    /// [`ClientFault`] says what to mend.
+    pub fn load(services: &[Service], most: &LimitSettings) -> Result<Self, ClientFault> {
+        let mut clients = Self::default();
+        for service in services {
+            clients.add_test_key(service, most)?;
+            for settings in &service.clients {
+                let foreign = settings.id != service.id && services.iter().any(|one| one.id == settings.id);
+                clients.add(service, settings, foreign, most)?;
+            }
+        }
+        Ok(clients)
+    }
+
+    fn add_test_key(&mut self, service: &Service, most: &LimitSettings) -> Result<(), ClientFault> {
+        let fault = || ClientFault::TestKey(service.id.clone());
+        let digest = match (&service.test_key_hash, &service.test_key_file) {
+            (Some(hash), None) => b64u_array(hash).map_err(|_| fault())?,
+            (None, Some(file)) => sha256(file.read()?.as_bytes()),
+            (None, None) if !service.clients.is_empty() => return Ok(()),
+            _ => return Err(fault()),
+        };
+        if !(mutants::skips("vp-test-key-live") || service.env == Env::Test) {
+            return Err(ClientFault::TestKeyOnLive(service.id.clone()));
+        }
+        let client = Client::new(&service.id, service, Vec::new(), Scopes::ALL, most);
+        self.test_keys.push((digest, Arc::new(client)));
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        service: &Service,
+        settings: &ClientSettings,
+        foreign: bool,
+        most: &LimitSettings,
+    ) -> Result<(), ClientFault> {
+        let id = &settings.id;
+        let formed = (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+        let free = !foreign && !self.by_id.contains_key(id);
+        if !(mutants::skips("api-client-unique") || (formed && free)) {
+            return Err(ClientFault::Id(id.clone()));
+        }
+        let scopes = match &settings.scopes {
+            None => Some(Scopes::ALL),
+            Some(scopes) => Scopes::parse(&scopes.join(" ")),
+        };
+        let scopes = scopes.ok_or_else(|| ClientFault::Scopes(id.clone()))?;
+        let keys = keys(&settings.keys)?.ok_or_else(|| ClientFault::Keys(id.clone()))?;
+        self.by_id.insert(id.clone(), Arc::new(Client::new(id, service, keys, scopes, most)));
+        Ok(())
+    }
+
+    /// The client of that id.
+    pub(crate) fn find(&self, id: &str) -> Option<&Arc<Client>> {
+        self.by_id.get(id)
+    }
+
+    fn by_test_key(&self, sent: &str) -> Option<&Arc<Client>> {
+        let digest = sha256(sent);
+        self.test_keys.iter().find(|(known, _)| same(known, &digest)).map(|(_, client)| client)
+    }
+}
+
+/// The keys of a JWK set (RFC 7517, section 5); `None` when it is not one that a client can be known by.
+fn keys(file: &Path) -> Result<Option<Vec<NamedJwk>>, ConfigError> {
+    let text = std::fs::read(file)
+        .map_err(|fault| ConfigError::File { path: file.to_owned(), kind: fault.kind() })?;
+    let Ok(set) = json::parse(&text, MAX_KEYS) else { return Ok(None) };
+    let read = set["keys"].as_array().into_iter().flatten().map(NamedJwk::from_value);
+    let Ok(keys) = read.collect::<Result<Vec<_>, _>>() else { return Ok(None) };
+    let apart = |at: usize| keys[at].kid.is_some() && keys[..at].iter().all(|one| one.kid != keys[at].kid);
+    let usable = !keys.is_empty() && (0..keys.len()).all(apart);
+    Ok((mutants::skips("api-client-keys") || usable).then_some(keys))
+}
+
+/// Who calls, and for what.
+#[derive(Clone)]
+pub struct Caller {
+    client: Arc<Client>,
+    scopes: Scopes,
+}
+
+impl Caller {
+    /// Whose rows the call sees.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.client.tenant
+    }
+
+    /// Room for one more stream of this client, until it is dropped; `None` when all is taken.
+    pub(crate) fn stream(&self) -> Option<OwnedSemaphorePermit> {
+        if mutants::skips("api-client-streams") {
+            return Arc::new(Semaphore::new(1)).try_acquire_owned().ok();
+        }
+        self.client.streams.clone().try_acquire_owned().ok()
+    }
+}
+
+/// Why a call is not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum Denied {
+    /// It carries nothing to know the caller by.
+    #[error("the call carries no credentials")]
+    NoCredentials,
+    /// What it carries is not, or no longer, good for anything.
+    #[error("the call's token or key is unknown, expired or of another kind")]
+    InvalidToken,
+    /// The token is not for this kind of call.
+    #[error("the token is not for this kind of call; it needs {}", .0.as_str())]
+    Scope(Scope),
+    /// The client calls too often.
+    #[error("the client calls too often")]
+    Rate,
+    /// We could not look.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Who sends `authorization`, if that may call for `scope` now.
+///
+/// # Errors
+/// [`Denied`] says why not.
+pub async fn authenticate(app: &App, authorization: Option<&str>, scope: Scope) -> Result<Caller, Denied> {
+    let sent = authorization.ok_or(Denied::NoCredentials)?;
+    let caller = caller(app, bearer(sent).ok_or(Denied::InvalidToken)?).await?;
+    if !(mutants::skips("api-scope") || caller.scopes.has(scope)) {
+        return Err(Denied::Scope(scope));
+    }
+    if !caller.client.admits(app.now()) {
+        return Err(Denied::Rate);
+    }
+    Ok(caller)
+}
+
+/// The credential of RFC 6750 2.1.
+fn bearer(sent: &str) -> Option<&str> {
+    let (scheme, token) = sent.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
+async fn caller(app: &App, sent: &str) -> Result<Caller, Denied> {
+    if let Some(client) = app.clients().by_test_key(sent) {
+        return Ok(Caller { client: client.clone(), scopes: Scopes::ALL });
+    }
+    let tag = app.vault().tag(Kind::Token, sent);
+    let grant = app.store().token(tag, app.now()).await.map_err(Unavailable::from)?;
+    let grant = grant.ok_or(Denied::InvalidToken)?;
+    let client = app.clients().find(&grant.client).ok_or(Denied::InvalidToken)?;
+    // A service that went from test to live, or a client that went to another service, starts with new tokens.
+    if !(mutants::skips("api-token-tenant") || client.tenant == grant.tenant) {
+        return Err(Denied::InvalidToken);
+    }
+    // RFC 9449 7.1: a token that is bound to a key is nothing without it. None is given out yet; a later part takes proofs.
+    if !(mutants::skips("api-token-bound") || grant.key.is_none()) {
+        return Err(Denied::InvalidToken);
+    }
+    Ok(Caller { client: client.clone(), scopes: grant.scopes.and(client.scopes) })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_read_and_written() {
+        let two = Scopes::parse("decisions:read requests:write").unwrap();
+        assert_eq!(two.to_string(), "requests:write decisions:read");
+        assert!(two.has(Scope::RequestsWrite) && !two.has(Scope::PermissionsRead));
+        assert!(two.within(Scopes::ALL) && !Scopes::ALL.within(two));
+        assert_eq!(Scopes::parse("requests:write requests:write").unwrap().to_string(), "requests:write");
+        for text in
+            ["", " ", "requests:write ", "requests", "requests:write,decisions:read", "Requests:write"]
+        {
+            assert_eq!(Scopes::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_bearer_token_is_one_word_behind_its_scheme() {
+        assert_eq!(bearer("Bearer abc"), Some("abc"));
+        assert_eq!(bearer("bearer  abc "), Some("abc"));
+        for sent in ["", "abc", "Bearer", "Bearer ", "Basic abc", "DPoP abc"] {
+            assert_eq!(bearer(sent), None, "{sent:?}");
+        }
+    }
+}

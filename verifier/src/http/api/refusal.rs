@@ -1,0 +1,133 @@
+//! Every refusal and failure of the API: one closed list, from which the description of the API is made too.
+
+use vouchsafe_service::problem::Problem;
+
+use crate::app::Unavailable;
+use crate::clients::{Denied, Scope};
+use crate::request::{BodyError, CreateError, ListError};
+
+macro_rules! refusals {
+    ($($name:ident => $make:expr;)*) => {
+        /// A refusal or failure of the API.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(in crate::http) enum Refusal {
+            $($name),*
+        }
+
+        impl Refusal {
+            /// Every one there is.
+            pub(in crate::http) const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// As it is answered.
+            pub(in crate::http) fn problem(self) -> Problem {
+                match self {
+                    $(Self::$name => $make),*
+                }
+            }
+        }
+    };
+}
+
+refusals! {
+    NoCredentials => Problem::unauthorized("no-credentials", "The call carries no credentials.")
+        .detail("Send an access token, or for test services the test key, as Authorization: Bearer.")
+        .challenge("Bearer realm=\"vouchsafe\"");
+    InvalidToken => Problem::unauthorized("invalid-token", "The token or key is unknown, expired or revoked.")
+        .detail("Ask for a new token at /oauth/token.")
+        .challenge("Bearer realm=\"vouchsafe\", error=\"invalid_token\"");
+    NeedsRequestsWrite => Problem::forbidden("insufficient-scope", "The token is not for opening requests.")
+        .challenge("Bearer realm=\"vouchsafe\", error=\"insufficient_scope\", scope=\"requests:write\"");
+    NeedsDecisionsRead => Problem::forbidden("insufficient-scope", "The token is not for seeing requests.")
+        .challenge("Bearer realm=\"vouchsafe\", error=\"insufficient_scope\", scope=\"decisions:read\"");
+    NeedsPermissionsRead => Problem::forbidden("insufficient-scope", "The token is not for seeing permissions.")
+        .challenge("Bearer realm=\"vouchsafe\", error=\"insufficient_scope\", scope=\"permissions:read\"");
+    Rate => Problem::too_many("too-many-calls", "This client calls too often. Nothing was done; try again later.")
+        .retry_after(60);
+    Streams => Problem::too_many("too-many-streams", "This client follows as many requests as it may.")
+        .detail("End a stream, or look at the requests one by one.").retry_after(30);
+    NoSuchRequest => Problem::not_found("no-such-request", "This service has no such request.");
+    NotDecided => Problem::conflict("not-decided", "The request is not decided yet.").detail("Ask again later.");
+    MediaType => Problem::unsupported("media-type", "This call takes application/json.");
+    TooLarge => Problem::too_large("body-too-large", "The body is too large.");
+    NotAnObject => Problem::bad_request("not-an-object", "The body is not one JSON object with each member once.");
+    UnknownMember => Problem::unprocessable("unknown-member", "The body has a member that this call does not take.")
+        .detail("It takes policy, flow, reference and expect.");
+    Member => Problem::unprocessable("member", "A member is missing or not of its form.");
+    UnknownPolicy => Problem::unprocessable("unknown-policy", "There is no live policy of that id.").pointer("/policy");
+    Purpose => Problem::forbidden("purpose", "The register does not let this service ask for the policy's purpose.")
+        .pointer("/policy");
+    PolicyUnusable => Problem::conflict("policy-unusable", "The policy cannot be asked with today.")
+        .pointer("/policy").detail("The operator sees why with `vouchsafe verifier policies check`.");
+    Flow => Problem::unprocessable("flow", "This policy needs the flow same_device.").pointer("/flow");
+    ExpectMissing => Problem::unprocessable("expect-missing", "This policy compares a disclosed value with expect.")
+        .pointer("/expect");
+    ExpectUnused => Problem::unprocessable("expect-unused", "This policy compares no disclosed value.")
+        .pointer("/expect");
+    RepeatKey => Problem::bad_request("idempotency-key", "Idempotency-Key is one text of 1 to 255 visible characters.");
+    KeyTaken => Problem::unprocessable("idempotency-key-taken", "Another body came with this Idempotency-Key before.")
+        .detail("Use a new key for a new request.");
+    KeyBusy => Problem::conflict("idempotency-key-busy", "A call with this Idempotency-Key is under way.")
+        .retry_after(1);
+    KeyOver => Problem::conflict("idempotency-key-over", "The request that this Idempotency-Key opened is over.")
+        .detail("Its links are gone. Location says where to see how it ended.");
+    Query => Problem::bad_request("query", "The query is not of its form.")
+        .detail("It takes cursor, limit (1 to 100) and status (waiting, answered or decided), each once.");
+    Cursor => Problem::bad_request("cursor", "The cursor is not one that this list gave out.");
+    LastEvent => Problem::bad_request("last-event-id", "Last-Event-ID is not one that this stream gave out.");
+    Unavailable => Problem::unavailable();
+    Internal => Problem::internal();
+}
+
+impl From<&Unavailable> for Refusal {
+    fn from(fault: &Unavailable) -> Self {
+        match fault {
+            Unavailable::Store(_) | Unavailable::Sign(_) | Unavailable::Full(_) | Unavailable::Register => {
+                Self::Unavailable
+            }
+            _ => Self::Internal,
+        }
+    }
+}
+
+impl From<&Denied> for Refusal {
+    fn from(denied: &Denied) -> Self {
+        match denied {
+            Denied::NoCredentials => Self::NoCredentials,
+            Denied::InvalidToken => Self::InvalidToken,
+            Denied::Scope(Scope::RequestsWrite) => Self::NeedsRequestsWrite,
+            Denied::Scope(Scope::DecisionsRead) => Self::NeedsDecisionsRead,
+            Denied::Scope(Scope::PermissionsRead) => Self::NeedsPermissionsRead,
+            Denied::Rate => Self::Rate,
+            Denied::Unavailable(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<&ListError> for Refusal {
+    fn from(fault: &ListError) -> Self {
+        match fault {
+            ListError::Cursor => Self::Cursor,
+            ListError::Unavailable(fault) => fault.into(),
+        }
+    }
+}
+
+/// Why no request was opened, with the member at fault.
+pub(super) fn of_create(fault: &CreateError) -> Problem {
+    let refusal = match fault {
+        CreateError::Body(BodyError::Member(pointer)) => return Refusal::Member.problem().pointer(pointer),
+        CreateError::Body(BodyError::NotAnObject) => Refusal::NotAnObject,
+        CreateError::Body(BodyError::Unknown) => Refusal::UnknownMember,
+        CreateError::UnknownPolicy => Refusal::UnknownPolicy,
+        CreateError::Purpose => Refusal::Purpose,
+        CreateError::Policy(_) => Refusal::PolicyUnusable,
+        CreateError::Flow => Refusal::Flow,
+        CreateError::ExpectMissing => Refusal::ExpectMissing,
+        CreateError::ExpectUnused => Refusal::ExpectUnused,
+        CreateError::KeyTaken => Refusal::KeyTaken,
+        CreateError::KeyBusy => Refusal::KeyBusy,
+        CreateError::KeyOver(_) => Refusal::KeyOver,
+        CreateError::Unavailable(fault) => fault.into(),
+    };
+    refusal.problem()
+}
