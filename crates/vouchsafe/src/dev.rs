@@ -98,7 +98,7 @@ async fn ready(world: &World) -> Result<Value, Failure> {
         "ca": world.district.tls_ca(),
         "trust": world.district.trust_file(),
         "ops": format!("http://{}", world.at.ops),
-        "client": { "id": BUSES, "test_key": test_key, "private_key_file": null },
+        "client": { "id": BUSES, "test_key": test_key, "private_key_file": world.district.client_key_file() },
         "offer": { "uri": offer.link(), "tx_code": offer.tx_code() },
         "policies": [BUS_PASS, LEISURE],
         "purposes": [

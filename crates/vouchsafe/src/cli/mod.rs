@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and which library function answers it.
 
 mod issuer;
+mod openapi;
 pub(crate) mod print;
 pub(crate) mod serve;
 mod verifier;
@@ -43,6 +44,8 @@ enum Command {
     /// Check or print a service's configuration.
     #[command(subcommand)]
     Config(serve::ConfigCommand),
+    /// Print the description of the verifier's API, OpenAPI 3.1.
+    Openapi,
 }
 
 #[derive(Args)]
@@ -88,5 +91,6 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Wallet(args) => wallet::run(args).await,
         Command::Migrate(args) => serve::migrate(args).await,
         Command::Config(command) => serve::config(command).await,
+        Command::Openapi => openapi::run(),
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn prepare(folder: &Folder, at: &Addresses, now: UnixTime) -> Result<
     let request_leaf = signer(folder, &anchor, "verifier/keys/request", BUSES, now)?;
     key(folder, "verifier/keys/decision.pem")?;
     test_key(folder)?;
+    client_key(folder)?;
     let registrar = key(folder, "registrar.pem")?;
     folder.write("trust.json", &trust_file(&registrar, anchor.certificate()))?;
     Ok(Keys { registrar, anchor: anchor.certificate().to_vec(), request_leaf })
@@ -117,6 +118,14 @@ fn test_key(folder: &Folder) -> Result<(), Failure> {
         return Ok(());
     }
     folder.write_secret(NAME, &format!("test_{}", entropy::token32(&OsEntropy::new())))
+}
+
+/// The key by which the operator's system signs its assertions, and what the verifier knows it by.
+fn client_key(folder: &Folder) -> Result<(), Failure> {
+    let key = key(folder, "client/private.pem")?;
+    let mut public = key.public().to_value();
+    public["kid"] = json!(b64u(key.public().thumbprint()));
+    folder.write("client/jwks.json", &json!({ "keys": [public] }).to_string())
 }
 
 /// Whether a PEM chain was issued by an authority that was made here.

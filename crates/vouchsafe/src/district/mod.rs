@@ -189,6 +189,12 @@ impl District {
     pub fn test_key_file(&self) -> PathBuf {
         self.dir.join("client/test.key")
     }
+
+    /// The key with which the bus operator's system signs for an access token.
+    #[must_use]
+    pub fn client_key_file(&self) -> PathBuf {
+        self.dir.join("client/private.pem")
+    }
 }
 
 /// Makes the keys and certificates of the listeners in `dir`, so that they can be bound before the rest is written.

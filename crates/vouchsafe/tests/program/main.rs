@@ -5,5 +5,6 @@ mod child;
 mod contracts;
 mod crash;
 mod first_run;
+mod integrations;
 mod production;
 mod town;
