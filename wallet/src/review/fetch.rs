@@ -135,7 +135,8 @@ impl Wallet {
         let form = wallet_nonce.map(|nonce| Zeroizing::new(fetch_form(nonce).into_bytes()));
         let body = form.map(|form| ("application/x-www-form-urlencoded", form));
         let url = link.request_uri.as_str();
-        let request = Outgoing { url, accept: REQUEST_OBJECT, body, token: None, proof: None, most: MAX_REQUEST };
+        let request =
+            Outgoing { url, accept: REQUEST_OBJECT, body, token: None, proof: None, most: MAX_REQUEST };
         let reply: Incoming = http::send(&*self.machine.http, request).await?;
         // OpenID4VP 5.10.2: an HTTP error or a redirect ends the flow.
         if !(mutants::skips("wallet-request-status") || reply.status == 200) {
