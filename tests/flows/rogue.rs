@@ -240,11 +240,31 @@ impl Http for RogueLine {
         if !request.url.starts_with(PARKING) {
             return self.line.send(request);
         }
-        assert!(request.body.is_none(), "the rogue service got an answer");
-        let body = Zeroizing::new(self.object.lock().unwrap().clone().into_bytes());
-        let content_type = "application/oauth-authz-req+jwt".to_owned();
-        Box::pin(async {
-            Ok(Incoming { status: 200, content_type, retry_after_s: None, dpop_nonce: None, body })
-        })
+        if let Some((_, form)) = &request.body {
+            assert_tells_of_a_refusal_alone(form);
+            return Box::pin(async { Ok(incoming("application/json", b"{}".to_vec())) });
+        }
+        let object = self.object.lock().unwrap().clone().into_bytes();
+        Box::pin(async { Ok(incoming("application/oauth-authz-req+jwt", object)) })
+    }
+}
+
+/// A service that the register knows learns by a code that it was refused, and nothing else.
+fn assert_tells_of_a_refusal_alone(form: &[u8]) {
+    let told: Vec<(String, String)> = url::form_urlencoded::parse(form).into_owned().collect();
+    assert!(told.iter().any(|(name, _)| name == "error"), "the rogue service got an answer");
+    for (name, value) in &told {
+        assert!(["error", "error_description", "state"].contains(&name.as_str()), "it was told {name}");
+        assert!(!value.contains(FLATTERY), "the refusal repeats what was refused");
+    }
+}
+
+fn incoming(content_type: &str, body: Vec<u8>) -> Incoming {
+    Incoming {
+        status: 200,
+        content_type: content_type.to_owned(),
+        retry_after_s: None,
+        dpop_nonce: None,
+        body: Zeroizing::new(body),
     }
 }
