@@ -7,7 +7,7 @@
 //!
 //! On PostgreSQL the same, and once more with the database killed under the program, which stays up.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
@@ -52,7 +52,7 @@ struct Town {
     door: Door,
     resident: Resident,
     /// Where the rows are, if not in files.
-    server: Option<Cluster>,
+    server: Option<Mutex<Cluster>>,
 }
 
 /// Whom the killer is after.
@@ -74,19 +74,23 @@ impl Town {
     async fn new(server: Option<Cluster>) -> Self {
         let (dir, door) = (tempfile::tempdir().unwrap(), Door::default());
         let resident = resident(dir.path(), &door).await;
-        Self { dir, base: free_base(), door, resident, server }
+        Self { dir, base: free_base(), door, resident, server: server.map(Mutex::new) }
+    }
+
+    fn server(&self) -> Option<MutexGuard<'_, Cluster>> {
+        self.server.as_ref().map(|server| server.lock().unwrap())
     }
 
     async fn start(&self, point: Option<(Point, Victim)>) -> Up {
-        let socket = self.server.as_ref().map(|server| server.socket().to_str().unwrap());
-        let on = socket.map_or(vec![], |socket| vec!["--postgres-socket", socket]);
+        let socket = self.server().map(|server| server.socket().to_str().unwrap().to_owned());
+        let on = socket.as_deref().map_or(vec![], |socket| vec!["--postgres-socket", socket]);
         self.up(Dev::start_with(self.dir.path(), "data", self.base, &on), point).await
     }
 
     async fn up(&self, dev: Dev, point: Option<(Point, Victim)>) -> Up {
         let process = match point {
             #[cfg(feature = "mutants")]
-            Some((_, Victim::Database)) => self.server.as_ref().and_then(Cluster::process).unwrap(),
+            Some((_, Victim::Database)) => self.server().and_then(|server| server.process()).unwrap(),
             _ => dev.id(),
         };
         let wire = Wire::to(&dev, point.map(|(point, _)| point), process);
@@ -154,16 +158,18 @@ impl Town {
     async fn decisions(&self) -> (i64, i64, i64) {
         let once = "SELECT count(DISTINCT request_id), (SELECT count(*) FROM log_leaves), \
                     (SELECT count(*) FROM outbox) FROM decisions";
-        match &self.server {
+        let on_server = self.server().map(|server| {
+            let options = PgConnectOptions::new_without_pgpass().socket(server.socket());
+            options.port(server.port()).username(USER).database("vouchsafe_verifier")
+        });
+        match on_server {
             None => {
                 let file = self.dir.path().join("data/verifier/verifier.sqlite");
                 let options = SqliteConnectOptions::new().filename(file);
                 let mut database = SqliteConnection::connect_with(&options).await.unwrap();
                 sqlx::query_as(once).fetch_one(&mut database).await.unwrap()
             }
-            Some(server) => {
-                let options = PgConnectOptions::new_without_pgpass().socket(server.socket());
-                let options = options.port(server.port()).username(USER).database("vouchsafe_verifier");
+            Some(options) => {
                 let mut database = PgConnection::connect_with(&options).await.unwrap();
                 sqlx::query_as(once).fetch_one(&mut database).await.unwrap()
             }
@@ -199,7 +205,7 @@ mod postgres {
     }
 }
 
-async fn killed(mut town: Town, victim: Victim, points: usize) {
+async fn killed(town: Town, victim: Victim, points: usize) {
     let mut rng = ChaCha20Rng::seed_from_u64(SEED);
     let mut decided = 0;
     let mut reached = [0_usize; CALLS];
@@ -217,12 +223,15 @@ async fn killed(mut town: Town, victim: Victim, points: usize) {
         let up = match victim {
             Victim::Program => restarted(&town, up, &format!("{point:?}: {told:?}")).await,
             #[cfg(feature = "mutants")]
-            Victim::Database => recovered(&mut town, up).await,
+            Victim::Database => recovered(&town, up).await,
         };
         decided += audited(&town, &up, &before, books).await;
     }
     assert_eq!(town.decisions().await, (decided, decided, decided), "decisions, leaves, calls");
-    assert!(reached.iter().filter(|times| **times > 0).count() > CALLS / 2, "kills are spread: {reached:?}");
+    // A program ends where it is killed; one that lost its database goes on to the next call that needs it, and half of
+    // the calls do not.
+    let spread = if victim == Victim::Program { CALLS / 2 } else { CALLS / 4 };
+    assert!(reached.iter().filter(|times| **times > 0).count() > spread, "kills are spread: {reached:?}");
 }
 
 /// The program was killed, and is started again.
@@ -234,17 +243,16 @@ async fn restarted(town: &Town, mut up: Up, told: &str) -> Up {
 
 /// The database was killed: the program stayed, said that it was busy, and serves again soon after its return.
 #[cfg(feature = "mutants")]
-async fn recovered(town: &mut Town, up: Up) -> Up {
+async fn recovered(town: &Town, up: Up) -> Up {
     for sent in up.wire.sent() {
         assert!(matches!(sent.status, None | Some(200..500 | 503)), "{}: {:?}", sent.url, sent.status);
     }
-    let server = town.server.as_mut().unwrap();
-    server.kill();
+    town.server().unwrap().kill();
     let up = town.up(up.dev, None).await;
     let nobodys = format!("{}/v1/requests/req_of_nobody", up.dev.text("/verifier"));
     let asked = async || up.wire.get(&nobodys, up.dev.text("/client/test_key")).await.status;
     assert_eq!(asked().await, 503, "without its database it is busy");
-    town.server.as_mut().unwrap().start().unwrap();
+    town.server().unwrap().start().unwrap();
     let back = tokio::time::timeout(Duration::from_secs(5), async {
         while asked().await != 404 {
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -81,6 +81,7 @@ impl Wire {
     }
 
     /// Everything that wallets sent.
+    #[cfg(feature = "mutants")]
     pub(crate) fn sent(&self) -> Vec<Sent> {
         self.sent.lock().unwrap().clone()
     }
