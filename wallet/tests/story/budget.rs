@@ -12,7 +12,7 @@ async fn a_service_cannot_find_a_birth_date_by_asking() {
         wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
         world.service.ask_age(n);
         let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
-        let warned = review.page(Language::En).parts.iter().any(|part| part.id == "warnings");
+        let warned = review.facts().offered().is_some_and(|way| !way.probed.is_empty());
         let shared = wallet.share(&review, Confirmed::Share).await;
         outcomes.push((warned, shared.map_err(|refused| refused.code()).err()));
     }
