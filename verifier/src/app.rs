@@ -476,7 +476,8 @@ fn status_door(config: &Config, rules: &Rules) -> Result<Arc<dyn Fetch>, OpenErr
     let reach = settings.reach(test).ok_or(OpenError::Loopback)?;
     let needed = rules.types.iter().any(|one| one.status);
     let pem = if needed { read(&settings.authorities)? } else { Vec::new() };
-    let authorities: Vec<_> = CertificateDer::pem_slice_iter(&pem).flatten().collect();
+    let authorities: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let authorities = authorities.map_err(|_| FetchError::Setup)?;
     Ok(Arc::new(Door(Http::new(&authorities, reach)?)))
 }
 

@@ -245,12 +245,12 @@ impl Wallet {
         self.vault.apply(vec![change], &*self.machine.entropy).await
     }
 
-    /// Posts a form; while the verifier says that it is busy, the same form again (it counts no attempt then).
+    /// Posts a form; while the verifier has no room for it, the same form again (it counts no attempt then).
     async fn post(&self, url: &str, form: Zeroizing<Vec<u8>>) -> Result<Incoming, AnswerError> {
         for _ in 0..TRIES {
             let reply = self.post_once(url, form.clone()).await?;
             match reply.retry_after_s {
-                Some(wait) if reply.status == 503 => {
+                Some(wait) if reply.is_busy() => {
                     tokio::time::sleep(Duration::from_secs(wait.min(LONGEST_WAIT_S))).await;
                 }
                 _ => return Ok(reply),

@@ -376,16 +376,18 @@ async fn stopped_anywhere_no_copy_is_shown_twice() {
 
 #[tokio::test]
 async fn a_busy_service_gets_the_same_answer_again() {
-    let world = World::of(old_resident());
-    let directory = tempfile::tempdir().unwrap();
-    let wallet = world.filled_wallet(directory.path()).await;
-    let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
-    world.service.set_line(Line::BusyOnce);
-    wallet.share(&review, Confirmed::Share).await.unwrap();
-    let posts = world.service.posts();
-    assert_eq!(posts.len(), 2);
-    assert_eq!(posts[0], posts[1]);
-    assert_eq!(unused(&wallet).await, COPIES as usize - 1);
+    for status in [503, 429] {
+        let world = World::of(old_resident());
+        let directory = tempfile::tempdir().unwrap();
+        let wallet = world.filled_wallet(directory.path()).await;
+        let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
+        world.service.set_line(Line::BusyOnce(status));
+        wallet.share(&review, Confirmed::Share).await.unwrap();
+        let posts = world.service.posts();
+        assert_eq!(posts.len(), 2, "{status}");
+        assert_eq!(posts[0], posts[1]);
+        assert_eq!(unused(&wallet).await, COPIES as usize - 1);
+    }
 }
 
 #[tokio::test]

@@ -72,8 +72,8 @@ pub(crate) enum Line {
     Breaks,
     /// The service refuses.
     Refuses,
-    /// The service is busy once.
-    BusyOnce,
+    /// The service has no room once, and says so with this status.
+    BusyOnce(u16),
 }
 
 pub(crate) struct Service {
@@ -185,9 +185,9 @@ impl Service {
             Line::Open => Ok(reply(200, "application/json", json!({"redirect_uri": RETURN}).to_string())),
             Line::Breaks => Err(HttpError::Unreachable),
             Line::Refuses => Ok(reply(400, "application/json", r#"{"error":"invalid_request"}"#)),
-            Line::BusyOnce => {
+            Line::BusyOnce(status) => {
                 *line = Line::Open;
-                let mut busy = reply(503, "application/json", "{}");
+                let mut busy = reply(status, "application/json", "{}");
                 busy.retry_after_s = Some(0);
                 Ok(busy)
             }
