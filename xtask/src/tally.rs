@@ -57,10 +57,12 @@ pub(crate) fn of_lines(lines: &[String]) -> Option<Tally> {
     lines.iter().filter_map(|line| of_line(line)).reduce(|sum, tally| sum + tally)
 }
 
-/// The counts in one summary line; "timed out" and "exec failed" are failures too.
+/// The counts in one summary line; "timed out" and "exec failed" are failures too. What a failed test printed is shown
+/// indented, with a result line of its own in it that is not to be counted again; only nextest indents its summary.
 fn of_line(line: &str) -> Option<Tally> {
-    let line = line.trim();
-    let counts = line.starts_with("Summary [") || line.starts_with("test result:") || is_ours(line);
+    let line = line.trim_end();
+    let counts =
+        line.trim_start().starts_with("Summary [") || line.starts_with("test result:") || is_ours(line);
     counts.then(|| Tally {
         passed: before(line, " passed"),
         failed: before(line, " failed") + before(line, " timed out") + before(line, " exec failed"),
@@ -96,6 +98,7 @@ mod tests {
             "     Summary [   4.2s] 12 tests run: 9 passed (1 slow), 2 failed, 1 timed out, 3 skipped";
         assert_eq!(count(nextest), Some((9, 3)));
         assert_eq!(count("test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured"), Some((5, 0)));
+        assert_eq!(count("    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured"), None);
         assert_eq!(count("118 passed, 0 failed"), Some((118, 0)));
         assert_eq!(count("a test that passed, and one that failed"), None);
     }
