@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use vouchsafe_protocol::dcql::{
     Candidate, CannotAnswer, Incomplete, Mismatch, Query, Selection, Wishes, choose,
 };
-use vouchsafe_protocol::sd_jwt::Held;
+use vouchsafe_protocol::sd_jwt::{Held, Step};
 
-use crate::made::{answer, check, held};
+use crate::made::{Answer, answer, check, held, presented};
 
 const IDENTITY: &str = "https://credentials.example.com/identity_credential";
 
@@ -136,6 +136,64 @@ pub(crate) fn without_claims_nothing_is_shown() {
     let query = Query::from_value(&query).unwrap();
     let selection = chosen(&query, &[of(IDENTITY, person())], &Wishes::default()).unwrap();
     assert_eq!(told(&selection), [words("q", &[])]);
+}
+
+/// A wallet that has a part has nothing: a query, a claim of one, or a query of an option that is missing.
+#[test]
+pub(crate) fn a_wallet_with_a_part_sends_nothing() {
+    let one = |id: &str, vct: &str| json!({"id": id, "format": "dc+sd-jwt", "meta": {"vct_values": [vct]}});
+    let asked = |sets: Option<Value>| {
+        let mut query = json!({"credentials": [one("a", "A"), one("b", "B")]});
+        if let Some(sets) = sets {
+            query["credential_sets"] = sets;
+        }
+        Query::from_value(&query).unwrap()
+    };
+    let only = [of("A", person())];
+    let default = Wishes::default();
+    assert_eq!(chosen(&asked(None), &only, &default), Err(CannotAnswer::Query("b".into())));
+    let whole = asked(Some(json!([{"options": [["a", "b"]]}])));
+    assert_eq!(chosen(&whole, &only, &default), Err(CannotAnswer::Set(0)));
+    // What is of another type is not taken for it, however alike its claims are.
+    let other = [of("A", person()), of("C", person())];
+    assert_eq!(chosen(&asked(None), &other, &default), Err(CannotAnswer::Query("b".into())));
+    let both = [of("A", person()), of("B", person())];
+    assert_eq!(told(&chosen(&whole, &both, &default).unwrap()), [words("a", &[]), words("b", &[])]);
+}
+
+/// What a wallet of other people's making sends in part is not taken.
+#[test]
+pub(crate) fn a_verifier_takes_no_part() {
+    let one = |id: &str| {
+        json!({"id": id, "format": "dc+sd-jwt", "meta": {"vct_values": [IDENTITY]},
+            "claims": [{"path": ["given_name"]}, {"path": ["family_name"]}]})
+    };
+    let asked = |sets: Option<Value>| {
+        let mut query = json!({"credentials": [one("a"), one("b"), one("c")]});
+        if let Some(sets) = sets {
+            query["credential_sets"] = sets;
+        }
+        Query::from_value(&query).unwrap()
+    };
+    let held = of(IDENTITY, person());
+    let show = |names: &[&str]| {
+        let paths: Vec<_> = names.iter().map(|name| vec![Step::Name((*name).to_owned())]).collect();
+        presented(&held, &paths)
+    };
+    let told = |ids: &[&str]| -> Answer {
+        ids.iter().map(|id| ((*id).to_owned(), vec![show(&["given_name", "family_name"])])).collect()
+    };
+    let all = asked(None);
+    assert_eq!(check(&all, &told(&["a", "b", "c"])), Ok(()));
+    assert_eq!(check(&all, &told(&["a", "b"])), Err(Incomplete::Missing));
+    let sets = asked(Some(json!([{"options": [["a"]]}, {"options": [["b", "c"]], "required": false}])));
+    assert_eq!(check(&sets, &told(&["a"])), Ok(()));
+    assert_eq!(check(&sets, &told(&["a", "b", "c"])), Ok(()));
+    assert_eq!(check(&sets, &told(&["b", "c"])), Err(Incomplete::Set));
+    assert_eq!(check(&sets, &told(&["a", "b"])), Err(Incomplete::Part));
+    let mut less = told(&["a", "b", "c"]);
+    less.insert("b".to_owned(), vec![show(&["given_name"])]);
+    assert_eq!(check(&all, &less), Err(Incomplete::Presentation(Mismatch::Claims)));
 }
 
 #[test]

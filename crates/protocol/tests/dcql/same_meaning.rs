@@ -165,15 +165,11 @@ fn cases() -> ProptestConfig {
     }
 }
 
-#[test]
-pub(crate) fn what_the_wallet_chooses_the_verifier_takes() {
-    both_sides();
-}
-
 proptest! {
     #![proptest_config(cases())]
 
-    fn both_sides(
+    #[test]
+    fn what_the_wallet_chooses_the_verifier_takes(
         query in query(), wallet in vec(kept(), 0..4), optional in btree_set(0..3_usize, 0..3),
     ) {
         let read = Query::from_value(&query).unwrap();
