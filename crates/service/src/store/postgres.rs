@@ -143,7 +143,7 @@ impl Postgres {
     /// Whether the database answers and agrees with this machine about the time: for readiness.
     pub async fn is_ready(&self) -> bool {
         let skew = timeout(ACQUIRE, self.skew_ms()).await;
-        matches!(skew, Ok(Ok(skew)) if mutants::skips("postgres-skew") || skew.abs() <= MOST_SKEW_MS)
+        matches!(skew, Ok(Ok(skew)) if agrees(skew))
     }
 
     /// Waits for work in progress and closes the connections.
@@ -152,12 +152,20 @@ impl Postgres {
     }
 
     /// How far this machine's clock is ahead of the server's, as far as the way there and back lets it be seen.
-    async fn skew_ms(&self) -> Result<i64, sqlx::Error> {
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn skew_ms(&self) -> Result<i64, sqlx::Error> {
         let before = self.wall.now_ms();
         let now_ms = tell(&self.pool, &*self.clock).await?;
         let after = self.wall.now_ms();
         Ok(before.midpoint(after) - now_ms)
     }
+}
+
+/// Whether a machine whose clock is so far ahead of the server's may serve.
+fn agrees(skew_ms: i64) -> bool {
+    mutants::skips("postgres-skew") || skew_ms.abs() <= MOST_SKEW_MS
 }
 
 /// A writing transaction. It reads as the connection it runs on; dropped, it is undone.

@@ -1,11 +1,12 @@
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
 use sqlx::migrate::{Migration, MigrationType};
 use sqlx::{AssertSqlSafe, Connection as _, SqlSafeStr as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Notify, watch};
 use vouchsafe_cluster::{Cluster, Tls, USER};
 use vouchsafe_mutants::without_async;
 use vouchsafe_protocol::time::UnixTime;
@@ -18,6 +19,8 @@ use crate::store::detached;
 
 const FIRST: &str = "CREATE TABLE t1 (n BIGINT NOT NULL UNIQUE)";
 const SECOND: &str = "ALTER TABLE t1 ADD COLUMN note TEXT";
+/// How long a test waits for what must come, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn migrator(texts: &[&str]) -> Migrator {
     let migrations = (1..).zip(texts).map(|(version, text)| {
@@ -53,6 +56,20 @@ async fn insert(store: Postgres, n: i64) -> Result<(), sqlx::Error> {
     writing.commit().await
 }
 
+/// Asks until it holds: a busy machine may refuse for a moment, and in the end must not.
+async fn soon(holds: impl AsyncFn() -> bool) {
+    let asking = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, asking).await.expect("it holds in the end");
+}
+
+async fn inserted(store: &Postgres, n: i64) {
+    soon(async || insert(store.clone(), n).await.is_ok()).await;
+}
+
 async fn count(store: &Postgres) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM t1").fetch_one(store.reader()).await.unwrap()
 }
@@ -78,7 +95,7 @@ async fn sessions_read_and_have_limits(server: &Server) {
     let store = open(server, &[FIRST], Schema::Migrate).await.unwrap();
     let written = sqlx::query("INSERT INTO t1 (n) VALUES (1)").execute(store.reader()).await;
     assert_eq!(code(&written.unwrap_err()).as_deref(), Some("25006"), "what reads cannot write");
-    insert(store.clone(), 1).await.unwrap();
+    inserted(&store, 1).await;
     assert_eq!(code(&insert(store.clone(), 1).await.unwrap_err()).as_deref(), Some("23505"));
     assert_eq!(count(&store).await, 1);
     let slow = sqlx::query("SELECT pg_sleep(5)").execute(store.reader()).await;
@@ -98,7 +115,7 @@ async fn sessions_read_and_have_limits(server: &Server) {
 async fn commits_wait_without_a_limit(cluster: &Cluster) {
     let limit_at_commit = async || {
         let store = open(&fresh(cluster), &[FIRST, RECORDS], Schema::Migrate).await.unwrap();
-        insert(store.clone(), 1).await.unwrap();
+        inserted(&store, 1).await;
         let limit: String =
             sqlx::query_scalar("SELECT note FROM seen").fetch_one(store.reader()).await.unwrap();
         limit
@@ -115,31 +132,9 @@ CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON t1 DEFERRABLE INITIALLY DEFE
     FOR EACH ROW EXECUTE FUNCTION record();";
 
 async fn transactions_left_open_are_not_lent_again(cluster: &Cluster) {
-    // A future dropped while it begins leaves its transaction open, and the driver does not know.
-    let left_open = async || {
-        let server = fresh(cluster);
-        let way = SlowWay::to(&server);
-        let store = open(&way.server, &[FIRST], Schema::Migrate).await.unwrap();
-        let mut watch = connect(&options(&server).unwrap()).await.unwrap();
-        let (mut abandoned, mut left) = (0, 0);
-        for polls in (1..8).cycle().take(28) {
-            // A connection that is there already: the first polls ask whether it is sound, the next ones begin.
-            drop(store.reader().acquire().await.unwrap());
-            tokio::time::sleep(Duration::from_millis(40)).await;
-            abandoned += usize::from(dropped_after(polls, store.write()).await);
-            left += left_in_transaction(&mut watch).await;
-            if left > 0 {
-                break;
-            }
-        }
-        assert!(abandoned > 0, "no future was dropped while it began");
-        left
-    };
-    assert_eq!(left_open().await, 0);
-    assert!(
-        without_async("postgres-clean", left_open()).await > 0,
-        "the driver has mended this: the hook may go"
-    );
+    assert_eq!(left_open(cluster).await, 0);
+    let left = without_async("postgres-clean", left_open(cluster)).await;
+    assert_eq!(left, 1, "the driver has mended this: the hook may go");
     // Begun by hand, and failed in: such a connection is closed as well.
     let store = open(&fresh(cluster), &[FIRST], Schema::Migrate).await.unwrap();
     for by_hand in ["BEGIN READ WRITE; INSERT INTO t1 (n) VALUES (1)", "BEGIN; SELECT 1/0"] {
@@ -147,87 +142,129 @@ async fn transactions_left_open_are_not_lent_again(cluster: &Cluster) {
         let _ = sqlx::raw_sql(by_hand).execute(&mut *connection).await;
         drop(connection);
     }
-    insert(store.clone(), 2).await.unwrap();
+    inserted(&store, 2).await;
     assert_eq!(count(&store).await, 1);
 }
 
-/// Polls `polls` times and drops; whether that was before the end. In between the answer has time to come.
-async fn dropped_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
-    let mut future = Box::pin(future);
-    for _ in 0..polls {
-        if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
-            return false;
+/// Drops a future between its BEGIN and the answer; gives how many connections are then lent inside a transaction.
+async fn left_open(cluster: &Cluster) -> i64 {
+    let server = fresh(cluster);
+    let way = Way::to(&server);
+    let store = open(&way.server, &[FIRST], Schema::Migrate).await.unwrap();
+    way.hold_after_begin();
+    loop {
+        tokio::select! {
+            begun = store.write() => assert!(matches!(begun, Err(sqlx::Error::PoolTimedOut)), "it was not held"),
+            () = way.held.notified() => break,
         }
-        tokio::time::sleep(Duration::from_micros(300)).await;
     }
-    true
+    way.let_go();
+    let pool = store.reader();
+    soon(async || usize::try_from(pool.size()).is_ok_and(|all| all == pool.num_idle())).await;
+    let (mut lent, mut processes) = (Vec::new(), Vec::new());
+    for _ in 0..pool.size().max(1) {
+        let mut connection = pool.acquire().await.unwrap();
+        let process: i32 =
+            sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await.unwrap();
+        processes.push(process);
+        lent.push(connection);
+    }
+    let inside =
+        "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ($1) AND state LIKE 'idle in transaction%'";
+    let mut watch = connect(&options(&server).unwrap()).await.unwrap();
+    sqlx::query_scalar(inside).bind(processes).fetch_one(&mut watch).await.unwrap()
 }
 
-/// A way to a server on which every answer takes a few polls, so that a future can be dropped before it comes.
-struct SlowWay {
+/// A way to a server on which what the server says can be held back, so that a future is dropped before it comes.
+struct Way {
     server: Server,
+    /// Whether the next BEGIN is the last thing that is answered.
+    armed: Arc<AtomicBool>,
+    holds: watch::Sender<bool>,
+    /// Told when a BEGIN was sent whose answer is held back.
+    held: Arc<Notify>,
     _socket: tempfile::TempDir,
     carrier: JoinHandle<()>,
 }
 
-impl SlowWay {
+impl Way {
     fn to(server: &Server) -> Self {
         let socket = tempfile::tempdir().unwrap();
         let name = format!(".s.PGSQL.{}", server.port);
         let there = std::path::Path::new(&server.host).join(&name);
         let listener = UnixListener::bind(socket.path().join(name)).unwrap();
+        let (armed, holds, held) =
+            (Arc::new(AtomicBool::new(false)), watch::Sender::new(false), Arc::default());
+        let keys = (Arc::clone(&armed), holds.clone(), Arc::clone(&held));
         let carrier = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, UnixStream::connect(&there).await.unwrap()));
+                let (armed, holds, held) = keys.clone();
+                tokio::spawn(carry(client, UnixStream::connect(&there).await.unwrap(), armed, holds, held));
             }
         });
         let server = Server { host: socket.path().to_str().unwrap().to_owned(), ..server.clone() };
-        Self { server, _socket: socket, carrier }
+        Self { server, armed, holds, held, _socket: socket, carrier }
+    }
+
+    fn hold_after_begin(&self) {
+        self.armed.store(true, Ordering::SeqCst);
+    }
+
+    fn let_go(&self) {
+        self.armed.store(false, Ordering::SeqCst);
+        self.holds.send_replace(false);
     }
 }
 
-impl Drop for SlowWay {
+impl Drop for Way {
     fn drop(&mut self) {
         self.carrier.abort();
     }
 }
 
-/// Carries both ways, what the server says late.
-async fn carry(client: UnixStream, server: UnixStream) {
+/// Carries both ways, what the server says only while nothing is held back.
+async fn carry(
+    client: UnixStream,
+    server: UnixStream,
+    armed: Arc<AtomicBool>,
+    holds: watch::Sender<bool>,
+    held: Arc<Notify>,
+) {
     let (mut heard, mut told) = client.into_split();
     let (mut said, mut asked) = server.into_split();
-    let late = async {
+    let mut free = holds.subscribe();
+    let answers = async {
         let mut buffer = vec![0; 16 * 1024];
         while let Ok(length @ 1..) = said.read(&mut buffer).await {
-            tokio::time::sleep(Duration::from_millis(4)).await;
+            let _ = free.wait_for(|held| !held).await;
             told.write_all(&buffer[..length]).await?;
         }
         told.shutdown().await
     };
-    let prompt = async {
-        tokio::io::copy(&mut heard, &mut asked).await?;
+    let questions = async {
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(length @ 1..) = heard.read(&mut buffer).await {
+            let begins = buffer[..length].windows(5).any(|word| word == b"BEGIN");
+            if begins && armed.load(Ordering::SeqCst) {
+                holds.send_replace(true);
+                held.notify_one();
+            }
+            asked.write_all(&buffer[..length]).await?;
+        }
         asked.shutdown().await
     };
-    let _ = tokio::join!(late, prompt);
+    let _ = tokio::join!(answers, questions);
 }
 
-/// Sessions that stay inside a transaction: on a busy machine one that is being closed is seen for a moment.
-async fn left_in_transaction(watch: &mut PgConnection) -> i64 {
-    let mut left = 0;
-    for _ in 0..40 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        left = idle_in_transaction(watch).await;
-        if left == 0 {
-            break;
+/// Polls `polls` times and drops. In between the answer has time to come.
+async fn dropped_after<T>(polls: usize, future: impl Future<Output = T>) {
+    let mut future = Box::pin(future);
+    for _ in 0..polls {
+        if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+            return;
         }
+        tokio::time::sleep(Duration::from_micros(300)).await;
     }
-    left
-}
-
-async fn idle_in_transaction(watch: &mut PgConnection) -> i64 {
-    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                AND state LIKE 'idle in transaction%'";
-    sqlx::query_scalar(open).fetch_one(watch).await.unwrap()
 }
 
 async fn a_handler_dropped_at_any_poll_harms_nobody(server: &Server) {
@@ -236,7 +273,7 @@ async fn a_handler_dropped_at_any_poll_harms_nobody(server: &Server) {
         let n = i64::try_from(polls).unwrap();
         dropped_after(polls, insert(store.clone(), n)).await;
         dropped_after(polls, detached(insert(store.clone(), 100 + n))).await;
-        insert(store.clone(), 1_000 + n).await.unwrap();
+        inserted(&store, 1_000 + n).await;
     }
     let kept = "SELECT count(*) FROM t1 WHERE n >= 1000";
     let kept: i64 = sqlx::query_scalar(kept).fetch_one(store.reader()).await.unwrap();
@@ -246,14 +283,20 @@ async fn a_handler_dropped_at_any_poll_harms_nobody(server: &Server) {
 async fn the_clock_goes_by_the_server(server: &Server) {
     let clock: Arc<dyn Clock> = Arc::new(DatabaseClock::default());
     let mut store = Postgres::open(server, &migrator(&[FIRST]), Schema::Migrate, &clock).await.unwrap();
-    assert!((clock.now_ms() - SystemClock.now_ms()).abs() < 1_000, "one machine, one time");
-    assert!(store.is_ready().await);
-    for (off, ready) in [(29, true), (-29, true), (32, false), (-32, false)] {
+    let apart = || (clock.now_ms() - SystemClock.now_ms()).abs();
+    assert!(apart() < 10_000, "one machine, one time");
+    soon(async || store.is_ready().await).await;
+    for (off, ready) in [(10, true), (-10, true), (3_600, false), (-3_600, false)] {
         store.wall = Arc::new(ManualClock::at(UnixTime(SystemClock.now().0 + off)));
-        assert_eq!(store.is_ready().await, ready, "{off} seconds off");
-        assert!(without_async("postgres-skew", store.is_ready()).await);
+        match ready {
+            true => soon(async || store.is_ready().await).await,
+            false => assert!(!store.is_ready().await, "{off} seconds off"),
+        }
+        without_async("postgres-skew", soon(async || store.is_ready().await)).await;
     }
-    assert!((clock.now_ms() - SystemClock.now_ms()).abs() < 1_000, "however wrong this machine is");
+    assert!(apart() < 10_000, "however wrong this machine is");
+    let limits = [(30_000, true), (-30_000, true), (30_001, false), (-30_001, false)];
+    assert!(limits.into_iter().all(|(skew, ready)| agrees(skew) == ready), "thirty seconds");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -293,30 +336,71 @@ async fn many_migrate_at_once(server: &Server) {
 
 async fn the_previous_version_goes_on(server: &Server) {
     let store = open(server, &[FIRST], Schema::Migrate).await.unwrap();
+    let mut watch = connect(&options(server).unwrap()).await.unwrap();
     // Somebody reads for a while, so that the table's lock is not to be had at first.
-    let mut long = store.write().await.unwrap();
-    sqlx::query("SELECT n FROM t1").execute(&mut *long).await.unwrap();
+    let mut long = reading(&store).await;
     let migrated = AtomicBool::new(false);
     let migrating = async {
         open(server, &[FIRST, SECOND], Schema::Migrate).await.unwrap();
         migrated.store(true, Ordering::SeqCst);
     };
     let serving = async {
-        let (mut n, mut long) = (0, Some(long));
-        while !migrated.load(Ordering::SeqCst) {
-            insert(store.clone(), n).await.unwrap();
-            n += 1;
-            if n == 20 {
-                long.take().unwrap().commit().await.unwrap();
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        for n in 0..5 {
+            a_lock_is_waited_for(&mut watch).await;
+            inserted(&store, n).await;
+            // It is not alone for so long that the server ends it.
+            sqlx::query("SELECT n FROM t1").execute(&mut *long).await.unwrap();
         }
-        n
+        assert!(!migrated.load(Ordering::SeqCst), "it waited, and we served");
+        long.commit().await.unwrap();
     };
-    let ((), n) = tokio::join!(migrating, serving);
-    assert!(n > 20, "it waited, and we served");
-    insert(store.clone(), n).await.unwrap();
-    assert_eq!(count(&store).await, n + 1);
+    tokio::join!(migrating, serving);
+    inserted(&store, 5).await;
+    assert_eq!(count(&store).await, 6);
+    whoever_waits_for_long_stops_the_service(&store, server, watch).await;
+}
+
+/// What the short wait is for.
+async fn whoever_waits_for_long_stops_the_service(
+    store: &Postgres,
+    server: &Server,
+    mut watch: PgConnection,
+) {
+    let long = reading(store).await;
+    let texts = [FIRST, SECOND, "ALTER TABLE t1 ADD COLUMN more TEXT"];
+    let migrating = without_async("postgres-migrate-lock", open(server, &texts, Schema::Migrate));
+    let serving = async {
+        a_lock_is_waited_for(&mut watch).await;
+        let refused = loop {
+            match insert(store.clone(), 6).await {
+                Err(sqlx::Error::PoolTimedOut) => {}
+                done => break done,
+            }
+        };
+        long.commit().await.unwrap();
+        code(&refused.expect_err("we did not serve"))
+    };
+    let (opened, refused) = tokio::join!(migrating, serving);
+    opened.unwrap();
+    assert_eq!(refused.as_deref(), Some("55P03"));
+}
+
+async fn reading(store: &Postgres) -> Writing {
+    let mut long = store.write().await.unwrap();
+    sqlx::query("SELECT n FROM t1").execute(&mut *long).await.unwrap();
+    long
+}
+
+/// Until somebody stands in the queue for a whole table.
+async fn a_lock_is_waited_for(watch: &mut PgConnection) {
+    let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock' \
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
+    let asking = async {
+        while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut *watch).await.unwrap() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, asking).await.expect("somebody migrates");
 }
 
 #[tokio::test]
@@ -360,9 +444,11 @@ async fn postgres_over_the_network_is_known_by_its_certificate() {
     let now = SystemClock.now();
     let (ca, stranger) = (DevCa::generate("ours", now).unwrap(), DevCa::generate("theirs", now).unwrap());
     let leaf = ca.server(&["localhost"], now).unwrap();
-    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     let (chain, key) = (leaf.certificate_pem(), leaf.key.to_pkcs8_pem());
-    let cluster = Cluster::with_tls(Tls { chain: &chain, key: &key, port }).unwrap();
+    let free_port = || std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    // Between our letting go of a port and the server's taking it somebody else may: then another one.
+    let mut tries = (0..3).map(|_| Cluster::with_tls(Tls { chain: &chain, key: &key, port: free_port() }));
+    let cluster = tries.find_map(Result::ok).expect("a server over TLS");
     let dir = tempfile::tempdir().unwrap();
     let root = |name: &str, ca: &DevCa| {
         let path = dir.path().join(name);
@@ -392,33 +478,33 @@ async fn postgres_killed_is_busy_and_comes_back_with_all_it_acknowledged() {
     let store = open(&fresh(&cluster), &[FIRST], Schema::Migrate).await.unwrap();
     let mut acknowledged = Vec::new();
     for round in 0..3 {
-        let writing = tokio::spawn(write_until_it_fails(store.clone(), round * 1_000_000));
-        tokio::time::sleep(Duration::from_millis(150 + 40 * round.unsigned_abs())).await;
+        let so_far = Arc::new(AtomicUsize::new(0));
+        let writing =
+            tokio::spawn(write_until_it_fails(store.clone(), round * 1_000_000, Arc::clone(&so_far)));
+        soon(async || so_far.load(Ordering::SeqCst) > 10).await;
         cluster.kill();
         acknowledged.extend(writing.await.unwrap());
-        let busy = timeout(Duration::from_secs(2), insert(store.clone(), -1)).await;
-        assert!(matches!(busy, Ok(Err(_))), "it says that it is busy, and soon");
+        let busy = timeout(Duration::from_secs(10), insert(store.clone(), -1)).await;
+        assert!(matches!(busy, Ok(Err(_))), "it says that it is busy, and does not wait for the server");
         assert!(!store.is_ready().await);
         cluster.start().unwrap();
-        let back = timeout(Duration::from_secs(5), async {
-            while insert(store.clone(), round * 1_000_000 + 999_999).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        });
-        back.await.expect("it serves again within five seconds");
+        inserted(&store, round * 1_000_000 + 999_999).await;
         let kept: Vec<i64> = sqlx::query_scalar("SELECT n FROM t1").fetch_all(store.reader()).await.unwrap();
         assert!(acknowledged.iter().all(|n| kept.contains(n)), "what was acknowledged is kept");
     }
-    assert!(acknowledged.len() > 3);
+    assert!(acknowledged.len() > 30);
 }
 
-async fn write_until_it_fails(store: Postgres, from: i64) -> Vec<i64> {
+async fn write_until_it_fails(store: Postgres, from: i64, so_far: Arc<AtomicUsize>) -> Vec<i64> {
     let mut acknowledged = Vec::new();
     for n in from.. {
-        if insert(store.clone(), n).await.is_err() {
-            break;
+        match insert(store.clone(), n).await {
+            Ok(()) => acknowledged.push(n),
+            // A busy machine: the server is there.
+            Err(sqlx::Error::PoolTimedOut) if acknowledged.len() <= 10 => continue,
+            Err(_) => break,
         }
-        acknowledged.push(n);
+        so_far.store(acknowledged.len(), Ordering::SeqCst);
     }
     acknowledged
 }
