@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::*;
-use super::{END, START, id, new, open, tag, tenant};
+use super::{BUSY_TRIES, END, START, id, new, open, tag, tenant, when_free};
 use crate::clients::Scopes;
 
 pub(super) async fn values_are_used_once(store: &dyn Store) {
@@ -37,13 +37,20 @@ pub(super) async fn a_key_opens_one_request(store: &dyn Store) {
     assert_eq!(store.insert_once(new(1), attempt(1, 1), START).await.unwrap(), None);
     let first = Earlier { body: tag(11, 1), request: id(1) };
     let second = store.insert_once(new(2), attempt(1, 2), START).await.unwrap();
-    assert_eq!(second, Some(first), "what came first is told, whatever comes now");
+    assert_eq!(second.as_ref(), Some(&first), "what came first is told, whatever comes now");
+    let told = async |key, at| store.earlier(&tenant("bus"), tag(10, key), at).await.unwrap();
+    assert_eq!(told(1, END.minus(1)).await, Some(first));
+    assert_eq!((told(2, START).await, told(1, END).await), (None, None));
     assert!(store.request(&tenant("bus"), &id(2)).await.unwrap().is_none(), "and nothing is opened");
     assert!(store.request(&tenant("bus"), &id(1)).await.unwrap().is_some());
     let elsewhere = [
         NewRequest { env: Env::Live, ..new(3) },
         NewRequest { service: ServiceId("https://pool.example".into()), ..new(4) },
     ];
+    for other in &elsewhere {
+        let told = store.earlier(&other.tenant(), tag(10, 1), START).await.unwrap();
+        assert_eq!(told, None, "and are told to nobody else");
+    }
     for other in elsewhere {
         assert_eq!(
             store.insert_once(other, attempt(1, 1), START).await.unwrap(),
@@ -60,7 +67,8 @@ pub(super) async fn fifty_calls_with_one_key_open_one_request(store: Arc<dyn Sto
     let calls = (100..150_u8).map(|number| {
         let store = store.clone();
         let attempt = Attempt { key: tag(10, 9), body: tag(11, 9), until: END };
-        tokio::spawn(async move { store.insert_once(new(number), attempt, START).await.unwrap() })
+        let call = async move { when_free!(store.insert_once(new(number), attempt, START)).unwrap() };
+        tokio::spawn(call)
     });
     let mut told = Vec::new();
     for call in calls.collect::<Vec<_>>() {

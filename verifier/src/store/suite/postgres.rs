@@ -56,15 +56,13 @@ async fn fifty_leases_at_once_give_one(store: Arc<dyn Store>) {
     open_requests(&*store, 1).await;
     let tries = (0..50).map(|_| {
         let store = store.clone();
-        tokio::spawn(async move { store.lease(&service("bus"), &id(0), START).await })
+        tokio::spawn(async move { when_free!(store.lease(&service("bus"), &id(0), START)).unwrap() })
     });
     let mut given = 0;
     for one in tries.collect::<Vec<_>>() {
         match one.await.unwrap() {
-            Ok(Ok(_)) => given += 1,
-            Ok(Err(refused)) => assert_eq!(refused, NoLease::Held),
-            // Behind fifty others a second was not enough to get a connection.
-            Err(busy) => assert!(matches!(busy, StoreError::Unavailable)),
+            Ok(_) => given += 1,
+            Err(refused) => assert_eq!(refused, NoLease::Held),
         }
     }
     assert_eq!((given, row(&*store, 0).await.attempts), (1, 1));
@@ -87,7 +85,7 @@ async fn groups_in_any_order_decide_each_member_once(store: Arc<dyn Store>) {
             _ => {}
         }
         let order: Vec<_> = members.iter().map(|member| member.request.clone()).collect();
-        tokio::spawn(async move { (order, store.decide_many(members).await.unwrap()) })
+        tokio::spawn(async move { (order, when_free!(store.decide_many(members.clone())).unwrap()) })
     });
     let mut decided = BTreeMap::new();
     for group in groups.collect::<Vec<_>>() {
