@@ -100,6 +100,7 @@ impl AnswerError {
             Self::Cannot(Ability::NoneHeld) => "none-held",
             Self::Cannot(Ability::TooOld) => "too-old",
             Self::Cannot(Ability::NoneLeft) => "none-left",
+            Self::Cannot(Ability::Revoked) => "revoked",
             Self::Cannot(Ability::Probing) => "probing",
             Self::Cannot(Ability::NotMet | Ability::Can) => "not-met",
             Self::NoContrary => "no-contrary",

@@ -10,16 +10,18 @@
 //! * a request must be signed by a registered service, for a registered purpose, and ask no more than the purpose
 //!   allows; what would be learnt is rendered from the statements, never from the requester's words;
 //! * a copy is shown once, and is marked spent before its presentation leaves;
+//! * what its issuer took back is not offered; that is looked up when the resident asks, never while answering;
 //! * an answer that a rule is not met is sent only on a confirmation of its own;
 //! * the history keeps names, times and purposes, never values.
 //!
-//! Left out: deferred issuance, the authorisation code flow, status lists, several wallets of one person.
+//! Left out: the authorisation code flow, several wallets of one person.
 
 pub mod budget;
 pub mod history;
 pub mod http;
 pub mod list;
 pub mod review;
+pub mod status;
 pub mod store;
 pub mod trust;
 pub mod vault;

@@ -7,6 +7,7 @@ use vouchsafe_protocol::text::Bilingual;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_protocol::types;
 
+use crate::status::Status;
 use crate::store::{self, Count, Credential};
 use crate::vault::{Vault, VaultError};
 use crate::words::{Language, say};
@@ -34,6 +35,32 @@ pub struct Listed {
     pub copies: Count,
     /// Why to collect a new batch soon.
     pub refresh: Option<Refresh>,
+    /// Whether it still counts, as far as is known, where its body can take it back. Where copies differ, that of the one
+    /// that would be used.
+    pub status: Option<Status>,
+}
+
+impl Listed {
+    /// The batch in plain words.
+    #[must_use]
+    pub fn words(&self, language: Language) -> String {
+        let text = |both: &Bilingual| language.pick(&both.en, &both.cy).to_owned();
+        let (left, all) = (self.copies.unused.to_string(), self.copies.all().to_string());
+        let values = [
+            ("credential", &*text(&self.name)),
+            ("issuer", &*text(&self.issuer)),
+            ("id", &*self.id),
+            ("left", &*left),
+            ("all", &*all),
+        ];
+        let mut told = vec![say(language, "list_line", &values)];
+        told.extend(self.status.as_ref().map(|status| status.words(language)));
+        if self.copies.unused > 0 && self.copies.revoked > 0 {
+            told.push(say(language, "status_some_revoked", &[("n", &self.copies.revoked.to_string())]));
+        }
+        told.extend(self.refresh.map(|refresh| refresh.words(language)));
+        told.join(" ")
+    }
 }
 
 /// Why a new batch should be collected while this one still serves.
@@ -89,6 +116,7 @@ pub(crate) async fn all(vault: &Vault, now: UnixTime) -> Result<Vec<Listed>, Vau
     let mut listed = Vec::new();
     for (id, credential) in store::credentials(vault).await? {
         let copies = store::count(vault, &id).await?;
+        let status = store::status(vault, &id).await?;
         listed.push(Listed {
             id,
             refresh: due(&credential, copies, now),
@@ -100,6 +128,7 @@ pub(crate) async fn all(vault: &Vault, now: UnixTime) -> Result<Vec<Listed>, Vau
             expires_at: credential.expires_at,
             attributes: credential.attributes.into_iter().map(|attribute| attribute.label).collect(),
             copies,
+            status,
         });
     }
     Ok(listed)
@@ -128,8 +157,9 @@ mod tests {
                 expires_at: NOW.0 + days * 86_400,
                 received_at: 0,
                 attributes: Vec::new(),
+                anchors: Vec::new(),
             };
-            due(&credential, Count { unused, reserved: 0, spent: 30 - unused }, NOW)
+            due(&credential, Count { unused, spent: 30 - unused, ..Count::default() }, NOW)
         };
         assert_eq!(of("2026-11-20", 20, 30), None);
         assert_eq!(of("2026-11-20", 20, 7), None);

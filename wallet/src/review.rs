@@ -66,6 +66,8 @@ pub struct Way {
     pub ability: Ability,
     /// Whether the facts are older than the service accepts, so that the outcome would be "could not tell".
     pub stale: bool,
+    /// Whether the credential did not count when its status was last looked up: the outcome would be "not met".
+    pub suspended: bool,
     /// What the service would learn.
     pub learn: Vec<Learn>,
     /// Names of what the credential holds and the service would not learn.
@@ -114,6 +116,8 @@ pub enum Ability {
     TooOld,
     /// Every copy is used: collect new ones.
     NoneLeft,
+    /// The body took the credential back: collect a new one.
+    Revoked,
     /// The credential does not show what is asked.
     NotMet,
     /// The service has asked too many different questions about one attribute.
@@ -127,6 +131,7 @@ impl Ability {
             Self::NoneHeld => "cannot_none_held",
             Self::TooOld => "cannot_too_old",
             Self::NoneLeft => "cannot_none_left",
+            Self::Revoked => "cannot_revoked",
             Self::NotMet => "cannot_not_met",
             Self::Probing => "cannot_probing",
         }
@@ -139,6 +144,7 @@ impl Ability {
             Self::NoneHeld => "you hold no credential that the service accepts",
             Self::TooOld => "your credential is too old; collect a new one",
             Self::NoneLeft => "all copies are used; collect new ones",
+            Self::Revoked => "your credential was taken back; collect a new one",
             Self::Probing => "this service has asked too many different questions",
         }
     }

@@ -14,11 +14,13 @@ use vouchsafe_proofs::commitment::Seed;
 use vouchsafe_proofs::context;
 use vouchsafe_protocol::encoding::{b64u, b64u_array};
 use vouchsafe_protocol::openid4vci::batch::Opened;
+use vouchsafe_protocol::status::Standing;
 use vouchsafe_protocol::text::{Bilingual, Env};
 use vouchsafe_service::entropy::Entropy;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::budget::Learnt;
+use crate::status::Status;
 use crate::vault::{Change, Record, Section, Vault, VaultError};
 
 /// A batch of copies of one credential.
@@ -43,6 +45,10 @@ pub struct Credential {
     pub received_at: i64,
     /// What the credential says something about, by name; no values.
     pub attributes: Vec<Attribute>,
+    /// SHA-256 of the anchors that the register named for the body, base64url: those that its status lists are held
+    /// against.
+    #[serde(default)]
+    pub anchors: Vec<String>,
 }
 
 /// One attribute of a credential, by name.
@@ -74,6 +80,22 @@ pub(crate) struct Copy {
     pub(crate) credential: String,
     pub(crate) state: CopyState,
     pub(crate) sd_jwt: Option<String>,
+    /// What is known of its status, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<Status>,
+}
+
+impl Copy {
+    /// Whether its status list said that it counts no more. Nothing brings it back.
+    pub(crate) fn is_revoked(&self) -> bool {
+        let revoked = self.status.as_ref().is_some_and(|status| status.standing == Standing::Revoked);
+        !mutants::skips("wallet-status-revoked") && revoked
+    }
+
+    /// Whether it did not count when its status was last looked up, and may count again.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.standing == Standing::Suspended)
+    }
 }
 
 impl Drop for Copy {
@@ -117,6 +139,8 @@ pub(crate) struct Held {
     pub(crate) sd_jwt: Zeroizing<String>,
     pub(crate) key: Zeroizing<Vec<u8>>,
     pub(crate) openings: Option<Openings>,
+    /// Whether it did not count when its status was last looked up.
+    pub(crate) suspended: bool,
 }
 
 impl Held {
@@ -131,6 +155,7 @@ pub(crate) struct NewCopy {
     pub(crate) sd_jwt: Zeroizing<String>,
     pub(crate) key: Zeroizing<Vec<u8>>,
     pub(crate) openings: Option<Openings>,
+    pub(crate) status: Option<Status>,
 }
 
 /// How many copies of a batch are in which state.
@@ -142,12 +167,14 @@ pub struct Count {
     pub reserved: usize,
     /// Shown.
     pub spent: usize,
+    /// Never shown, and never to be: they count no more.
+    pub revoked: usize,
 }
 
 impl Count {
     /// All of the batch.
     pub(crate) fn all(self) -> usize {
-        self.unused + self.reserved + self.spent
+        self.unused + self.reserved + self.spent + self.revoked
     }
 
     /// The same when one more was shown.
@@ -230,6 +257,7 @@ pub(crate) fn batch(
             credential: credential_id.to_owned(),
             state: CopyState::Unused,
             sd_jwt: Some((*copy.sd_jwt).clone()),
+            status: copy.status,
         };
         changes.push(Change::Insert(Section::Copy, id.clone(), encode(&record)));
         changes.push(Change::Insert(Section::HolderKey, id.clone(), copy.key));
@@ -256,12 +284,27 @@ pub(crate) async fn count(vault: &Vault, credential: &str) -> Result<Count, Vaul
         let copy: Copy = decode(&record)?;
         match copy.state {
             _ if copy.credential != credential => {}
+            CopyState::Unused if copy.is_revoked() => count.revoked += 1,
             CopyState::Unused => count.unused += 1,
             CopyState::Reserved => count.reserved += 1,
             CopyState::Spent => count.spent += 1,
         }
     }
     Ok(count)
+}
+
+/// What is known of the status of a batch: that of the copy that would be used, else of one that counts no more.
+pub(crate) async fn status(vault: &Vault, credential: &str) -> Result<Option<Status>, VaultError> {
+    let mut best: Option<Status> = None;
+    for record in vault.scan(Section::Copy).await? {
+        let copy: Copy = decode(&record)?;
+        let Some(status) = copy.status.clone() else { continue };
+        let better = best.as_ref().is_none_or(|best| status.standing < best.standing);
+        if copy.credential == credential && copy.state != CopyState::Spent && better {
+            best = Some(status);
+        }
+    }
+    Ok(best)
 }
 
 /// Reads an unused copy of the batch without reserving it, to see what it could answer.
@@ -285,17 +328,23 @@ pub(crate) async fn reserve(
     held(vault, id, &copy).await.map(Some)
 }
 
+/// A copy that can be taken: one that counted when its status was last looked up, else one that was suspended then.
 async fn unused(vault: &Vault, credential: &str) -> Result<Option<(Record, Copy)>, VaultError> {
+    let mut suspended = None;
     // Row ids are random, so the first by id is no particular one of the batch.
     for record in vault.scan(Section::Copy).await? {
         let copy: Copy = decode(&record)?;
         // Each copy is shown once: two presentations of one copy are linkable by its signature.
         let fresh = mutants::skips("wallet-copy-once") || copy.state == CopyState::Unused;
-        if fresh && copy.credential == credential {
+        if !fresh || copy.credential != credential || copy.is_revoked() {
+            continue;
+        }
+        if !copy.is_suspended() {
             return Ok(Some((record, copy)));
         }
+        suspended = suspended.or(Some((record, copy)));
     }
-    Ok(None)
+    Ok(suspended)
 }
 
 async fn held(vault: &Vault, id: String, copy: &Copy) -> Result<Held, VaultError> {
@@ -305,7 +354,7 @@ async fn held(vault: &Vault, id: String, copy: &Copy) -> Result<Held, VaultError
         None => None,
     };
     let sd_jwt = Zeroizing::new(copy.sd_jwt.clone().ok_or(VaultError::Damaged)?);
-    Ok(Held { id, sd_jwt, key: key.plain, openings })
+    Ok(Held { id, sd_jwt, key: key.plain, openings, suspended: copy.is_suspended() })
 }
 
 /// The changes that spend a reserved copy: its state, and the end of its key, seed and text.
@@ -373,12 +422,13 @@ mod tests {
             expires_at: 1,
             received_at: 0,
             attributes: Vec::new(),
+            anchors: Vec::new(),
         }
     }
 
     fn copy(text: &str) -> NewCopy {
         let sd_jwt = Zeroizing::new(text.to_owned());
-        NewCopy { sd_jwt, key: Zeroizing::new(b"key".to_vec()), openings: None }
+        NewCopy { sd_jwt, key: Zeroizing::new(b"key".to_vec()), openings: None, status: None }
     }
 
     async fn filled(vault: &Vault) {
@@ -393,16 +443,16 @@ mod tests {
         filled(&vault).await;
         let entropy = OsEntropy::new();
         let held = reserve(&vault, "b", &entropy).await.unwrap().unwrap();
-        assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 1, reserved: 1, spent: 0 });
+        assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 1, reserved: 1, ..Count::default() });
         vault.apply(spend(&vault, &held.id).await.unwrap(), &entropy).await.unwrap();
-        assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 1, reserved: 0, spent: 1 });
+        assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 1, spent: 1, ..Count::default() });
         assert!(vault.read(Section::HolderKey, &held.id).await.unwrap().is_none());
         assert!(matches!(spend(&vault, &held.id).await, Err(VaultError::Stale)));
         let other = reserve(&vault, "b", &entropy).await.unwrap().unwrap();
         assert_ne!(other.id, held.id);
         assert!(reserve(&vault, "b", &entropy).await.unwrap().is_none());
         release(&vault, &held.id, &entropy).await.unwrap();
-        assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 0, reserved: 1, spent: 1 });
+        assert_eq!(count(&vault, "b").await.unwrap(), Count { reserved: 1, spent: 1, ..Count::default() });
     }
 
     /// The check alone keeps a copy from being taken by a second answer.
@@ -432,7 +482,7 @@ mod tests {
         }
         let vault = vault(directory.path()).await;
         release_all(&vault, &entropy).await.unwrap();
-        assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 2, reserved: 0, spent: 0 });
+        assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 2, ..Count::default() });
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ use super::session::{FORM, JSON, Post, Session, error_code};
 use super::{Issuer, ReceiveError, Received};
 use crate::Machine;
 use crate::http::Incoming;
+use crate::status::Status;
 use crate::store::{self, Attribute, Credential, NewCopy, Openings};
 use crate::vault::Change;
 
@@ -246,6 +247,7 @@ impl<'a> Collector<'a> {
             expires_at: received.iter().map(|copy| copy.expires_at.0).min().unwrap_or_default(),
             received_at: self.machine.clock.now().0,
             attributes: first.map(|copy| attributes(configuration, copy)).unwrap_or_default(),
+            anchors: entry.anchors.clone(),
         }
     }
 }
@@ -255,6 +257,7 @@ fn kept(copy: batch::Received, keys: &[SigningKey]) -> Option<NewCopy> {
         sd_jwt: Zeroizing::new(copy.held.text().to_owned()),
         key: keys.get(copy.key)?.to_pkcs8_der().clone(),
         openings: copy.opened.as_ref().map(Openings::keep),
+        status: Status::of(&copy.held),
     })
 }
 

@@ -73,6 +73,7 @@ struct Candidate<'a> {
     credential: &'a Credential,
     ability: Ability,
     stale: bool,
+    suspended: bool,
     encodings: BTreeMap<String, Encoding>,
 }
 
@@ -107,6 +108,7 @@ impl<'a> Assessor<'a> {
             contrary: self.chosen.outcome() == PlannedOutcome::NotMet,
             ability,
             stale: best.as_ref().is_some_and(|candidate| candidate.stale),
+            suspended: best.as_ref().is_some_and(|candidate| candidate.suspended),
             hidden: hidden(best.as_ref().map(|candidate| candidate.credential), &learn),
             learn,
             held: best.map(|candidate| held_name(candidate.id, candidate.credential)),
@@ -138,15 +140,23 @@ impl<'a> Assessor<'a> {
 
     async fn judge(&self, id: &'a str, credential: &'a Credential) -> Result<Candidate<'a>, VaultError> {
         let stale = !self.is_fresh(credential);
-        let mut candidate =
-            Candidate { id, credential, ability: Ability::TooOld, stale, encodings: BTreeMap::new() };
+        let mut candidate = Candidate {
+            id,
+            credential,
+            ability: Ability::TooOld,
+            stale,
+            suspended: false,
+            encodings: BTreeMap::new(),
+        };
         if !(mutants::skips("wallet-credential-ended") || self.now.0 < credential.expires_at) {
             return Ok(candidate);
         }
         let Some(held) = store::peek(self.vault, id).await? else {
-            candidate.ability = Ability::NoneLeft;
+            let revoked = store::count(self.vault, id).await?.revoked > 0;
+            candidate.ability = if revoked { Ability::Revoked } else { Ability::NoneLeft };
             return Ok(candidate);
         };
+        candidate.suspended = held.suspended;
         let parsed = sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| VaultError::Damaged)?;
         let claims = Value::Object(parsed.claims().clone());
         candidate.encodings = encodings(&claims);
@@ -267,11 +277,12 @@ impl<'a> Assessor<'a> {
 }
 
 impl Candidate<'_> {
-    /// What a resident should rather be told or use: fresh facts before stale ones, then the latest facts, then what
-    /// ends last and came last. No two batches are alike, so the choice does not depend on how they are stored.
+    /// What a resident should rather be told or use: what counts before what is suspended, fresh facts before stale ones,
+    /// then the latest facts, then what ends last and came last. No two batches are alike, so the choice does not depend on how they are stored.
     fn rank(&self) -> impl Ord + use<'_> {
         let Credential { facts_as_of, expires_at, received_at, .. } = self.credential;
-        (rank(self.ability), !self.stale, facts_as_of, expires_at, received_at, self.id)
+        let counts = mutants::skips("wallet-status-suspended") || !self.suspended;
+        (rank(self.ability), counts, !self.stale, facts_as_of, expires_at, received_at, self.id)
     }
 }
 
@@ -281,9 +292,10 @@ fn rank(ability: Ability) -> u8 {
         Ability::NoneHeld => 0,
         Ability::TooOld => 1,
         Ability::NoneLeft => 2,
-        Ability::NotMet => 3,
-        Ability::Probing => 4,
-        Ability::Can => 5,
+        Ability::Revoked => 3,
+        Ability::NotMet => 4,
+        Ability::Probing => 5,
+        Ability::Can => 6,
     }
 }
 

@@ -166,8 +166,9 @@ impl Writer<'_> {
         };
         let Some(way) = self.facts.offered() else { return Vec::new() };
         let stale = way.stale.then(|| self.say("warn_stale", &[]));
+        let suspended = way.suspended.then(|| self.say("warn_suspended", &[]));
         let refresh = way.refresh.map(|refresh| self.say(refresh.key(), &[]));
-        stale.into_iter().chain(refresh).chain(way.probed.iter().map(line)).collect()
+        suspended.into_iter().chain(stale).chain(refresh).chain(way.probed.iter().map(line)).collect()
     }
 
     fn choices(&self) -> Vec<String> {

@@ -66,6 +66,7 @@ fn facts() -> Facts {
                 others: Vec::new(),
                 refresh: None,
                 stale: false,
+                suspended: false,
                 probed: Vec::new(),
             },
             Way {
@@ -78,6 +79,7 @@ fn facts() -> Facts {
                 others: Vec::new(),
                 refresh: None,
                 stale: false,
+                suspended: false,
                 probed: Vec::new(),
             },
         ],

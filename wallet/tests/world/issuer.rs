@@ -8,30 +8,39 @@ use serde_json::{Map, Value, json};
 use vouchsafe_proofs::commitment::{Commitment, Seed, commit};
 use vouchsafe_proofs::encoding::day;
 use vouchsafe_protocol::encoding::b64u;
-use vouchsafe_protocol::jose::jws::NewHeader;
+use vouchsafe_protocol::jose::jws::{NewHeader, sign};
 use vouchsafe_protocol::jose::{Alg, KeyAgreement as _, NamedJwk, PublicJwk};
-use vouchsafe_protocol::openid4vci::credential::{self, Asked, Copy, Openings, Received};
+use vouchsafe_protocol::openid4vci::credential::{self, Asked, Copy, Openings, Received, ResponseKey};
+use vouchsafe_protocol::openid4vci::deferred::{self, Transaction};
 use vouchsafe_protocol::openid4vci::metadata::{
     Batch, Configuration, Display, IssuerMetadata, RequestEncryption, ResponseEncryption, ServerMetadata,
 };
 use vouchsafe_protocol::openid4vci::offer::{Grants, Offer, PreAuthorized, TxCode};
 use vouchsafe_protocol::openid4vci::proof::{Expected, Proofs};
+use vouchsafe_protocol::openid4vci::signed;
 use vouchsafe_protocol::openid4vci::token::{NonceResponse, TokenRequest, TokenResponse};
 use vouchsafe_protocol::sd_jwt::Builder;
 use vouchsafe_protocol::time::{DAY, UnixTime};
 use vouchsafe_protocol::trust::{Extract, IssuerEntry, Table};
 use vouchsafe_protocol::types::CredentialType;
 use vouchsafe_protocol::zkc;
-use vouchsafe_service::dev_ca::Leaf;
+use vouchsafe_service::dev_ca::{DevCa, Leaf};
 use vouchsafe_service::entropy::{self, EntropyRng, OsEntropy};
 use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
 use vouchsafe_wallet::http::Incoming;
 
+use super::desk::{Decision, Desk, Metadata, PutOff};
 use super::{ADDRESS, ISSUER, NOW, Office, WARDS, both, reply, ward_list};
 
 pub(crate) const VCT: &str = "https://larkfield.example/types/residency/1";
+/// The same at an address of the body's own.
+pub(crate) const OWN_VCT: &str = "https://issuer.example/types/residency/1";
 pub(crate) const TX_CODE: &str = "493536";
 pub(crate) const COPIES: u32 = 3;
+/// The seconds to wait before asking for what was put off.
+pub(crate) const INTERVAL: u32 = 600;
+/// What names a transaction.
+pub(crate) const TRANSACTION: &str = "tr4nsaction";
 
 /// What a dishonest body does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +68,8 @@ pub(crate) enum Spoil {
     OwnKey,
     /// Gives copies that end tomorrow; that is no fault.
     Brief,
+    /// Has a document at the address of its type; that is no fault either.
+    Documented,
 }
 
 pub(crate) struct Issuer {
@@ -71,25 +82,37 @@ pub(crate) struct Issuer {
     key: AgreementKey,
     first: Mutex<Option<Value>>,
     busy: Mutex<Vec<&'static str>>,
+    pub(crate) desk: Desk,
+    /// A certificate of somebody else under the body's anchor.
+    other: Leaf,
+    /// An anchor that the register names for nobody here, and a certificate under it in the body's name.
+    pub(crate) elsewhere: DevCa,
+    foreign: Leaf,
 }
 
 impl Issuer {
     pub(crate) fn new(office: &Office<'_>, born: Date, spoil: Spoil) -> Self {
-        let vct = if spoil == Spoil::OtherType {
-            "https://other.example/zk".to_owned()
-        } else {
-            format!("{VCT}/zk")
+        let described = described(if spoil == Spoil::Documented { OWN_VCT } else { VCT });
+        let vct = match spoil {
+            Spoil::OtherType => "https://other.example/zk".to_owned(),
+            _ => described.proof_vct(),
         };
         let sub = if spoil == Spoil::Unregistered { "https://someone.example" } else { ISSUER };
         let anchor = vouchsafe_protocol::encoding::sha256(office.ca.certificate());
         let entry = office
             .entry(json!({"sub": sub, "env": "test", "name": both("Larkfield District Council"),
-            "anchors": [b64u(anchor)], "types": [vct, VCT]}));
+            "anchors": [b64u(anchor)], "types": [vct, described.vct]}));
+        let leaf = |ca: &DevCa, name: &str| ca.signer(name, SigningKey::generate().unwrap(), NOW).unwrap();
+        let elsewhere = DevCa::generate("elsewhere", NOW).unwrap();
         Self {
             spoil,
             born,
-            leaf: office.ca.signer(ISSUER, SigningKey::generate().unwrap(), NOW).unwrap(),
-            described: described(),
+            leaf: leaf(office.ca, ISSUER),
+            other: leaf(office.ca, "https://someone.example"),
+            foreign: leaf(&elsewhere, ISSUER),
+            elsewhere,
+            desk: Desk::default(),
+            described,
             entry,
             wards: office.entry(ward_list()),
             key: AgreementKey::generate(&OsEntropy::new()),
@@ -141,19 +164,28 @@ impl Issuer {
     ) -> Incoming {
         let json = |value: Value| reply(200, "application/json", value.to_string());
         if self.is_busy(path) {
-            let mut busy = reply(429, "application/json", r#"{"error":"temporarily_unavailable"}"#);
-            busy.retry_after_s = Some(0);
-            return busy;
+            return busy();
         }
+        self.desk.note(path);
         match path {
-            ".well-known/openid-credential-issuer" => json(serde_json::to_value(self.metadata()).unwrap()),
+            _ if path.starts_with("status/") => self.list(&format!("{ISSUER}/{path}"), now).await,
+            _ if path.starts_with("types/") => match self.desk.read(|rules| rules.document.clone()) {
+                Some(document) => reply(200, "application/json", document),
+                None => reply(404, "text/plain", ""),
+            },
             ".well-known/oauth-authorization-server" => {
                 json(serde_json::to_value(ServerMetadata::of(ISSUER, &format!("{ISSUER}/token"))).unwrap())
             }
             "offers/1" => json(serde_json::to_value(self.offer()).unwrap()),
-            "token" => token(&body.unwrap()),
+            "token" => {
+                *self.desk.spent.lock().unwrap() = false;
+                token(&body.unwrap())
+            }
             "nonce" => json(serde_json::to_value(NonceResponse { c_nonce: "n".repeat(22) }).unwrap()),
-            "credential" if bearer.as_deref() == Some("t0ken") => self.credential(&body.unwrap(), now).await,
+            "credential" | "deferred" if bearer.as_deref() != Some("t0ken") => refused(401, "invalid_token"),
+            "credential" if *self.desk.spent.lock().unwrap() => refused(401, "invalid_token"),
+            "credential" => self.credential(&body.unwrap(), now).await,
+            "deferred" => self.deferred(&body.unwrap()).await,
             _ => reply(404, "text/plain", ""),
         }
     }
@@ -170,7 +202,7 @@ impl Issuer {
             authorization_servers: Vec::new(),
             credential_endpoint: format!("{ISSUER}/credential"),
             nonce_endpoint: Some(format!("{ISSUER}/nonce")),
-            deferred_credential_endpoint: None,
+            deferred_credential_endpoint: Some(format!("{ISSUER}/deferred")),
             notification_endpoint: None,
             credential_request_encryption: Some(RequestEncryption::with(&key)),
             credential_response_encryption: Some(ResponseEncryption::offered()),
@@ -191,27 +223,91 @@ impl Issuer {
         let request = Received::encrypted(body, "k", &self.key, &RingAead).unwrap();
         let expected = Expected { issuer: ISSUER, batch_size: COPIES as usize, now };
         let proofs = Proofs::verify(&request.proofs, &expected, &Jws).unwrap();
+        *self.desk.spent.lock().unwrap() = true;
+        let plain = request.asked == Asked::Configuration(self.described.id.clone());
+        if self.desk.read(|rules| rules.put_off) {
+            let put_off = PutOff { keys: proofs.keys().to_vec(), plain, collected: false };
+            *self.desk.put_off.lock().unwrap() = Some(put_off);
+            return later(TRANSACTION, request.response.as_ref());
+        }
+        self.issued(proofs.keys(), plain, request.response.as_ref()).await
+    }
+
+    /// What was put off, once it is decided.
+    async fn deferred(&self, body: &[u8]) -> Incoming {
+        let body = std::str::from_utf8(body).unwrap();
+        let request = deferred::Received::encrypted(body, "k", &self.key, &RingAead).unwrap();
+        let (decision, other) = self.desk.read(|rules| (rules.decision, rules.other_transaction));
+        let (keys, plain) = {
+            let mut put_off = self.desk.put_off.lock().unwrap();
+            let known = put_off
+                .as_mut()
+                .filter(|put_off| !put_off.collected && request.transaction_id == TRANSACTION);
+            let Some(put_off) = known else { return refused(400, "invalid_transaction_id") };
+            put_off.collected = decision == Decision::Approved;
+            (put_off.keys.clone(), put_off.plain)
+        };
+        match decision {
+            Decision::None if other => later("another", request.response.as_ref()),
+            Decision::None => later(TRANSACTION, request.response.as_ref()),
+            Decision::Refused => refused(400, "credential_request_denied"),
+            Decision::Approved => self.issued(&keys, plain, request.response.as_ref()).await,
+        }
+    }
+
+    async fn issued(&self, keys: &[PublicJwk], plain: bool, to: Option<&ResponseKey>) -> Incoming {
         let entropy = OsEntropy::new();
         let shared = Seed::new(entropy::bytes(&entropy));
         let mut copies = Vec::new();
-        for key in proofs.keys() {
+        for key in keys {
             let seed = if self.spoil == Spoil::ReusedSeed {
                 shared.clone()
             } else {
                 Seed::new(entropy::bytes(&entropy))
             };
-            let plain = request.asked == Asked::Configuration(self.described.id.clone());
             copies.push(if plain { self.plain_copy(key).await } else { self.copy(key, seed).await });
         }
         let response = credential::write_response(&copies, None);
         if self.spoil == Spoil::Plain {
             return reply(200, "application/json", response.to_vec());
         }
-        let to = request.response.as_ref().unwrap();
-        let ephemeral = Box::new(AgreementKey::generate(&entropy));
-        let rng = &mut EntropyRng(&entropy);
-        let jwe = credential::seal(&response, &to.key, to.enc, ephemeral, &RingAead, rng).unwrap();
-        reply(200, "application/jwt", jwe)
+        sealed(200, &response, to)
+    }
+
+    /// The metadata, signed for who asks for that, if the body signs them.
+    pub(crate) async fn discovered(&self, accept: &str, now: UnixTime) -> Incoming {
+        const PATH: &str = ".well-known/openid-credential-issuer";
+        if self.is_busy(PATH) {
+            return busy();
+        }
+        self.desk.note(PATH);
+        let how = self.desk.read(|rules| rules.metadata);
+        if how == Metadata::Plain || !accept.starts_with(signed::MEDIA_TYPE) {
+            return reply(200, "application/json", serde_json::to_vec(&self.metadata()).unwrap());
+        }
+        let leaf = match how {
+            Metadata::SignedByOther => &self.other,
+            Metadata::SignedElsewhere => &self.foreign,
+            _ => &self.leaf,
+        };
+        let at = if how == Metadata::SignedLongAgo { now.plus(-3 * DAY) } else { now };
+        let unsigned = signed::unsigned(&self.metadata(), Alg::Es256, &[&leaf.certificate], at);
+        reply(200, signed::MEDIA_TYPE, sign(unsigned, &leaf.key).await.unwrap())
+    }
+
+    /// The status list at `uri`.
+    pub(crate) async fn list(&self, uri: &str, now: UnixTime) -> Incoming {
+        self.desk.note(uri);
+        let elsewhere = self.desk.read(|rules| rules.list_elsewhere);
+        self.desk.list(uri, if elsewhere { &self.foreign } else { &self.leaf }, now).await
+    }
+
+    /// Members that the desk's rules add to a copy.
+    fn extras(&self) -> impl Iterator<Item = (String, Value)> {
+        let integrity = self.desk.read(|rules| rules.integrity.clone()).map(Value::from);
+        let named = |name: &'static str| move |value| (name.to_owned(), value);
+        let status = self.desk.status().map(named("status"));
+        status.into_iter().chain(integrity.map(named("vct#integrity")))
     }
 
     async fn copy(&self, key: &PublicJwk, seed: Seed) -> Copy {
@@ -229,6 +325,7 @@ impl Issuer {
             ("ward".to_owned(), json!("W03")),
             ("address".to_owned(), json!(ADDRESS)),
         ]);
+        claims.extend(self.extras());
         if self.spoil == Spoil::Numbered {
             claims.insert("number".to_owned(), json!(42));
         }
@@ -249,15 +346,16 @@ impl Issuer {
 
     async fn plain_copy(&self, key: &PublicJwk) -> Copy {
         let midnight = NOW.day_start().0;
-        let claims = Map::from_iter([
+        let mut claims = Map::from_iter([
             ("iss".to_owned(), json!(ISSUER)),
-            ("vct".to_owned(), json!(VCT)),
+            ("vct".to_owned(), json!(self.described.vct)),
             ("iat".to_owned(), json!(midnight)),
             ("exp".to_owned(), json!(midnight + 90 * DAY)),
             ("facts_as_of".to_owned(), json!("2026-11-01")),
             ("ward".to_owned(), json!("W03")),
             ("address".to_owned(), json!(ADDRESS)),
         ]);
+        claims.extend(self.extras());
         let header = NewHeader::new(Alg::Es256, "dc+sd-jwt").x5c(&[&self.leaf.certificate]).encode();
         let builder = Builder::new(claims).conceal("/ward").conceal("/address").holder(key);
         let issuable = builder.build(&header, &mut EntropyRng(&OsEntropy::new())).unwrap();
@@ -278,6 +376,30 @@ impl Issuer {
     }
 }
 
+fn busy() -> Incoming {
+    let mut busy = refused(429, "temporarily_unavailable");
+    busy.retry_after_s = Some(0);
+    busy
+}
+
+fn refused(status: u16, error: &str) -> Incoming {
+    reply(status, "application/json", json!({"error": error}).to_string())
+}
+
+/// The answer that names a transaction.
+fn later(transaction: &str, to: Option<&ResponseKey>) -> Incoming {
+    let transaction = Transaction { transaction_id: transaction.to_owned(), interval: INTERVAL };
+    sealed(202, &transaction.to_bytes(), to)
+}
+
+fn sealed(status: u16, plain: &[u8], to: Option<&ResponseKey>) -> Incoming {
+    let (to, entropy) = (to.unwrap(), OsEntropy::new());
+    let ephemeral = Box::new(AgreementKey::generate(&entropy));
+    let rng = &mut EntropyRng(&entropy);
+    let jwe = credential::seal(plain, &to.key, to.enc, ephemeral, &RingAead, rng).unwrap();
+    reply(status, "application/jwt", jwe)
+}
+
 fn token(body: &[u8]) -> Incoming {
     let request = TokenRequest::parse(body).unwrap();
     if !request.tx_code_is(TX_CODE) {
@@ -287,10 +409,10 @@ fn token(body: &[u8]) -> Incoming {
     reply(200, "application/json", token)
 }
 
-fn described() -> CredentialType {
+fn described(vct: &str) -> CredentialType {
     let list = format!("{WARDS}/1");
     CredentialType::from_json(&json!({
-        "id": "residency", "vct": VCT, "name": both("Proof of residence"), "ttl_days": 90, "batch": COPIES,
+        "id": "residency", "vct": vct, "name": both("Proof of residence"), "ttl_days": 90, "batch": COPIES,
         "attributes": [
             {"pointer": "/birth_date", "column": "born", "label": both("date of birth"), "kind": "date",
              "answer": ["prove"], "lo": "1880-01-01", "hi": "2050-12-31"},

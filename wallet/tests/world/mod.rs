@@ -1,5 +1,6 @@
 //! A small world in one process: a registrar, an issuing body and a service, honest or not, behind the wallet's `Http`.
 
+pub(crate) mod desk;
 pub(crate) mod issuer;
 pub(crate) mod service;
 
@@ -163,7 +164,11 @@ impl Http for Door {
             let (host, path) = request.url.trim_start_matches("https://").split_once('/').unwrap();
             let bearer = request.token.map(str::to_owned);
             match host {
+                "issuer.example" if path.starts_with(".well-known/openid-c") => {
+                    Ok(self.0.issuer.discovered(request.accept, self.0.now()).await)
+                }
                 "issuer.example" => Ok(self.0.issuer.answer(path, body, bearer, self.0.now()).await),
+                "lists.example" => Ok(self.0.issuer.list(request.url, self.0.now()).await),
                 "verify.example" => self.0.service.answer(path, body, self.0.now()),
                 _ => Err(HttpError::Unreachable),
             }

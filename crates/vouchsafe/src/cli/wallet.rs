@@ -14,7 +14,6 @@ use vouchsafe_service::config::SecretFile;
 use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_service::keys;
 use vouchsafe_wallet::http::Client;
-use vouchsafe_wallet::list::Listed;
 use vouchsafe_wallet::vault::Cost;
 use vouchsafe_wallet::words::Language;
 use vouchsafe_wallet::{Answered, Confirmed, Fault as WalletFault, Machine, Review, Wallet};
@@ -59,7 +58,11 @@ enum WalletCommand {
         tx_code: Option<String>,
     },
     /// What this wallet holds.
-    List,
+    List {
+        /// Look up first whether it still counts: the bodies that signed it learn that you looked, not at what.
+        #[arg(long)]
+        refresh: bool,
+    },
     /// Read a request: who asks, what for, what they would learn.
     Review {
         /// The request's link.
@@ -122,7 +125,7 @@ async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Resul
         WalletCommand::Receive { offer, tx_code } => {
             receive(wallet, args.json, offer, tx_code.as_deref()).await
         }
-        WalletCommand::List => list(wallet, args.json, language).await,
+        WalletCommand::List { refresh } => list(wallet, args.json, language, *refresh).await,
         WalletCommand::Review { request, using } => {
             let review = review(wallet, request, using.as_deref(), language).await?;
             print::one(args.json, review.facts(), || review.page(language).to_string())
@@ -161,16 +164,13 @@ async fn receive(wallet: &Wallet, json: bool, offer: &str, tx_code: Option<&str>
     })
 }
 
-async fn list(wallet: &Wallet, json: bool, language: Language) -> Result<(), Failure> {
+async fn list(wallet: &Wallet, json: bool, language: Language, refresh: bool) -> Result<(), Failure> {
+    if refresh {
+        // A list that cannot be read is told with what it is about.
+        wallet.refresh_status().await.map_err(Failure::unavailable)?;
+    }
     let held = wallet.list().await.map_err(Failure::unavailable)?;
-    let words = |one: &Listed| {
-        let (name, issuer) =
-            (language.pick(&one.name.en, &one.name.cy), language.pick(&one.issuer.en, &one.issuer.cy));
-        let (left, all) = (one.copies.unused, one.copies.unused + one.copies.reserved + one.copies.spent);
-        let hint = one.refresh.map(|refresh| format!(". {}", refresh.words(language))).unwrap_or_default();
-        format!("{name}, {issuer}, number {}: {left} of {all} copies left{hint}", one.id)
-    };
-    print::list(json, &held, words)
+    print::list(json, &held, |one| one.words(language))
 }
 
 async fn review(

@@ -1,0 +1,15 @@
+//! What a holder sees and does beyond collecting at once: whether copies still count, what an officer decides on, what a
+//! body signs about itself and its types.
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[path = "holder/status.rs"]
+mod status;
+#[expect(dead_code, reason = "the other stories use the rest")]
+mod world;
+
+/// The attack fails as things are, and succeeds once its check is gone.
+#[cfg(feature = "mutants")]
+async fn killed(name: &str, attack: impl AsyncFn() -> bool) {
+    assert!(!attack().await, "{name}: the attack succeeds with every check in place");
+    assert!(vouchsafe_mutants::without_async(name, attack()).await, "{name}: another check stops the attack");
+}
