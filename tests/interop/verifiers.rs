@@ -152,7 +152,7 @@ async fn what_our_wallet_refuses_of_a_stranger() {
     let town = Town::open().await;
     let (resident, mut stranger) = (with_copies(&town, Kind::Plain).await, Stranger::new(&town).await);
     const REFUSALS: [Refusal; 6] = [
-        ("malformed", "to ask as others ask", false, |request| request["verifier_info"] = Value::Null),
+        ("register-extracts", "to ask as others ask", false, |request| request["verifier_info"] = Value::Null),
         ("register-extracts", "to ask without the registrar's word", false, |request| infos(request).clear()),
         ("register-extracts", "to ask without a purpose", true, |request| drop(infos(request).remove(1))),
         ("query", "to see more than its policy says", true, |request| {

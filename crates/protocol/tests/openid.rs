@@ -17,6 +17,8 @@ mod district;
 mod documents;
 #[path = "openid/messages.rs"]
 mod messages;
+#[path = "openid/plain.rs"]
+mod plain;
 #[path = "openid/policies.rs"]
 mod policies;
 #[path = "vectors/provider.rs"]

@@ -27,8 +27,8 @@ pub struct Wishes {
     pub optional: BTreeSet<usize>,
     /// The option of a set that shall be taken, by index of set and option.
     pub options: BTreeMap<usize, usize>,
-    /// The candidate that shall answer a query, by query id.
-    pub using: BTreeMap<String, String>,
+    /// The candidates that shall answer a query, by query id: one, or several where the query allows several.
+    pub using: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// One presentation to be made.
@@ -42,12 +42,12 @@ pub struct Presentation {
     pub disclosures: Vec<Path>,
 }
 
-/// A set that is not required and could be answered.
+/// A set that is not required.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionalSet {
     /// Its index.
     pub set: usize,
-    /// The queries of its first option that could be answered.
+    /// The queries of its option that is answered, or could be: the first that is whole, or the one wished for.
     pub queries: Vec<String>,
 }
 
@@ -56,6 +56,8 @@ pub struct OptionalSet {
 pub struct Selection {
     /// The presentations, in the order of the queries.
     pub presentations: Vec<Presentation>,
+    /// Sets that are not required and are answered, because the holder wants it.
+    pub added: Vec<OptionalSet>,
     /// Sets that are not required, could be answered, and are left out.
     pub offered: Vec<OptionalSet>,
     /// By query id, every candidate that could answer it, by index.
@@ -77,7 +79,7 @@ pub enum CannotAnswer {
 }
 
 /// Chooses what answers `query`: in each required set the first option that is whole, of each query the first
-/// candidate, of a query with `multiple` all of them.
+/// candidate. Several of a query with `multiple` are sent only where the holder names them.
 ///
 /// # Errors
 /// [`CannotAnswer`]: nothing may be sent, not even what could be answered.
@@ -87,13 +89,21 @@ pub fn choose(
     wishes: &Wishes,
 ) -> Result<Selection, CannotAnswer> {
     let chooser = Chooser::new(query, candidates, wishes)?;
-    let (wanted, offered) = chooser.sets()?;
+    let Chosen { wanted, added, offered } = chooser.sets()?;
     let presentations = query.credentials.iter().filter(|one| wanted.contains(one.id.as_str()));
     let presentations = presentations.flat_map(|one| chooser.presentations(one)).collect();
     let by_id = |(id, matches): (&&str, &Vec<Presentation>)| {
         ((*id).to_owned(), matches.iter().map(|one| one.candidate).collect())
     };
-    Ok(Selection { presentations, offered, candidates: chooser.matches.iter().map(by_id).collect() })
+    Ok(Selection { presentations, added, offered, candidates: chooser.matches.iter().map(by_id).collect() })
+}
+
+/// The queries that are answered, and the sets that need not be.
+#[derive(Default)]
+struct Chosen<'a> {
+    wanted: BTreeSet<&'a str>,
+    added: Vec<OptionalSet>,
+    offered: Vec<OptionalSet>,
 }
 
 /// Every candidate of every query.
@@ -108,14 +118,17 @@ impl<'a> Chooser<'a> {
         let matches = query.credentials.iter().map(|one| (one.id.as_str(), matching(one, candidates)));
         let mut chooser = Self { query, wishes, matches: matches.collect() };
         for (id, wanted) in &wishes.using {
-            let all = chooser.matches.get_mut(id.as_str()).ok_or(CannotAnswer::Wish)?;
-            let wished: Vec<_> =
-                all.iter().filter(|one| candidates[one.candidate].id == wanted).cloned().collect();
-            let there = !wished.is_empty();
-            if !(mutants::skips("dcql-choose-wish") || there) {
+            let one = query.credential(id).ok_or(CannotAnswer::Wish)?;
+            if !(mutants::skips("dcql-choose-single") || one.multiple || wanted.len() == 1) {
                 return Err(CannotAnswer::Wish);
             }
-            if there {
+            let all = chooser.matches.get_mut(id.as_str()).ok_or(CannotAnswer::Wish)?;
+            let wished: Vec<_> =
+                all.iter().filter(|one| wanted.contains(candidates[one.candidate].id)).cloned().collect();
+            if !(mutants::skips("dcql-choose-wish") || wished.len() == wanted.len()) {
+                return Err(CannotAnswer::Wish);
+            }
+            if !wished.is_empty() {
                 *all = wished;
             }
         }
@@ -127,24 +140,27 @@ impl<'a> Chooser<'a> {
     }
 
     /// The queries to be answered, and the sets that are left out although they could be.
-    fn sets(&self) -> Result<(BTreeSet<&'a str>, Vec<OptionalSet>), CannotAnswer> {
-        let (mut wanted, mut offered) = (BTreeSet::new(), Vec::new());
-        let Some(sets) = &self.query.credential_sets else { return Ok((self.all()?, offered)) };
+    fn sets(&self) -> Result<Chosen<'a>, CannotAnswer> {
+        let Chosen { mut wanted, mut added, mut offered } = Chosen::default();
+        let Some(sets) = &self.query.credential_sets else {
+            return Ok(Chosen { wanted: self.all()?, added, offered });
+        };
         for (index, set) in sets.iter().enumerate() {
             let option = self.option(index, set)?;
             if !(mutants::skips("dcql-choose-required") || option.is_some() || !set.required) {
                 return Err(CannotAnswer::Set(index));
             }
+            let Some(option) = option else { continue };
             let asked = set.required || self.wishes.optional.contains(&index);
-            match option {
-                Some(option) if mutants::skips("dcql-choose-optional") || asked => {
-                    wanted.extend(option.iter().map(String::as_str));
-                }
-                Some(option) => offered.push(OptionalSet { set: index, queries: option.clone() }),
-                None => {}
+            let optional = OptionalSet { set: index, queries: option.clone() };
+            if mutants::skips("dcql-choose-optional") || asked {
+                wanted.extend(option.iter().map(String::as_str));
+                added.extend((!set.required).then_some(optional));
+            } else {
+                offered.push(optional);
             }
         }
-        Ok((wanted, offered))
+        Ok(Chosen { wanted, added, offered })
     }
 
     /// Without sets, every query is needed.
@@ -168,11 +184,11 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// Several of a query only where it allows several.
+    /// One of a query, or those that its holder named.
     fn presentations(&self, one: &CredentialQuery) -> Vec<Presentation> {
         let matches = self.matches.get(one.id.as_str()).map(Vec::as_slice).unwrap_or_default();
-        let several = mutants::skips("dcql-choose-single") || one.multiple;
-        matches.iter().take(if several { matches.len() } else { 1 }).cloned().collect()
+        let count = self.wishes.using.get(&one.id).map_or(1, BTreeSet::len);
+        matches.iter().take(count).cloned().collect()
     }
 }
 

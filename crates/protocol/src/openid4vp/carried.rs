@@ -5,6 +5,7 @@ use serde_json::Value;
 use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::context::ReplyTo;
 
+use super::plain::Question;
 use super::request::{CONTEXT, ContextInfo, Info, POLICY, PURPOSE, RequestError, SERVICE, TABLE};
 use super::transaction_data::{self, TransactionType};
 use super::{Asked, Party, ResponseKey};
@@ -36,16 +37,29 @@ pub(super) struct Asking<'a> {
     pub(super) verifier_info: &'a [Info],
 }
 
-/// A request that the registrar vouches for, and that asks for what its policy says.
-pub(super) struct Vouched {
+/// A request that the registrar vouches for, and that asks for what its policy says or its purpose allows.
+pub(super) struct Vouched<A = Asked> {
     pub(super) service: Extract<ServiceEntry>,
     pub(super) purpose: Extract<Purpose>,
-    pub(super) asked: Asked,
+    pub(super) asked: A,
     pub(super) reg_version: u64,
 }
 
 impl Asking<'_> {
-    pub(super) fn vouched(&self, against: &Against<'_>) -> Result<Vouched, RequestError> {
+    /// A request by a policy, or one that carries nothing of a policy: a query alone.
+    pub(super) fn vouched(&self, against: &Against<'_>) -> Result<Vouched<Question>, RequestError> {
+        if self.verifier_info.iter().any(|info| [TABLE, POLICY, CONTEXT].contains(&info.format.as_str())) {
+            let Vouched { service, purpose, asked, reg_version } = self.by_policy(against)?;
+            return Ok(Vouched { service, purpose, asked: Question::Policy(Box::new(asked)), reg_version });
+        }
+        let (service, purpose) = self.registered(&in_order(self.verifier_info)?, against)?;
+        let reg_version = service.document().reg_version;
+        let asked = self.plainly(&service, purpose.document(), against)?;
+        Ok(Vouched { service, purpose, asked: Question::Plain(asked), reg_version })
+    }
+
+    /// A request by a policy.
+    pub(super) fn by_policy(&self, against: &Against<'_>) -> Result<Vouched, RequestError> {
         let carried = Carried::read(self.verifier_info)?;
         let (service, purpose) = carried.authorise(self, against)?;
         let reg_version = service.document().reg_version;
@@ -60,6 +74,57 @@ impl Asking<'_> {
         let entries = entries.transpose().map_err(RequestError::TransactionData)?.unwrap_or_default();
         Ok(Vouched { service, purpose, asked: asked.with_transaction_data(entries), reg_version })
     }
+
+    /// Step 8: the registrar knows this service under this client id and lets it ask for this purpose.
+    fn registered(
+        &self,
+        known: &[&Info],
+        against: &Against<'_>,
+    ) -> Result<(Extract<ServiceEntry>, Extract<Purpose>), RequestError> {
+        text(known, SERVICE)?;
+        let purpose = text(known, PURPOSE)?;
+        let service = known_service(self.verifier_info, self.client_id, against)?;
+        let entry = service.document();
+        let purpose = against.judge.verify::<Purpose>(purpose).map_err(RequestError::Purpose)?;
+        if !(mutants::skips("vp-service-purpose") || entry.purposes.contains(&purpose.document().sub)) {
+            return Err(RequestError::PurposeNotAllowed);
+        }
+        one_register(entry.reg_version, purpose.document().reg_version)?;
+        Ok((service, purpose))
+    }
+
+    pub(super) fn party(&self, service: &Extract<ServiceEntry>) -> Party {
+        Party {
+            service: service.document().sub.clone(),
+            client_id: self.client_id.to_owned(),
+            nonce: self.nonce.to_owned(),
+            state_sha256: self.state_sha256,
+            reply_to: self.reply_to.clone(),
+            encryption_key: self.response_key.map(|response| response.key.key.thumbprint()),
+        }
+    }
+}
+
+/// Step 7: each kind once, in order; unknown kinds are passed over.
+fn in_order(all: &[Info]) -> Result<Vec<&Info>, RequestError> {
+    const KNOWN: [&str; 5] = [SERVICE, PURPOSE, TABLE, POLICY, CONTEXT];
+    let known: Vec<_> = all.iter().filter(|info| KNOWN.contains(&info.format.as_str())).collect();
+    let place = |info: &Info| KNOWN.iter().position(|format| *format == info.format);
+    let rises = |pair: &[&Info]| {
+        place(pair[0]) < place(pair[1]) || (pair[0].format == TABLE && pair[1].format == TABLE)
+    };
+    if !(mutants::skips("vp-info-order") || known.windows(2).all(rises)) {
+        return Err(RequestError::Info);
+    }
+    Ok(known)
+}
+
+fn one<'a>(known: &[&'a Info], format: &str) -> Result<&'a Value, RequestError> {
+    known.iter().find(|info| info.format == format).map(|info| &info.data).ok_or(RequestError::Info)
+}
+
+fn text<'a>(known: &[&'a Info], format: &str) -> Result<&'a str, RequestError> {
+    one(known, format)?.as_str().ok_or(RequestError::Info)
 }
 
 /// The service that the registrar knows under this client id and in this environment.
@@ -91,56 +156,35 @@ fn one_register(a: u64, b: u64) -> Result<(), RequestError> {
     Ok(())
 }
 
-/// What the request carries about itself.
+/// What a request by a policy carries about itself.
 struct Carried<'a> {
-    all: &'a [Info],
-    purpose: &'a str,
+    known: Vec<&'a Info>,
     tables: Vec<&'a str>,
     policy: &'a Value,
     context: ContextInfo,
 }
 
 impl<'a> Carried<'a> {
-    /// Step 7: each kind once, in order; unknown kinds are passed over.
     fn read(all: &'a [Info]) -> Result<Self, RequestError> {
-        const KNOWN: [&str; 5] = [SERVICE, PURPOSE, TABLE, POLICY, CONTEXT];
-        let known: Vec<_> = all.iter().filter(|info| KNOWN.contains(&info.format.as_str())).collect();
-        let place = |info: &Info| KNOWN.iter().position(|format| *format == info.format);
-        let rises = |pair: &[&Info]| {
-            place(pair[0]) < place(pair[1]) || (pair[0].format == TABLE && pair[1].format == TABLE)
-        };
-        if !(mutants::skips("vp-info-order") || known.windows(2).all(rises)) {
-            return Err(RequestError::Info);
-        }
-        let of = |format: &'static str| {
-            known.iter().filter(move |info| info.format == format).map(|info| &info.data)
-        };
-        let one = |format: &'static str| of(format).next().ok_or(RequestError::Info);
-        let text = |format: &'static str| one(format)?.as_str().ok_or(RequestError::Info);
-        let tables =
-            of(TABLE).map(|data| data.as_str().ok_or(RequestError::Info)).collect::<Result<_, _>>()?;
-        let context = json::of_value(one(CONTEXT)?.clone()).map_err(|_| RequestError::Info)?;
-        text(SERVICE)?;
-        Ok(Self { all, purpose: text(PURPOSE)?, tables, policy: one(POLICY)?, context })
+        let known = in_order(all)?;
+        let tables = known.iter().filter(|info| info.format == TABLE).map(|info| info.data.as_str());
+        let tables = tables.map(|data| data.ok_or(RequestError::Info)).collect::<Result<_, _>>()?;
+        let context = json::of_value(one(&known, CONTEXT)?.clone()).map_err(|_| RequestError::Info)?;
+        let policy = one(&known, POLICY)?;
+        Ok(Self { known, tables, policy, context })
     }
 
-    /// Step 8: the registrar knows this service under this client id and lets it ask for this purpose.
+    /// Step 8, and that the policy is for the registered purpose.
     fn authorise(
         &self,
         asking: &Asking<'_>,
         against: &Against<'_>,
     ) -> Result<(Extract<ServiceEntry>, Extract<Purpose>), RequestError> {
-        let service = known_service(self.all, asking.client_id, against)?;
-        let entry = service.document();
-        let purpose = against.judge.verify::<Purpose>(self.purpose).map_err(RequestError::Purpose)?;
-        if !(mutants::skips("vp-service-purpose") || entry.purposes.contains(&purpose.document().sub)) {
-            return Err(RequestError::PurposeNotAllowed);
-        }
+        let (service, purpose) = asking.registered(&self.known, against)?;
         let wanted = self.policy.get("purpose").and_then(Value::as_str);
         if !(mutants::skips("vp-policy-purpose") || wanted == Some(&purpose.document().sub)) {
             return Err(RequestError::OtherPurpose);
         }
-        one_register(entry.reg_version, purpose.document().reg_version)?;
         Ok((service, purpose))
     }
 
@@ -173,14 +217,7 @@ impl<'a> Carried<'a> {
         if !(mutants::skips("vp-as-of") || self.context.as_of == asking.iat.london_date()) {
             return Err(RequestError::AsOf);
         }
-        let party = Party {
-            service: service.document().sub.clone(),
-            client_id: asking.client_id.to_owned(),
-            nonce: asking.nonce.to_owned(),
-            state_sha256: asking.state_sha256,
-            reply_to: asking.reply_to.clone(),
-            encryption_key: asking.response_key.map(|response| response.key.key.thumbprint()),
-        };
+        let party = asking.party(service);
         let asked = Asked::new(party, policy, tables, self.context.as_of).map_err(RequestError::Plan)?;
         check_query(asking.dcql_query, &self.context, &asked)?;
         Ok(asked)

@@ -92,6 +92,7 @@ struct Claims {
     dcql_query: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     transaction_data: Option<Value>,
+    #[serde(default)]
     verifier_info: Vec<Info>,
 }
 
@@ -286,7 +287,7 @@ impl Claims {
             verifier_info: &self.verifier_info,
         };
         let against = Against { env: expected.env, judge: expected.judge, types: expected.types };
-        let vouched = asking.vouched(&against)?;
+        let vouched = asking.by_policy(&against)?;
         Ok(Verified { vouched, mode: self.response_mode, response_key, exp: self.exp })
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Signed request objects under an `x509_hash:` or `x509_san_dns:` client id, by GET or by POST with a `wallet_nonce`;
 //! answers by `direct_post` and `direct_post.jwt` (`specs/profiles/request.md`, `specs/profiles/presentation.md`); and
-//! both through the browser ([`dc_api`]). Leaves out every other client id prefix. Older forms and other prefixes are
+//! both through the browser ([`dc_api`]). A wallet takes requests by a policy, and from services with other software
+//! those with a query alone ([`request::Question`]). Leaves out every other client id prefix. Older forms and other prefixes are
 //! named in the error.
 //!
 //! Security: a service's name, purpose and tables come from the registrar's signature, never from the service;
@@ -15,6 +16,7 @@ mod client_metadata;
 pub mod dc_api;
 pub mod link;
 mod match_words;
+mod plain;
 pub mod request;
 pub mod response;
 pub mod transaction_data;

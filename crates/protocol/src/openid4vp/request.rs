@@ -22,6 +22,7 @@ use crate::policy::{ContextOption, NotCovered, PlanError};
 use crate::time::UnixTime;
 use crate::trust::{Extract, Purpose, ServiceEntry, TrustError};
 
+pub use super::plain::{PlainAsked, Question};
 pub use super::verify::{Expected, Unverified};
 
 /// The `typ` of a request object.
@@ -73,6 +74,8 @@ pub(super) struct Claims {
     pub(super) dcql_query: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) transaction_data: Option<Value>,
+    /// Absent is empty: what is missing then is what the register says, not a member of the object.
+    #[serde(default)]
     pub(super) verifier_info: Vec<Info>,
 }
 
@@ -162,11 +165,12 @@ pub(super) fn verifier_info(
     all
 }
 
-/// A request that a wallet may show and answer.
-pub struct Verified {
+/// A request that a wallet may show and answer: one by a policy, unless it says otherwise.
+pub struct Verified<A = Asked> {
     pub(super) service: Extract<ServiceEntry>,
     pub(super) purpose: Extract<Purpose>,
-    pub(super) asked: Asked,
+    pub(super) asked: A,
+    pub(super) response_uri: String,
     pub(super) state: String,
     pub(super) mode: ResponseMode,
     pub(super) response_key: Option<ResponseKey>,
@@ -175,7 +179,7 @@ pub struct Verified {
     pub(super) reg_version: u64,
 }
 
-impl Verified {
+impl<A> Verified<A> {
     /// Who asks, in the registrar's words.
     #[must_use]
     pub fn service(&self) -> &ServiceEntry {
@@ -188,9 +192,9 @@ impl Verified {
         self.purpose.document()
     }
 
-    /// What is asked: policy, query, statements, options, day.
+    /// What is asked: policy, query, statements, options, day; or the query alone.
     #[must_use]
-    pub fn asked(&self) -> &Asked {
+    pub fn asked(&self) -> &A {
         &self.asked
     }
 
@@ -203,7 +207,7 @@ impl Verified {
     /// Where the answer is posted.
     #[must_use]
     pub fn response_uri(&self) -> &str {
-        response_uri(self.asked.party())
+        &self.response_uri
     }
 
     /// How the answer is sent.

@@ -28,7 +28,7 @@ const MAX_PRESENTATIONS: usize = 16;
 
 /// What was presented, by query id. Not shown: presentations are about people.
 #[derive(Clone, PartialEq, Eq)]
-pub struct VpToken(BTreeMap<String, String>);
+pub struct VpToken(BTreeMap<String, Vec<String>>);
 
 /// An answer: presentations and the state of the request.
 #[derive(Clone, PartialEq, Eq)]
@@ -98,6 +98,12 @@ impl VpToken {
     /// One presentation for each query id.
     #[must_use]
     pub fn new(presentations: BTreeMap<String, String>) -> Self {
+        Self::several(presentations.into_iter().map(|(query, one)| (query, vec![one])).collect())
+    }
+
+    /// The presentations for each query id, several where the query has `multiple`.
+    #[must_use]
+    pub fn several(presentations: BTreeMap<String, Vec<String>>) -> Self {
         Self(presentations)
     }
 
@@ -109,7 +115,7 @@ impl VpToken {
     /// The presentation for a query.
     #[must_use]
     pub fn presentation(&self, query: &str) -> Option<&str> {
-        self.0.get(query).map(String::as_str)
+        self.0.get(query)?.first().map(String::as_str)
     }
 
     /// 8.1: an object; each value an array of one string.
@@ -122,12 +128,15 @@ impl VpToken {
         if !(mutants::skips("vp-token-count") || (1..=MAX_PRESENTATIONS).contains(&members.len())) {
             return Err(ResponseError::Count);
         }
-        members.iter().map(|(id, value)| Ok((id.clone(), single(value)?))).collect::<Result<_, _>>().map(Self)
+        members
+            .iter()
+            .map(|(id, value)| Ok((id.clone(), vec![single(value)?])))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     pub(super) fn to_value(&self) -> Value {
-        let array =
-            |(id, presentation): (&String, &String)| (id.clone(), Value::from(vec![presentation.as_str()]));
+        let array = |(id, all): (&String, &Vec<String>)| (id.clone(), Value::from(all.clone()));
         Value::Object(self.0.iter().map(array).collect())
     }
 }

@@ -6,6 +6,7 @@ use vouchsafe_proofs::context::ReplyTo;
 
 use super::carried::{Against, Asking, Vouched, known_service};
 use super::client_id::ClientId;
+use super::plain::Question;
 use super::request::{Claims, ErrorReply, MAX_REQUEST, RequestError, TYP, Verified};
 use super::transaction_data::TransactionType;
 use super::{AUDIENCE, ResponseKey, ResponseMode, is_random};
@@ -73,7 +74,7 @@ impl Unverified {
         self.verify_knowing(expected, &[])
     }
 
-    /// Steps 2 to 9. Every check names what it refuses.
+    /// Steps 2 to 9 of a request by a policy. Every check names what it refuses.
     ///
     /// # Errors
     /// [`RequestError`].
@@ -82,6 +83,23 @@ impl Unverified {
         expected: &Expected<'_>,
         types: &[TransactionType],
     ) -> Result<Verified, RequestError> {
+        self.verified(expected, |asking| asking.by_policy(&expected.against(types)))
+    }
+
+    /// Steps 2 to 9 of a request by a policy, or of one with a query alone, by a wallet that knows no type of transaction
+    /// data.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn verify_question(self, expected: &Expected<'_>) -> Result<Verified<Question>, RequestError> {
+        self.verified(expected, |asking| asking.vouched(&expected.against(&[])))
+    }
+
+    fn verified<A>(
+        self,
+        expected: &Expected<'_>,
+        vouched: impl FnOnce(&Asking<'_>) -> Result<Vouched<A>, RequestError>,
+    ) -> Result<Verified<A>, RequestError> {
         self.check_refused_members()?;
         self.check_nonces()?;
         let leaf = self.authenticate(expected)?;
@@ -98,9 +116,20 @@ impl Unverified {
             transaction_data: claims.transaction_data.as_ref(),
             verifier_info: &claims.verifier_info,
         };
-        let Vouched { service, purpose, asked, reg_version } = asking.vouched(&expected.against(types))?;
-        let Claims { state, response_mode: mode, iat, exp, .. } = claims;
-        Ok(Verified { service, purpose, asked, state, mode, response_key, iat, exp, reg_version })
+        let Vouched { service, purpose, asked, reg_version } = vouched(&asking)?;
+        let Claims { response_uri, state, response_mode: mode, iat, exp, .. } = claims;
+        Ok(Verified {
+            service,
+            purpose,
+            asked,
+            response_uri,
+            state,
+            mode,
+            response_key,
+            iat,
+            exp,
+            reg_version,
+        })
     }
 
     /// Where the wallet may say that it refuses this request: to a service that the registrar knows, by which the

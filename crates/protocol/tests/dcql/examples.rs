@@ -121,6 +121,8 @@ pub(crate) fn credentials_alternatives() {
     let offered = chosen(&query, &[pid(), rewards()], &default).unwrap();
     assert_eq!((told(&offered).len(), offered.offered[0].set), (1, 1));
     let wished = Wishes { optional: [1].into(), ..Wishes::default() };
+    let added = chosen(&query, &[pid(), rewards()], &wished).unwrap();
+    assert_eq!((added.added[0].set, added.offered.len(), offered.added.len()), (1, 0, 0));
     assert_eq!(queries(&[pid(), rewards()], &wished).unwrap(), "pid nice_to_have");
     assert_eq!(queries(&[pid()], &wished).unwrap(), "pid");
     // Another option than the first.
@@ -203,10 +205,24 @@ pub(crate) fn several_only_where_several_are_allowed() {
         Query::from_value(&query).unwrap()
     };
     let holdings = [of(IDENTITY, person()), of(IDENTITY, person())];
-    let count = |query: &Query| chosen(query, &holdings, &Wishes::default()).unwrap().presentations.len();
-    assert_eq!((count(&with(true)), count(&with(false))), (2, 1));
-    let candidates: Vec<_> = holdings.iter().map(|held| Candidate { id: "c", held }).collect();
-    let both = answer(&choose(&with(true), &candidates, &Wishes::default()).unwrap(), &candidates);
+    let candidates: Vec<_> =
+        holdings.iter().zip(["a", "b"]).map(|(held, id)| Candidate { id, held }).collect();
+    let using = |ids: &[&str]| {
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        Wishes { using: [("q".to_owned(), ids)].into(), ..Wishes::default() }
+    };
+    let count = |query: &Query, wishes: &Wishes| {
+        Ok::<_, CannotAnswer>(choose(query, &candidates, wishes)?.presentations.len())
+    };
+    // One is sent unless the holder names more.
+    let default = Wishes::default();
+    assert_eq!((count(&with(true), &default), count(&with(false), &default)), (Ok(1), Ok(1)));
+    let both = using(&["a", "b"]);
+    assert_eq!((count(&with(true), &both), count(&with(true), &using(&["b"]))), (Ok(2), Ok(1)));
+    assert_eq!(count(&with(false), &both), Err(CannotAnswer::Wish));
+    assert_eq!(count(&with(true), &using(&["a", "c"])), Err(CannotAnswer::Wish));
+    let both = answer(&choose(&with(true), &candidates, &both).unwrap(), &candidates);
+    assert_eq!(check(&with(true), &both), Ok(()));
     assert_eq!(check(&with(false), &both), Err(Incomplete::Count));
 }
 
@@ -217,7 +233,7 @@ pub(crate) fn the_holder_says_which_credential_answers() {
     let candidates: Vec<_> =
         holdings.iter().zip(["a", "b", "c"]).map(|(held, id)| Candidate { id, held }).collect();
     let with = |id: &str| {
-        let using = [("my_credential".to_owned(), id.to_owned())].into();
+        let using = [("my_credential".to_owned(), [id.to_owned()].into())].into();
         let selection = choose(&query, &candidates, &Wishes { using, ..Wishes::default() })?;
         Ok::<_, CannotAnswer>(selection.presentations[0].candidate)
     };

@@ -4,18 +4,20 @@ use std::panic::catch_unwind;
 
 use vouchsafe_mutants::without;
 
-use crate::{browser, requests, transactions};
+use crate::{browser, plain, requests, transactions};
 
 /// A test of this folder, and the checks that it would miss.
 type Notices = (fn(), &'static [&'static str]);
 
-const ALL: [Notices; 7] = [
+const ALL: [Notices; 9] = [
     (browser::answers_come_as_they_were_asked_for, &["vp-dc-mode"]),
     (browser::origins_are_compared_as_texts, &["vp-dc-origin"]),
     (
         browser::requests_of_pages_that_are_refused,
         &["vp-dc-aud", "vp-dc-formats", "vp-dc-nonce", "vp-dc-response-type"],
     ),
+    (plain::a_query_alone_proves_nothing, &["vp-plain-statements"]),
+    (plain::a_query_alone_that_asks_for_more_than_its_purpose, &["vp-may-ask-claim", "vp-plain-type"]),
     (requests::a_service_known_by_a_name_of_its_certificate, &["vp-x509-san-dns", "vp-x509-san-dns-host"]),
     (requests::to_whom_a_refusal_is_told, &["vp-error-known"]),
     (
