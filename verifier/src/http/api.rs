@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use vouchsafe_protocol::form::Form;
@@ -18,7 +18,7 @@ use vouchsafe_service::problem::Problem;
 
 use self::body::{Created, DecisionBody, ListBody, StandingBody, StatusWord};
 use self::refusal::{Refusal, of_create};
-use super::is_type;
+use super::{Name, is_type};
 use crate::app::App;
 use crate::clients::{self, Caller, Scope};
 use crate::request::{self, Ask, CreateError, Listing, RepeatKey};
@@ -119,7 +119,7 @@ fn listing(query: &str) -> Option<Listing> {
 
 pub(super) async fn standing(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Name(id): Name,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let caller = caller(&app, &headers, Scope::DecisionsRead).await?;
@@ -132,7 +132,7 @@ pub(super) async fn standing(
 
 pub(super) async fn decision(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Name(id): Name,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let caller = caller(&app, &headers, Scope::DecisionsRead).await?;

@@ -2,24 +2,34 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use serde::Deserialize;
+use vouchsafe_protocol::form::Form;
 use vouchsafe_service::problem::Reference;
 
+use super::Name;
 use crate::app::{App, Unavailable};
 use crate::page::{self, NoticeKind, STYLE};
 use crate::session::{self, Seen};
 use crate::words::Language;
 
-#[derive(Deserialize)]
-pub(super) struct Asked {
+/// The most bytes of a query: as many as the listener takes of a whole address.
+const MAX_QUERY: usize = 4096;
+
+struct Asked {
     lang: Option<String>,
     response_code: Option<String>,
 }
 
 impl Asked {
+    /// Reads a query; of one that is not of its form, or has a member twice, nothing is taken.
+    fn read(query: Option<&str>) -> Self {
+        let form = Form::parse(query.unwrap_or_default().as_bytes(), MAX_QUERY);
+        let member = |name| form.as_ref().ok()?.member(name).map(str::to_owned);
+        Self { lang: member("lang"), response_code: member("response_code") }
+    }
+
     fn language(&self) -> Language {
         Language::of(self.lang.as_deref())
     }
@@ -27,10 +37,11 @@ impl Asked {
 
 pub(super) async fn open(
     State(app): State<Arc<App>>,
-    Path(page): Path<String>,
-    Query(asked): Query<Asked>,
+    Name(page): Name,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
+    let asked = Asked::read(query.as_deref());
     let cookie = cookie(&headers, &session::cookie_name(&page));
     let seen = session::open(&app, &page, cookie, asked.language()).await;
     shown(&app, &page, seen, asked.language()).await
@@ -38,10 +49,11 @@ pub(super) async fn open(
 
 pub(super) async fn come_back(
     State(app): State<Arc<App>>,
-    Path(page): Path<String>,
-    Query(asked): Query<Asked>,
+    Name(page): Name,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
+    let asked = Asked::read(query.as_deref());
     let cookie = cookie(&headers, &session::cookie_name(&page));
     let code = asked.response_code.as_deref().unwrap_or_default();
     let seen = session::come_back(&app, &page, code, cookie, asked.language()).await;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -17,7 +17,7 @@ use vouchsafe_service::limits::AddressPrefix;
 use vouchsafe_service::oauth::OauthError;
 use vouchsafe_service::problem::Problem;
 
-use super::{API_BODY, is_type};
+use super::{API_BODY, Name, is_type};
 use crate::answer::{self, AnswerError};
 use crate::app::App;
 use crate::guess;
@@ -25,19 +25,23 @@ use crate::request::{self, ObjectError};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-pub(super) async fn object_by_get(State(app): State<Arc<App>>, Path(handle): Path<String>) -> Response {
+pub(super) async fn object_by_get(State(app): State<Arc<App>>, Name(handle): Name) -> Response {
     object(&app, &handle, None).await
 }
 
 pub(super) async fn object_by_post(
     State(app): State<Arc<App>>,
-    Path(handle): Path<String>,
+    Name(handle): Name,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
     if !is_type(&headers, FORM) {
         return unsupported();
     }
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return too_large(&rejection),
+    };
     match link::wallet_nonce(&body) {
         Ok(wallet_nonce) => object(&app, &handle, wallet_nonce.as_deref()).await,
         Err(_) => OauthError::new("invalid_request").describe("The form is not of its form.").into_response(),
@@ -60,7 +64,7 @@ fn over(status: StatusCode) -> Response {
 
 pub(super) async fn answer(
     State(app): State<Arc<App>>,
-    Path(handle): Path<String>,
+    Name(handle): Name,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -70,9 +74,7 @@ pub(super) async fn answer(
     }
     let body = match body {
         Ok(body) => body,
-        Err(rejection) => {
-            return OauthError::new("invalid_request").status(rejection.status()).into_response();
-        }
+        Err(rejection) => return too_large(&rejection),
     };
     match answer::answer(app, handle, body).await {
         Ok(answered) => Json(answered).into_response(),
@@ -92,6 +94,10 @@ fn refused(fault: &AnswerError) -> Response {
     }
 }
 
+fn too_large(rejection: &BytesRejection) -> Response {
+    OauthError::new("invalid_request").status(rejection.status()).into_response()
+}
+
 fn unsupported() -> Response {
     OauthError::new("invalid_request").status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into_response()
 }
@@ -107,11 +113,12 @@ pub(super) async fn code(
     State(app): State<Arc<App>>,
     address: Option<Extension<AddressPrefix>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     if !is_type(&headers, "application/json") {
         return Err(Problem::unsupported("media-type", "This call takes application/json."));
     }
+    let body = body.map_err(|_| Problem::too_large("body-too-large", "The body is too large."))?;
     let typed = typed(&body).ok_or_else(|| {
         Problem::unprocessable("member", "The body must be {\"code\": …} with a text.").pointer("/code")
     })?;

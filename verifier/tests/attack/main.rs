@@ -1,0 +1,9 @@
+//! What somebody tries who wants more from the API than is theirs: each attack, on every route that it could go to.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+#[path = "../callers/mod.rs"]
+mod callers;
+mod routes;
+mod town;
+#[path = "../world/mod.rs"]
+mod world;
