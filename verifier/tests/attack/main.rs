@@ -4,6 +4,7 @@
 #[path = "../callers/mod.rs"]
 mod callers;
 mod routes;
+mod streams;
 mod town;
 #[path = "../world/mod.rs"]
 mod world;
