@@ -73,11 +73,20 @@ pub async fn create_once(
     let _flight = app.clients().flights.begin(tag).ok_or(CreateError::KeyBusy)?;
     let body = app.vault().tag_bytes(Kind::RepeatBody, body);
     let attempt = Attempt { key: tag, body, until: now.plus(KEPT) };
-    let (new, told) = prepare(app, tenant, &ask, now)?;
-    let earlier = app.store().insert_once(new, attempt, now).await.map_err(Unavailable::from)?;
-    let Some(earlier) = earlier else {
-        metrics::counter!("vouchsafe_requests_total", "flow" => ask.flow.as_str()).increment(1);
-        return Ok(told);
+    let earlier = match prepare(app, tenant, &ask, now) {
+        Ok((new, told)) => {
+            let earlier = app.store().insert_once(new, attempt, now).await.map_err(Unavailable::from)?;
+            let Some(earlier) = earlier else {
+                metrics::counter!("vouchsafe_requests_total", "flow" => ask.flow.as_str()).increment(1);
+                return Ok(told);
+            };
+            earlier
+        }
+        // What cannot be asked today may have been asked before: that answer is still owed.
+        Err(fault) => {
+            let earlier = app.store().earlier(tenant, tag, now).await.map_err(Unavailable::from)?;
+            earlier.ok_or(fault)?
+        }
     };
     if !(mutants::skips("api-repeat-body") || earlier.body == body) {
         return Err(CreateError::KeyTaken);

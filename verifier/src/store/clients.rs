@@ -99,6 +99,8 @@ pub trait Calls: Send + Sync {
     /// Opens a request as [`super::Requests::insert`] does, unless a call with the same key opened one before: then
     /// nothing is written. Key and request are kept in one transaction, so that of many at once one opens a request.
     fn insert_once(&self, new: NewRequest, attempt: Attempt, now: UnixTime) -> Pending<'_, Option<Earlier>>;
+    /// What a call with this key did, while the key is kept.
+    fn earlier<'a>(&'a self, tenant: &'a Tenant, key: Tag, now: UnixTime) -> Pending<'a, Option<Earlier>>;
     /// At most `limit` of the tenant's own requests, newest first, behind `after`.
     fn newest<'a>(
         &'a self,

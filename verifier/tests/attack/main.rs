@@ -3,6 +3,7 @@
 
 #[path = "../callers/mod.rs"]
 mod callers;
+mod repeats;
 mod routes;
 mod streams;
 mod town;

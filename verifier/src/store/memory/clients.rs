@@ -39,6 +39,12 @@ impl Calls for MemoryStore {
         Box::pin(async move { inserted.await.map(|()| None) })
     }
 
+    fn earlier<'a>(&'a self, tenant: &'a Tenant, key: Tag, now: UnixTime) -> Pending<'a, Option<Earlier>> {
+        let tables = self.tables();
+        let kept = tables.attempts.get(&(tenant.clone(), key)).filter(|(until, _)| *until > now);
+        ready(kept.map(|(_, earlier)| earlier.clone()))
+    }
+
     fn newest<'a>(
         &'a self,
         tenant: &'a Tenant,

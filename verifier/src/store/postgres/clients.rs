@@ -88,6 +88,22 @@ impl Calls for PostgresStore {
         })
     }
 
+    fn earlier<'a>(&'a self, tenant: &'a Tenant, key: Tag, now: UnixTime) -> Pending<'a, Option<Earlier>> {
+        Box::pin(async move {
+            let row: Option<EarlierRow> = sqlx::query_as(
+                "SELECT body_tag, request_id FROM attempts \
+                 WHERE service_id = $1 AND env = $2 AND key_tag = $3 AND expires_at > $4",
+            )
+            .bind(&tenant.service.0)
+            .bind(env_word(tenant.env))
+            .bind(key.0.to_vec())
+            .bind(now.0)
+            .fetch_optional(self.0.reader())
+            .await?;
+            row.map(Earlier::try_from).transpose()
+        })
+    }
+
     fn newest<'a>(
         &'a self,
         tenant: &'a Tenant,
