@@ -20,7 +20,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::encoding::{b64u_array, sha256};
-use vouchsafe_protocol::jose::NamedJwk;
+use vouchsafe_protocol::jose::{Alg, NamedJwk};
 use vouchsafe_protocol::json;
 use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::UnixTime;
@@ -158,6 +158,9 @@ pub enum ClientFault {
     /// A live service with a test key.
     #[error("the service {0} is live: a test key is for test services alone")]
     TestKeyOnLive(String),
+    /// A test key that another service has.
+    #[error("the test key of {0} is another service's: each has its own")]
+    TestKeyTaken(String),
     /// A client's id is not one, or two have it.
     #[error(
         "the client id {0} is taken, is another service's, or is not 1 to 200 printable ASCII characters"
@@ -167,7 +170,9 @@ pub enum ClientFault {
     #[error("the scopes of client {0} must be of requests:write, decisions:read and permissions:read")]
     Scopes(String),
     /// A client's keys cannot be used.
-    #[error("the key set of client {0} must hold public P-256 or Ed25519 keys, each with a kid of its own")]
+    #[error(
+        "the key set of client {0} must hold public P-256 or Ed25519 keys for signatures, each with a kid of its own"
+    )]
     Keys(String),
     /// A file cannot be read.
     #[error(transparent)]
@@ -210,6 +215,11 @@ impl Clients {
         };
         if !(mutants::skips("vp-test-key-live") || service.env == Env::Test) {
             return Err(ClientFault::TestKeyOnLive(service.id.clone()));
+        }
+        let free = self.test_keys.iter().all(|(known, _)| *known != digest);
+        // With one key for two services the second would read and open requests of the first.
+        if !(mutants::skips("api-test-key-unique") || free) {
+            return Err(ClientFault::TestKeyTaken(service.id.clone()));
         }
         let client = Client::new(&service.id, service, Vec::new(), Scopes::ALL, most);
         self.test_keys.push((digest, Arc::new(client)));
@@ -259,7 +269,15 @@ fn keys(file: &Path) -> Result<Option<Vec<NamedJwk>>, ConfigError> {
     let Ok(keys) = read.collect::<Result<Vec<_>, _>>() else { return Ok(None) };
     let apart = |at: usize| keys[at].kid.is_some() && keys[..at].iter().all(|one| one.kid != keys[at].kid);
     let usable = !keys.is_empty() && (0..keys.len()).all(apart);
-    Ok((mutants::skips("api-client-keys") || usable).then_some(keys))
+    let signing = mutants::skips("api-client-key-use") || keys.iter().all(is_for_signatures);
+    Ok(((mutants::skips("api-client-keys") || usable) && signing).then_some(keys))
+}
+
+/// RFC 7517, 4.2 and 4.4: what a key is said to be for, it is for alone.
+fn is_for_signatures(key: &NamedJwk) -> bool {
+    let alg = key.alg.as_deref().map(Alg::from_name);
+    key.usage.as_deref().is_none_or(|usage| usage == "sig")
+        && alg.is_none_or(|alg| alg == Some(key.key.alg()))
 }
 
 /// Who calls, and for what.
