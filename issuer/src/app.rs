@@ -23,6 +23,7 @@ use crate::http::Rates;
 use crate::registrar::{self, RegistrarFiles};
 use crate::secrets::Secrets;
 use crate::status::StatusSettings;
+use crate::status::shelf::Shelf;
 use crate::store::{Either, MIGRATORS, Store};
 use crate::types::{LoadError, Types};
 
@@ -65,6 +66,7 @@ pub struct App<S = Either> {
     request_jwk: NamedJwk,
     request_kid: String,
     rates: Rates,
+    shelf: Shelf,
     store: S,
 }
 
@@ -148,7 +150,7 @@ impl<S: Store> App<S> {
             alg: Some(KEY_ALG.to_owned()),
         };
         let rates = Rates::new(&parts.limits);
-        Self { parts, request_key, request_jwk, request_kid, rates, store }
+        Self { parts, request_key, request_jwk, request_kid, rates, shelf: Shelf::default(), store }
     }
 
     /// The credential issuer identifier.
@@ -221,6 +223,11 @@ impl<S: Store> App<S> {
 
     pub(crate) fn status_settings(&self) -> &StatusSettings {
         &self.parts.status
+    }
+
+    /// The status lists as they are served.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     pub(crate) fn rates(&self) -> &Rates {

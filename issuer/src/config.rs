@@ -153,6 +153,8 @@ pub struct LimitSettings {
     pub deferred_per_minute: u32,
     /// Notifications.
     pub notification_per_minute: u32,
+    /// Status lists fetched. A verifier fetches each at most once in its `ttl`, a wallet when it looks after its copies.
+    pub status_per_minute: u32,
 }
 
 impl Default for LimitSettings {
@@ -164,6 +166,7 @@ impl Default for LimitSettings {
             credential_per_minute: 300,
             deferred_per_minute: 300,
             notification_per_minute: 600,
+            status_per_minute: 1200,
         }
     }
 }
@@ -222,6 +225,7 @@ impl LimitSettings {
             ("limits.credential_per_minute", self.credential_per_minute),
             ("limits.deferred_per_minute", self.deferred_per_minute),
             ("limits.notification_per_minute", self.notification_per_minute),
+            ("limits.status_per_minute", self.status_per_minute),
         ];
         match limits.into_iter().find(|(_, limit)| !(1..=1_000_000).contains(limit)) {
             Some((key, _)) => Err(SettingsError::Bounds(key)),

@@ -56,7 +56,7 @@ pub fn router<S: Store>(app: Arc<App<S>>) -> Router {
         .route("/.well-known/openid-credential-issuer", get(metadata::issuer::<S>))
         .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server::<S>))
         .route("/offers/{handle}", get(offers::offer::<S>).route_layer(limited(Endpoint::Offers)))
-        .route("/status/{shard}", get(status::list::<S>))
+        .route("/status/{shard}", get(status::list::<S>).route_layer(limited(Endpoint::Status)))
         .merge(proved)
         .fallback(metadata::type_document::<S>)
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -130,9 +130,14 @@ impl Batch<'_> {
         Ok((unsigned, openings))
     }
 
+    /// When the copies run out: a whole number of days after the day of issue.
+    #[must_use]
+    pub fn expires_at(&self) -> UnixTime {
+        self.now.day_start().plus(i64::from(self.credential_type.ttl_days) * DAY)
+    }
+
     fn common_claims(&self) -> Map<String, Value> {
-        let iat = self.now.day_start();
-        let exp = iat.plus(i64::from(self.credential_type.ttl_days) * DAY);
+        let (iat, exp) = (self.now.day_start(), self.expires_at());
         let mut claims = Map::new();
         claims.insert("iss".to_owned(), json!(self.iss));
         claims.insert("vct".to_owned(), json!(vct(self.credential_type, self.kind)));

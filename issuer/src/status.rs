@@ -5,12 +5,16 @@
 //! lists sees that of all holders some changed, and at the same moment all entries of each of them. With few changes in a
 //! period that crowd is small; longer periods make it larger and news older.
 //!
+//! A list whose copies have all run out is needed by nobody: it goes with the publication after that, with its entries.
+//!
 //! Leaves out: history, lists of lists, withdrawing single copies (copies are alike, and no officer knows them apart).
+
+pub(crate) mod shelf;
 
 use jiff::civil::Date;
 use serde::Deserialize;
 use vouchsafe_protocol::status::{Bits, List, OWN_PATH, OutOfRange, Publication, Reference, Standing};
-use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_protocol::time::{DAY, UnixTime};
 use vouchsafe_protocol::types::CredentialType;
 use vouchsafe_service::entropy;
 
@@ -22,6 +26,9 @@ use crate::store::{
 
 /// How often a publication is tried anew when changes keep coming between.
 const TRIES: usize = 5;
+
+/// Seconds for which a list is kept after the last of its copies ran out: clocks differ, and holders may still look.
+const KEPT: i64 = DAY;
 
 /// How large status lists are, and when they are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -105,7 +112,8 @@ pub struct Published {
     pub changes: u64,
 }
 
-/// Entries for the copies of one batch; none for a type without a status. Used up, whatever becomes of the copies.
+/// Entries for the copies of one batch, which runs out at `until`; none for a type without a status. Used up, whatever
+/// becomes of the copies.
 ///
 /// # Errors
 /// [`StatusError`].
@@ -114,6 +122,7 @@ pub async fn references<S: Store>(
     credential_type: &CredentialType,
     person: Mac,
     count: usize,
+    until: UnixTime,
 ) -> Result<Vec<Reference>, StatusError> {
     if !credential_type.status {
         return Ok(Vec::new());
@@ -126,7 +135,7 @@ pub async fn references<S: Store>(
             None => add_shard(app).await?,
         };
         let type_id = credential_type.id.clone();
-        let reserve = Reserve { shard, type_id, person, count };
+        let reserve = Reserve { shard, type_id, person, count, until };
         match app.store().reserve(&reserve, app.entropy()).await? {
             Ok(drawn) => return drawn.into_iter().map(|idx| reference(app, &reserve.shard, idx)).collect(),
             Err(ReserveRefusal::Full) => drop(add_shard(app).await?),
@@ -171,11 +180,15 @@ async fn sign<S: Store>(app: &App<S>, shard: &Shard, now: UnixTime) -> Result<Pu
 /// # Errors
 /// [`StatusError`]; then what was published before stays.
 pub async fn publish<S: Store>(app: &App<S>) -> Result<Published, StatusError> {
+    while app.store().clean(app.now().minus(KEPT)).await? {
+        tracing::info!("removed a status list whose copies have all run out");
+    }
     for _ in 0..TRIES {
         let now = app.now();
         let snapshot = app.store().snapshot().await?;
         let lists = signed(app, &snapshot, now).await?;
         if app.store().publish(&snapshot, &lists, now).await? {
+            app.shelf().look_again();
             tracing::info!(
                 lists_count = lists.len(),
                 changes_count = snapshot.changes,

@@ -203,7 +203,8 @@ pub(super) async fn copies<S: Store>(
         chain: app.chain(),
         now,
     };
-    let statuses = status::references(app, credential_type, grant.person, holders.len()).await?;
+    let until = batch.expires_at();
+    let statuses = status::references(app, credential_type, grant.person, holders.len(), until).await?;
     Ok(batch.issue(holders, &statuses, app.signer(), app.entropy()).await?)
 }
 

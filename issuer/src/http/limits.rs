@@ -38,6 +38,8 @@ pub(crate) enum Endpoint {
     Deferred,
     /// `POST /notification`
     Notification,
+    /// `GET /status/{shard}`
+    Status,
 }
 
 /// The calls of this minute, endpoint by endpoint.
@@ -48,6 +50,7 @@ pub(crate) struct Rates {
     credential: Rate,
     deferred: Rate,
     notification: Rate,
+    status: Rate,
 }
 
 impl Rates {
@@ -60,6 +63,7 @@ impl Rates {
             credential: Rate::new(limits.credential_per_minute, WINDOW_S),
             deferred: Rate::new(limits.deferred_per_minute, WINDOW_S),
             notification: Rate::new(limits.notification_per_minute, WINDOW_S),
+            status: Rate::new(limits.status_per_minute, WINDOW_S),
         }
     }
 
@@ -76,6 +80,7 @@ impl Rates {
             Endpoint::Notification => {
                 mutants::skips("vci-rate-notification") || self.notification.admits(prefix, now)
             }
+            Endpoint::Status => mutants::skips("vci-rate-status") || self.status.admits(prefix, now),
         }
     }
 }

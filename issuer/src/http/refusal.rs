@@ -89,12 +89,12 @@ fn oauth(code: &'static str, description: &'static str) -> OauthError {
     OauthError::new(code).describe(description)
 }
 
-/// RFC 6585 4, in the error shape of the endpoint: offers are no OAuth endpoint. RFC 6749 5.2 has no code for it;
+/// RFC 6585 4, in the error shape of the endpoint: offers and status lists are no OAuth endpoints. RFC 6749 5.2 has no code for it;
 /// `temporarily_unavailable` is that of 4.1.2.1 and says what is meant.
 fn too_often(endpoint: Endpoint) -> Response {
     const SENTENCE: &str =
         "Too many calls from your network. Nothing was used up: wait a minute and send the same again.";
-    if endpoint == Endpoint::Offers {
+    if matches!(endpoint, Endpoint::Offers | Endpoint::Status) {
         return Problem::too_many("too-many-calls", SENTENCE).retry_after(WINDOW_S).into_response();
     }
     let body = oauth("temporarily_unavailable", SENTENCE).status(StatusCode::TOO_MANY_REQUESTS);

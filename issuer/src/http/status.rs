@@ -1,14 +1,15 @@
 //! The status lists: `GET /status/{shard}` (draft-ietf-oauth-status-list-20, section 8).
 //!
-//! The same answer for everybody, fit for caches: who asks is not looked at and not counted. History is not offered:
-//! how a list stood on a day would tell when somebody's standing changed.
+//! The same answer for everybody, fit for caches, from memory ([`crate::status::shelf`]). Who asks is not looked at; calls
+//! are counted as everywhere, by part of the network and for a minute. History is not offered: how a list stood on a day
+//! would tell when somebody's standing changed.
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_protocol::openid4vci::errors::CredentialError;
 use vouchsafe_protocol::status::{CWT_MEDIA_TYPE, JWT_MEDIA_TYPE};
 use vouchsafe_service::problem::Problem;
@@ -16,7 +17,8 @@ use vouchsafe_service::problem::Problem;
 use super::Refusal;
 use crate::app::App;
 use crate::status::StatusError;
-use crate::store::{PublishedList, ReserveRefusal, Store};
+use crate::status::shelf::{Served, Written};
+use crate::store::{ReserveRefusal, Store};
 
 impl From<StatusError> for Refusal {
     fn from(error: StatusError) -> Self {
@@ -41,7 +43,7 @@ pub(super) async fn list<S: Store>(
     if query.is_some_and(|query| query.split('&').any(|pair| pair == "time" || pair.starts_with("time="))) {
         return Ok(StatusCode::NOT_IMPLEMENTED.into_response());
     }
-    let list = app.store().list(&shard).await?.ok_or(Refusal::NothingHere)?;
+    let served = app.shelf().take(app.store(), &shard, app.now()).await?.ok_or(Refusal::NothingHere)?;
     let Some(form) = Form::wanted(&headers) else {
         return Ok(Problem::new(
             StatusCode::NOT_ACCEPTABLE,
@@ -50,7 +52,7 @@ pub(super) async fn list<S: Store>(
         )
         .into_response());
     };
-    Ok(form.answer(list, &headers))
+    Ok(form.answer(&served, &headers))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,23 +78,23 @@ impl Form {
         }
     }
 
-    fn answer(self, list: PublishedList, headers: &HeaderMap) -> Response {
-        let (media_type, body) = match self {
-            Self::Jwt => (JWT_MEDIA_TYPE, list.jwt.into_bytes()),
-            Self::Cwt => (CWT_MEDIA_TYPE, list.cwt),
+    fn answer(self, served: &Served, headers: &HeaderMap) -> Response {
+        let (media_type, Written { body, tag }) = match self {
+            Self::Jwt => (JWT_MEDIA_TYPE, &served.jwt),
+            Self::Cwt => (CWT_MEDIA_TYPE, &served.cwt),
         };
-        let tag = format!("\"{}\"", b64u(&sha256(&body)[..16]));
         let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-        let same = |one: &str| matches!(one.trim().trim_start_matches("W/"), one if one == tag || one == "*");
+        let same =
+            |one: &str| matches!(one.trim().trim_start_matches("W/"), one if one == *tag || one == "*");
         let known = known.is_some_and(|known| known.split(',').any(same));
         let status = if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
-        let mut response = (status, if known { Vec::new() } else { body }).into_response();
+        let mut response = (status, if known { Bytes::new() } else { body.clone() }).into_response();
         let mut set = |name: HeaderName, value: &str| {
             let value = HeaderValue::from_str(value).expect("letters, digits and signs of our own");
             response.headers_mut().insert(name, value);
         };
-        set(header::ETAG, &tag);
-        set(header::CACHE_CONTROL, &format!("public, max-age={}", list.ttl));
+        set(header::ETAG, tag);
+        set(header::CACHE_CONTROL, &format!("public, max-age={}", served.ttl));
         set(header::VARY, "Accept");
         set(header::CONTENT_TYPE, media_type);
         // Section 8.1: pages of other origins may read what everybody may.

@@ -102,6 +102,8 @@ hand_on! {
         published_at() -> Result<UnixTime, StoreError>;
         snapshot() -> Result<Snapshot, StoreError>;
         publish(snapshot: &Snapshot, lists: &[PublishedList], now: UnixTime) -> Result<bool, StoreError>;
-        list(shard: &str) -> Result<Option<PublishedList>, StoreError>;
+        list(shard: &str) -> Result<Option<(u64, PublishedList)>, StoreError>;
+        sequence() -> Result<u64, StoreError>;
+        clean(before: UnixTime) -> Result<bool, StoreError>;
     }
 }

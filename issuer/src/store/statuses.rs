@@ -38,6 +38,8 @@ pub struct Reserve {
     pub person: Mac,
     /// How many.
     pub count: u32,
+    /// When the copies run out.
+    pub until: UnixTime,
 }
 
 /// Why no entries were handed out.
@@ -132,8 +134,37 @@ pub trait Statuses: Send + Sync + 'static {
         now: UnixTime,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// The list of a shard as it is published.
-    fn list(&self, shard: &str) -> impl Future<Output = Result<Option<PublishedList>, StoreError>> + Send;
+    /// The list of a shard as it is published, and the sequence at that moment.
+    fn list(
+        &self,
+        shard: &str,
+    ) -> impl Future<Output = Result<Option<(u64, PublishedList)>, StoreError>> + Send;
+
+    /// Counts publications, changes and removals: while it stands, no list is another.
+    fn sequence(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Removes one shard all of whose copies ran out before `before`, with its entries; `false` when there is none. One
+    /// with an entry of a person who is suspended, or whom a change awaits, stays: it is where that is remembered.
+    fn clean(&self, before: UnixTime) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// What is known of a shard that may be removed.
+#[derive(Clone, Copy)]
+pub(super) struct Leftover {
+    /// Whether it ever had an entry.
+    pub(super) used: bool,
+    /// Whether a copy in it has not run out, or may not have.
+    pub(super) needed: bool,
+    /// Whether a person in it is suspended, or a change awaits one.
+    pub(super) held: bool,
+}
+
+impl Leftover {
+    pub(super) fn is_over(self) -> bool {
+        self.used
+            && (mutants::skips("store-status-needed") || !self.needed)
+            && (mutants::skips("store-status-held") || !self.held)
+    }
 }
 
 /// Whether so many more entries of a shard may be used: at most half, so that an index says nothing about how many there are.

@@ -18,6 +18,7 @@ pub(super) const FEW: LimitSettings = LimitSettings {
     credential_per_minute: 2,
     deferred_per_minute: 2,
     notification_per_minute: 2,
+    status_per_minute: 2,
 };
 
 /// Refused for the rate, in the form of an OAuth endpoint.

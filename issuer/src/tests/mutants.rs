@@ -258,4 +258,6 @@ async fn rates() {
     killed("vci-rate-credential", async || gets_through("POST", "/credential").await).await;
     killed("vci-rate-deferred", async || gets_through("POST", "/deferred").await).await;
     killed("vci-rate-notification", async || gets_through("POST", "/notification").await).await;
+    let list = "/status/AAAAAAAAAAAAAAAAAAAAAA";
+    killed("vci-rate-status", async || gets_through("GET", list).await).await;
 }

@@ -173,6 +173,20 @@ async fn a_type_without_status_has_no_entries_and_no_changes() {
     assert_eq!(none, Err(status::StatusError::UnknownType));
 }
 
+#[tokio::test]
+async fn a_list_goes_with_the_publication_after_its_copies_have_run_out() {
+    let council = council().await;
+    let first = references(&collect(&council, "LD-0042").await).remove(0);
+    assert_eq!(standing(&council, &first).await, Standing::Valid);
+    // The copies are good for ninety days, from midnight on, and their list for a day more.
+    council.clock.advance(91 * 86_400 - 10 * 3600);
+    assert_eq!(status::publish(&council.app).await.unwrap().lists, 1);
+    assert_eq!(standing(&council, &first).await, Standing::Valid);
+    council.clock.advance(1);
+    assert_eq!(status::publish(&council.app).await.unwrap().lists, 0);
+    assert_eq!(fetch(&council, &first, "*/*").await.status, 404);
+}
+
 #[test]
 fn settings_have_bounds() {
     let fault = |change: fn(&mut status::StatusSettings)| {
@@ -225,7 +239,13 @@ mod switches {
     }
 
     async fn reserve(store: &Memory, count: u32) -> Result<Vec<u64>, ReserveRefusal> {
-        let reserve = Reserve { shard: "a".to_owned(), type_id: "t".to_owned(), person: Mac([1; 32]), count };
+        let reserve = Reserve {
+            shard: "a".to_owned(),
+            type_id: "t".to_owned(),
+            person: Mac([1; 32]),
+            count,
+            until: UnixTime(100),
+        };
         store.reserve(&reserve, &Same(0.into())).await.unwrap()
     }
 
@@ -243,8 +263,13 @@ mod switches {
         killed("store-status-idx-once", async || reserve(&store().await, 2).await == Ok(vec![7, 7])).await;
         killed("store-status-half", async || {
             let store = store().await;
-            let reserve =
-                Reserve { shard: "a".to_owned(), type_id: "t".to_owned(), person: Mac([1; 32]), count: 33 };
+            let reserve = Reserve {
+                shard: "a".to_owned(),
+                type_id: "t".to_owned(),
+                person: Mac([1; 32]),
+                count: 33,
+                until: UnixTime(100),
+            };
             store.reserve(&reserve, &vouchsafe_service::entropy::OsEntropy::new()).await.unwrap().is_ok()
         })
         .await;
@@ -252,8 +277,13 @@ mod switches {
             let store = store().await;
             reserve(&store, 1).await.unwrap();
             asked(&store, Standing::Suspended).await;
-            let more =
-                Reserve { shard: "a".to_owned(), type_id: "t".to_owned(), person: Mac([1; 32]), count: 1 };
+            let more = Reserve {
+                shard: "a".to_owned(),
+                type_id: "t".to_owned(),
+                person: Mac([1; 32]),
+                count: 1,
+                until: UnixTime(100),
+            };
             store.reserve(&more, &vouchsafe_service::entropy::OsEntropy::new()).await.unwrap().is_ok()
         })
         .await;
@@ -264,6 +294,16 @@ mod switches {
             asked(&store, Standing::Valid).await == Asked::Waiting
         })
         .await;
+        let leftover = async |asks: Option<Standing>, before: i64| {
+            let store = store().await;
+            reserve(&store, 1).await.unwrap();
+            if let Some(to) = asks {
+                asked(&store, to).await;
+            }
+            store.clean(UnixTime(before)).await.unwrap()
+        };
+        killed("store-status-needed", async || leftover(None, 100).await).await;
+        killed("store-status-held", async || leftover(Some(Standing::Suspended), 101).await).await;
         killed("store-status-sequence", async || {
             let store = store().await;
             reserve(&store, 1).await.unwrap();

@@ -81,6 +81,7 @@ impl Office {
             credential_per_minute: often,
             deferred_per_minute: often,
             notification_per_minute: often,
+            status_per_minute: often,
         };
         let parts = Parts {
             issuer: ISS.to_owned(),

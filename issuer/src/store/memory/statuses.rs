@@ -7,7 +7,7 @@ use vouchsafe_protocol::status::Standing;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::entropy::Entropy;
 
-use super::super::statuses::{draw, has_room, judge};
+use super::super::statuses::{Leftover, draw, has_room, judge};
 use super::super::{
     Asked, Change, Mac, PublishedList, Reserve, ReserveRefusal, Shard, Snapshot, Statuses, StoreError,
 };
@@ -38,6 +38,7 @@ struct Entry {
     type_id: String,
     person: Mac,
     state: Standing,
+    until: UnixTime,
 }
 
 impl Entry {
@@ -61,6 +62,19 @@ impl Lists {
             entry.state == Standing::Suspended || self.next(number, entry) == Standing::Suspended
         };
         of.into_iter().any(now)
+    }
+
+    fn leftover(&self, name: &str, before: UnixTime) -> Leftover {
+        let of = || self.entries.iter().filter(|entry| entry.shard == *name);
+        let held = |entry: &Entry| {
+            let waits = self.changes.contains_key(&(entry.type_id.clone(), entry.person));
+            waits || entry.state == Standing::Suspended
+        };
+        Leftover {
+            used: of().next().is_some(),
+            needed: of().any(|entry| entry.until >= before),
+            held: of().any(held),
+        }
     }
 
     fn ask(&mut self, change: &Change<'_>) -> Asked {
@@ -136,6 +150,7 @@ impl Statuses for Memory {
                 type_id: reserve.type_id.clone(),
                 person: reserve.person,
                 state: Standing::Valid,
+                until: reserve.until,
             });
         }
         Ok(Ok(drawn))
@@ -179,8 +194,28 @@ impl Statuses for Memory {
         Ok(true)
     }
 
-    async fn list(&self, shard: &str) -> Result<Option<PublishedList>, StoreError> {
-        Ok(self.tables().lists.shards.get(shard).map(|listed| listed.list.clone()))
+    async fn list(&self, shard: &str) -> Result<Option<(u64, PublishedList)>, StoreError> {
+        let tables = self.tables();
+        let sequence = tables.lists.sequence;
+        Ok(tables.lists.shards.get(shard).map(|listed| (sequence, listed.list.clone())))
+    }
+
+    async fn sequence(&self) -> Result<u64, StoreError> {
+        Ok(self.tables().lists.sequence)
+    }
+
+    async fn clean(&self, before: UnixTime) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let lists = &mut tables.lists;
+        let over = lists.shards.keys().find(|name| lists.leftover(name, before).is_over()).cloned();
+        let Some(name) = over else { return Ok(false) };
+        lists.shards.remove(&name);
+        // Entries keep their numbers, which changes go by; those of no shard are in no list.
+        for entry in lists.entries.iter_mut().filter(|entry| entry.shard == name) {
+            *entry = Entry { shard: String::new(), type_id: String::new(), ..entry.clone() };
+        }
+        lists.sequence += 1;
+        Ok(true)
     }
 }
 

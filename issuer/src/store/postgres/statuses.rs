@@ -10,7 +10,7 @@ use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::entropy::Entropy;
 use vouchsafe_service::store::Writing;
 
-use super::super::statuses::{column as state, draw, has_room, judge, standing};
+use super::super::statuses::{Leftover, column as state, draw, has_room, judge, standing};
 use super::super::{
     Asked, Change, Mac, PublishedList, Reserve, ReserveRefusal, Shard, Snapshot, Statuses, StoreError,
 };
@@ -139,23 +139,51 @@ impl Statuses for PostgresStore {
         Ok(true)
     }
 
-    async fn list(&self, shard: &str) -> Result<Option<PublishedList>, StoreError> {
-        let row =
-            sqlx::query("SELECT jwt, cwt, issued_at, expires_at, ttl FROM status_shard WHERE name = $1")
-                .bind(shard)
-                .fetch_optional(self.pools.reader())
-                .await?;
+    async fn list(&self, shard: &str) -> Result<Option<(u64, PublishedList)>, StoreError> {
+        // One statement, so that list and sequence belong together.
+        let row = sqlx::query(
+            "SELECT jwt, cwt, issued_at, expires_at, ttl, \
+             (SELECT sequence FROM status_publication WHERE one = 1) AS sequence \
+             FROM status_shard WHERE name = $1",
+        )
+        .bind(shard)
+        .fetch_optional(self.pools.reader())
+        .await?;
         row.map(|row| {
-            Ok(PublishedList {
+            let list = PublishedList {
                 shard: shard.to_owned(),
                 jwt: row.try_get("jwt")?,
                 cwt: row.try_get("cwt")?,
                 issued_at: UnixTime(row.try_get("issued_at")?),
                 expires_at: UnixTime(row.try_get("expires_at")?),
                 ttl: row.try_get("ttl")?,
-            })
+            };
+            Ok((count(row.try_get("sequence")?)?, list))
         })
         .transpose()
+    }
+
+    async fn sequence(&self) -> Result<u64, StoreError> {
+        let sequence = sqlx::query_scalar("SELECT sequence FROM status_publication WHERE one = 1")
+            .fetch_one(self.pools.reader())
+            .await?;
+        count(sequence)
+    }
+
+    async fn clean(&self, before: UnixTime) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        sequence(&mut tx).await?;
+        let Some(name) = over(&mut tx, before).await? else { return Ok(false) };
+        for remove in
+            ["DELETE FROM status_entry WHERE shard = $1", "DELETE FROM status_shard WHERE name = $1"]
+        {
+            sqlx::query(remove).bind(&name).execute(&mut *tx).await?;
+        }
+        sqlx::query("UPDATE status_publication SET sequence = sequence + 1 WHERE one = 1")
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(true)
     }
 }
 
@@ -209,13 +237,14 @@ async fn take_room(tx: &mut Writing, reserve: &Reserve) -> Result<Option<u64>, S
 /// Takes one index; `false` when somebody had it.
 async fn take(tx: &mut Writing, reserve: &Reserve, idx: u64) -> Result<bool, StoreError> {
     let written = sqlx::query(
-        "INSERT INTO status_entry (shard, idx, type_id, person) VALUES ($1, $2, $3, $4) \
+        "INSERT INTO status_entry (shard, idx, type_id, person, expires_at) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (shard, idx) DO NOTHING",
     )
     .bind(&reserve.shard)
     .bind(column(idx))
     .bind(&reserve.type_id)
     .bind(&reserve.person.0[..])
+    .bind(reserve.until.0)
     .execute(&mut **tx)
     .await?;
     Ok(mutants::skips("store-status-idx-once") || written.rows_affected() == 1)
@@ -259,6 +288,26 @@ async fn note(tx: &mut Writing, change: &Change<'_>, upto: i64) -> Result<(), St
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// A shard that nobody needs any more.
+async fn over(tx: &mut Writing, before: UnixTime) -> Result<Option<String>, StoreError> {
+    let shards: Vec<(String, i64, bool, bool)> = sqlx::query_as(
+        "SELECT name, used, \
+         EXISTS (SELECT 1 FROM status_entry WHERE shard = name \
+         AND (expires_at IS NULL OR expires_at >= $1)), \
+         EXISTS (SELECT 1 FROM status_entry AS entry WHERE shard = name AND (entry.state = 2 \
+         OR EXISTS (SELECT 1 FROM status_change AS change \
+         WHERE change.type_id = entry.type_id AND change.person = entry.person))) \
+         FROM status_shard WHERE used > 0 ORDER BY name",
+    )
+    .bind(before.0)
+    .fetch_all(&mut **tx)
+    .await?;
+    let over = shards
+        .into_iter()
+        .find(|(_, used, needed, held)| Leftover { used: *used > 0, needed: *needed, held: *held }.is_over());
+    Ok(over.map(|(name, ..)| name))
 }
 
 /// Every entry that is marked now or that a change marks, as the next publication has it.

@@ -19,7 +19,13 @@ fn list(shard: &str, mark: &str) -> PublishedList {
 }
 
 fn wants(person: u8, count: u32) -> Reserve {
-    Reserve { shard: "a".to_owned(), type_id: "clearance".to_owned(), person: mac(person), count }
+    Reserve {
+        shard: "a".to_owned(),
+        type_id: "clearance".to_owned(),
+        person: mac(person),
+        count,
+        until: LATER,
+    }
 }
 
 fn change(person: u8, to: Standing) -> Change<'static> {
@@ -33,7 +39,7 @@ async fn opened<S: Store>(store: S) -> S {
 }
 
 async fn reserved<S: Store>(store: &S, person: u8, count: u32) -> Vec<u64> {
-    store.reserve(&wants(person, count), &OsEntropy::new()).await.unwrap().unwrap()
+    when_free!(store.reserve(&wants(person, count), &OsEntropy::new())).unwrap().unwrap()
 }
 
 async fn marked<S: Store>(store: &S) -> Vec<(u64, Standing)> {
@@ -73,12 +79,12 @@ pub(super) async fn a_change_waits_for_a_publication_and_takes_all_of_a_persons_
     let (mine, other) = (reserved(&store, 1, 8).await, reserved(&store, 2, 8).await);
     let asked = store.ask(&[change(1, Standing::Suspended), change(9, Standing::Revoked)]).await.unwrap();
     assert_eq!(asked, [Asked::Waiting, Asked::Nobody]);
-    let before = store.list("a").await.unwrap().unwrap();
+    let (_, before) = store.list("a").await.unwrap().unwrap();
     assert_eq!((before.jwt.as_str(), before.cwt.as_slice()), ("first", &b"first"[..]));
     assert_eq!(store.published_at().await.unwrap(), UnixTime(0));
     assert_eq!(marked(&store).await, all(&mine, Standing::Suspended));
     assert_eq!(publish(&store, "second").await, 1);
-    assert_eq!(store.list("a").await.unwrap().unwrap().jwt, "second");
+    assert_eq!(store.list("a").await.unwrap().unwrap().1.jwt, "second");
     assert_eq!((store.published_at().await.unwrap(), store.list("b").await.unwrap().is_none()), (NOW, true));
     assert_eq!(marked(&store).await, all(&mine, Standing::Suspended));
     store.ask(&[change(1, Standing::Valid), change(2, Standing::Revoked)]).await.unwrap();
@@ -129,7 +135,7 @@ pub(super) async fn a_publication_that_was_overtaken_changes_nothing<S: Store>(s
     let late = store.snapshot().await.unwrap();
     assert!(store.publish(&late, &[list("a", "late")], NOW).await.unwrap());
     assert!(!store.publish(&late, &[list("a", "again")], NOW).await.unwrap(), "another came between");
-    assert_eq!(store.list("a").await.unwrap().unwrap().jwt, "late");
+    assert_eq!(store.list("a").await.unwrap().unwrap().1.jwt, "late");
 }
 
 pub(super) async fn many_at_once_never_share_an_entry<S: Store>(store: S) {
@@ -143,4 +149,39 @@ pub(super) async fn many_at_once_never_share_an_entry<S: Store>(store: S) {
         assert!(one.await.unwrap().into_iter().all(|idx| drawn.insert(idx)));
     }
     assert_eq!(drawn.len(), 32);
+}
+
+pub(super) async fn the_sequence_tells_that_lists_are_others<S: Store>(store: S) {
+    let store = opened(store).await;
+    let first = store.sequence().await.unwrap();
+    assert_eq!(store.list("a").await.unwrap().unwrap().0, first);
+    reserved(&store, 1, 2).await;
+    assert_eq!(store.sequence().await.unwrap(), first, "an entry that is handed out is valid in every list");
+    publish(&store, "second").await;
+    let second = store.sequence().await.unwrap();
+    let (at, list) = store.list("a").await.unwrap().unwrap();
+    assert!(second > first && (at, list.jwt.as_str()) == (second, "second"));
+}
+
+pub(super) async fn a_list_goes_when_all_of_its_copies_have_run_out<S: Store>(store: S) {
+    let store = opened(store).await;
+    store.add_shard(64, &list("b", "unused")).await.unwrap();
+    reserved(&store, 1, 2).await;
+    let later = Reserve { until: LATER.plus(1), ..wants(2, 2) };
+    store.reserve(&later, &OsEntropy::new()).await.unwrap().unwrap();
+    store.ask(&[change(2, Standing::Suspended)]).await.unwrap();
+    assert!(!store.clean(LATER.plus(1)).await.unwrap(), "one copy has not run out");
+    assert!(!store.clean(LATER.plus(2)).await.unwrap(), "a change awaits one of its people");
+    publish(&store, "second").await;
+    assert!(!store.clean(LATER.plus(2)).await.unwrap(), "one of its people is suspended");
+    store.ask(&[change(2, Standing::Valid)]).await.unwrap();
+    publish(&store, "third").await;
+    let before = store.sequence().await.unwrap();
+    assert!(store.clean(LATER.plus(2)).await.unwrap());
+    assert!(store.sequence().await.unwrap() > before && store.list("a").await.unwrap().is_none());
+    assert!(!store.clean(LATER.plus(2)).await.unwrap(), "a list that was never used stays");
+    assert_eq!(store.snapshot().await.unwrap().shards.len(), 1);
+    assert_eq!(store.ask(&[change(1, Standing::Revoked)]).await.unwrap(), [Asked::Nobody]);
+    let gone = store.reserve(&wants(1, 1), &OsEntropy::new()).await.unwrap();
+    assert_eq!(gone, Err(ReserveRefusal::Full), "whoever was about to use it opens another");
 }
