@@ -7,8 +7,9 @@
 //! transaction. Garbage before 6 costs the resident nothing; from 7 on only verified data is reachable.
 //!
 //! A crash before 13 consumed nothing, one after it loses nothing. From the lease on the work runs to its end even
-//! when the wallet leaves, and keeps its room among the answers under way for as long. Presentations are dropped with
-//! this function; what stays are codes.
+//! when the wallet leaves, and keeps its room among the answers under way for as long. Where the pool has no worker in
+//! time, or no place any more after 9, the wallet is told to come again, the lease is given back and no attempt counted.
+//! Presentations are dropped with this function; what stays are codes.
 
 mod check;
 
@@ -80,7 +81,7 @@ impl From<Lost> for AnswerError {
                 tracing::error!("a check of an answer ended without a result");
                 Self::Refused(Refusal::Broken)
             }
-            Lost::Stopping => Self::Unavailable(Full.into()),
+            Lost::Stopping | Lost::Late => Self::Unavailable(Full.into()),
         }
     }
 }
@@ -190,7 +191,7 @@ impl Work {
     async fn finish(self) -> Result<Answered, AnswerError> {
         let Self { app, place, request, secrets, pinned, authentic } = self;
         let lease = lease(&app, &request).await?;
-        let result = match judge(&app, &place, pinned, authentic).await {
+        let result = match judge(&app, place, pinned, authentic).await {
             Ok(finding) => commit(&app, &request, &secrets, &lease, &finding).await,
             Err(fault) => Err(fault),
         };
@@ -205,10 +206,10 @@ impl Work {
     }
 }
 
-/// Steps 7 to 12: 9 may wait for a host, the others are on a thread of the bounded pool.
+/// Steps 7 to 12: 9 may wait for a host, and does so outside the bounded pool; the others are on a thread of it.
 async fn judge(
     app: &App,
-    place: &Place,
+    place: Place,
     pinned: Pinned,
     authentic: Authentic,
 ) -> Result<Finding, AnswerError> {
@@ -218,10 +219,14 @@ async fn judge(
     let work = move || check::complete(&pinned, authentic, &ours, now).map(|complete| (pinned, complete));
     let (pinned, mut complete) = place.run(work).await??;
     let sought = complete.take_references();
-    if !sought.is_empty() {
+    let place = if sought.is_empty() {
+        place
+    } else {
+        let room = place.leave();
         let standings = app.statuses.look_up(sought, |iss| check::anchors_of(iss, &rules)).await;
         complete.told(&standings);
-    }
+        app.pool.enter(room).map_err(Unavailable::from)?
+    };
     let work = move || check::conclude(&pinned, complete, &rules);
     Ok(place.run(work).await??)
 }
@@ -288,7 +293,7 @@ mod tests {
         let panicked = AnswerError::from(Lost::Panicked);
         assert!(matches!(panicked, AnswerError::Refused(Refusal::Broken)));
         assert_eq!((panicked.counts(), panicked.code()), (true, "broken"));
-        for ours in [AnswerError::from(Lost::Stopping), StoreError::Unavailable.into()] {
+        for ours in [Lost::Stopping.into(), Lost::Late.into(), AnswerError::from(StoreError::Unavailable)] {
             assert_eq!((ours.counts(), ours.code()), (false, "unavailable"));
         }
     }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::jose::pki_types::CertificateDer;
@@ -187,12 +188,12 @@ impl App {
     ) -> Result<Arc<Self>, OpenError> {
         let database = Database::open(&config.database, store::MIGRATORS, schema, &clock).await?;
         let store = store::over(&database);
-        let mut app = Self::assemble(config, clock, entropy, store).await?;
+        let mut app = Self::assemble(config, clock, entropy, store, None).await?;
         app.database = Some(database);
         Ok(Arc::new(app))
     }
 
-    /// Opens the verifier over any store; for tests.
+    /// Opens the verifier over any store, and with another way to status lists than over HTTP; for tests.
     ///
     /// # Errors
     /// [`OpenError`] says what to mend.
@@ -201,8 +202,9 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         store: Arc<dyn Store>,
+        door: Option<Arc<dyn Fetch>>,
     ) -> Result<Arc<Self>, OpenError> {
-        Self::assemble(config, clock, entropy, store).await.map(Arc::new)
+        Self::assemble(config, clock, entropy, store, door).await.map(Arc::new)
     }
 
     async fn assemble(
@@ -210,6 +212,7 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         store: Arc<dyn Store>,
+        door: Option<Arc<dyn Fetch>>,
     ) -> Result<Self, OpenError> {
         check_numbers(&config)?;
         let vault = Vault::new(ServerKey::from_text(&config.server_key.read()?)?);
@@ -220,7 +223,12 @@ impl App {
         let clients = Clients::load(&config.services, &config.limits)?;
         let rules = load_rules(&config, &*store, &signer.client_id, clock.now()).await?;
         let flights = Cap::new(config.limits.answers_at_once);
-        let statuses = Book::new(config.status.clone(), status_door(&config, &rules)?, clock.clone());
+        let pool = ProofPool::per_core(Duration::from_millis(config.limits.worker_wait_ms.into()));
+        let door = match door {
+            Some(door) => door,
+            None => status_door(&config, &rules)?,
+        };
+        let statuses = Book::new(config.status.clone(), door, clock.clone());
         Ok(Self {
             config,
             clock,
@@ -233,7 +241,7 @@ impl App {
             desk,
             clients,
             questions: Questions::default(),
-            pool: ProofPool::per_core(),
+            pool,
             flights,
             paths: PathCache::default(),
             signatures: Jws,
@@ -338,6 +346,12 @@ impl App {
     pub fn reference(&self, tenant: &Tenant, id: &RequestId) -> Reference {
         let name = format!("{}\n{}", tenant.name(), id.0);
         Reference::of(&self.vault.tag(Kind::Reference, &name).0)
+    }
+
+    /// The pool for signatures and proofs.
+    #[must_use]
+    pub fn pool(&self) -> &ProofPool {
+        &self.pool
     }
 
     pub(crate) fn entropy(&self) -> &dyn Entropy {
@@ -478,7 +492,7 @@ fn status_door(config: &Config, rules: &Rules) -> Result<Arc<dyn Fetch>, OpenErr
     let pem = if needed { read(&settings.authorities)? } else { Vec::new() };
     let authorities: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let authorities = authorities.map_err(|_| FetchError::Setup)?;
-    Ok(Arc::new(Door(Http::new(&authorities, reach)?)))
+    Ok(Arc::new(Door::new(Http::new(&authorities, reach)?)))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, OpenError> {

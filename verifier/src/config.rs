@@ -72,6 +72,8 @@ pub struct LimitSettings {
     pub client_streams: u32,
     /// Answers and errors under way at a time, from everybody together; beyond it they are told to come back.
     pub answers_at_once: u32,
+    /// Milliseconds for which an answer waits for a worker that checks signatures and proofs; then it is told to come back.
+    pub worker_wait_ms: u32,
 }
 
 impl Default for LimitSettings {
@@ -84,6 +86,7 @@ impl Default for LimitSettings {
             client_calls_per_minute: 3000,
             client_streams: 32,
             answers_at_once: 256,
+            worker_wait_ms: 2000,
         }
     }
 }
@@ -100,6 +103,7 @@ impl LimitSettings {
             ("limits.client_calls_per_minute", self.client_calls_per_minute),
             ("limits.client_streams", self.client_streams),
             ("limits.answers_at_once", self.answers_at_once),
+            ("limits.worker_wait_ms", self.worker_wait_ms),
         ];
         limits.into_iter().find(|(_, limit)| !(1..=1_000_000).contains(limit)).map(|(key, _)| key)
     }

@@ -25,7 +25,7 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_service::client::Reach;
 
 pub use book::Book;
-pub use fetch::{Door, Fetch, Fetched};
+pub use fetch::{Away, Door, Fetch, Fetched};
 
 /// How status lists are fetched and kept.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

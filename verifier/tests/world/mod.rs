@@ -270,12 +270,25 @@ impl World {
 
     /// A copy of any type, by the same issuer.
     pub(crate) fn copy_as(&self, vct: &str, birth_date: &str, facts_as_of: &str) -> Copy {
-        let holder = SigningKey::generate().unwrap();
         let now = self.clock.now().day_start();
-        let claims = json!({
+        self.copy_of(&json!({
             "iss": ISS, "vct": vct, "iat": now.0, "exp": now.plus(30 * 86_400).0,
             "facts_as_of": facts_as_of, "birth_date": birth_date, "ward": "North",
-        });
+        }))
+    }
+
+    /// A copy of a type with status, with this entry of the list at `uri`.
+    pub(crate) fn copy_listed(&self, uri: &str, idx: u64) -> Copy {
+        let now = self.clock.now().day_start();
+        self.copy_of(&json!({
+            "iss": ISS, "vct": VCT, "iat": now.0, "exp": now.plus(30 * 86_400).0,
+            "facts_as_of": "2026-11-20", "birth_date": "1950-01-01", "ward": "North",
+            "status": {"status_list": {"idx": idx, "uri": uri}},
+        }))
+    }
+
+    fn copy_of(&self, claims: &Value) -> Copy {
+        let holder = SigningKey::generate().unwrap();
         let header =
             NewHeader::new(self.issuer.key.alg(), "dc+sd-jwt").x5c(&[self.issuer.certificate.to_vec()]);
         let entropy = OsEntropy::new();
