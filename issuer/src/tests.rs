@@ -1,5 +1,6 @@
 //! The issuer as its users meet it: a council with its register, and wallets that collect.
 
+mod attack;
 mod bound;
 mod council;
 mod discovery;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
@@ -14,8 +15,10 @@ use crate::types::configuration;
 /// `GET /offers/{handle}`. Looking does not use an offer up: links are opened by previews too.
 pub(super) async fn offer<S: Store>(
     State(app): State<Arc<App<S>>>,
-    Path(handle): Path<String>,
+    named: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
+    // Octets that are no text name nothing.
+    let Path(handle) = named.map_err(|_| Refusal::NothingHere)?;
     let found = app.store().offer(app.secrets().handle(&handle)).await?.ok_or(Refusal::NothingHere)?;
     found.check_open(app.now()).map_err(|_| Refusal::OfferOver)?;
     let credential_type = app.types().by_id(&found.type_id).ok_or(Refusal::OfferOver)?;

@@ -181,6 +181,13 @@ impl Council {
         council
     }
 
+    /// A council whose offers and nonces live so long.
+    pub(super) async fn lasting(offers: OfferSettings) -> Self {
+        let council = Self::built(|parts| parts.offers = offers).await;
+        council.import().await;
+        council
+    }
+
     /// A council whose type is changed.
     pub(super) async fn of_type(change: impl FnOnce(&mut CredentialType)) -> Self {
         let mut changed = credential_type();
