@@ -67,7 +67,9 @@ impl TokenRequest {
             return Err(TokenError::UnsupportedGrantType);
         }
         let code = form.member("pre-authorized_code").filter(|code| !code.is_empty());
-        let read = Self::pre_authorized(code.ok_or(TokenError::InvalidRequest)?, form.member("tx_code"));
+        // RFC 6749 3.2: a parameter without a value counts as omitted; it is no try at the code.
+        let tx_code = form.member("tx_code").filter(|code| !code.is_empty());
+        let read = Self::pre_authorized(code.ok_or(TokenError::InvalidRequest)?, tx_code);
         let details = form.member("authorization_details").map(authorization::parse).transpose()?;
         let scopes = form.member("scope").unwrap_or_default().split(' ').filter(|scope| !scope.is_empty());
         Ok(Self { details, scopes: scopes.map(str::to_owned).collect(), ..read })
