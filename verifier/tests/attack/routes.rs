@@ -29,6 +29,9 @@ const OPEN: [(&str, &str); 13] = [
 const NOBODYS: [&str; 6] =
     ["req_0000000000000000000000", "%FF", "%00", "a%2Fb", "..%2F..", "%F0%9F%9A%8C%20bus"];
 
+/// What it is, the token, further fields, and the code of the refusal.
+type Way<'a> = (&'a str, Option<&'a str>, &'a [(&'a str, &'a str)], &'a str);
+
 struct Route {
     method: Method,
     path: String,
@@ -97,7 +100,7 @@ async fn who_shows_nothing_learns_nothing() {
     let dpop = format!("DPoP {live}");
     let second = [("authorization", "Bearer test_pool")];
     for route in guarded() {
-        let ways: [(&str, Option<&str>, &[(&str, &str)], &str); 7] = [
+        let ways: [Way<'_>; 7] = [
             ("nothing", None, &[], "no-credentials"),
             ("a token that is over", Some(&token), &[], "invalid-token"),
             ("a test key of a live service", Some(BUS_KEY), &[], "invalid-token"),
@@ -231,9 +234,7 @@ async fn no_answer_is_in_the_words_of_a_library() {
             let strange = parts.collect::<Vec<_>>().join("/");
             let twice =
                 format!("{}?lang=en&lang=cy&response_code=a&response_code=b", strange.replace("%FF", "none"));
-            for (place, body) in
-                [(strange, ""), (twice, ""), (path.replace('{', "").replace('}', ""), &large)]
-            {
+            for (place, body) in [(strange, ""), (twice, ""), (path.replace(['{', '}'], ""), &large)] {
                 for media in [form, json] {
                     let key = Some(POOL_KEY).filter(|_| path.starts_with("/v1"));
                     let answer = call(&town.world, method.clone(), &place, key, &[media], body).await;
