@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -35,7 +36,7 @@ impl From<StatusError> for Refusal {
 /// `GET /status/{shard}`
 pub(super) async fn list<S: Store>(
     State(app): State<Arc<App<S>>>,
-    Path(shard): Path<String>,
+    named: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
@@ -43,6 +44,8 @@ pub(super) async fn list<S: Store>(
     if query.is_some_and(|query| query.split('&').any(|pair| pair == "time" || pair.starts_with("time="))) {
         return Ok(StatusCode::NOT_IMPLEMENTED.into_response());
     }
+    // Octets that are no text name nothing.
+    let Path(shard) = named.map_err(|_| Refusal::NothingHere)?;
     let served = app.shelf().take(app.store(), &shard, app.now()).await?.ok_or(Refusal::NothingHere)?;
     let Some(form) = Form::wanted(&headers) else {
         return Ok(Problem::new(

@@ -393,6 +393,14 @@ async fn an_offer_is_found_by_its_whole_handle_alone() {
         assert_eq!(reply.refused(), (404, "not-found".to_owned()));
     }
     assert_eq!(council.get(&format!("/offers/{handle}")).await.status, 200);
+    for shard in ["%FF", "AAAAAAAAAAAAAAAAAAAAA%FF", "AAAAAAAAAAAAAAAAAAAAA%00", "..%2Foffers%2FAAAAAAAAAAA"]
+    {
+        assert_eq!(
+            council.get(&format!("/status/{shard}")).await.refused(),
+            (404, "not-found".to_owned()),
+            "{shard}"
+        );
+    }
 }
 
 /// A wallet whose batch waits, with its token and its transaction.

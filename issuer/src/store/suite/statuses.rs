@@ -6,6 +6,7 @@ use vouchsafe_protocol::status::Standing;
 use vouchsafe_service::entropy::OsEntropy;
 
 use super::*;
+use crate::status::shelf::Shelf;
 
 fn list(shard: &str, mark: &str) -> PublishedList {
     PublishedList {
@@ -86,6 +87,7 @@ pub(super) async fn a_change_waits_for_a_publication_and_takes_all_of_a_persons_
     assert_eq!(publish(&store, "second").await, 1);
     assert_eq!(store.list("a").await.unwrap().unwrap().1.jwt, "second");
     assert_eq!((store.published_at().await.unwrap(), store.list("b").await.unwrap().is_none()), (NOW, true));
+    assert!(store.list("a\0").await.unwrap().is_none(), "a name that no server can hold is no failure");
     assert_eq!(marked(&store).await, all(&mine, Standing::Suspended));
     store.ask(&[change(1, Standing::Valid), change(2, Standing::Revoked)]).await.unwrap();
     assert_eq!(publish(&store, "third").await, 2);
@@ -184,4 +186,18 @@ pub(super) async fn a_list_goes_when_all_of_its_copies_have_run_out<S: Store>(st
     assert_eq!(store.ask(&[change(1, Standing::Revoked)]).await.unwrap(), [Asked::Nobody]);
     let gone = store.reserve(&wants(1, 1), &OsEntropy::new()).await.unwrap();
     assert_eq!(gone, Err(ReserveRefusal::Full), "whoever was about to use it opens another");
+}
+
+pub(super) async fn a_publication_shows_on_every_shelf<S: Store>(store: S) {
+    const NAME: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+    store.add_shard(64, &list(NAME, "first")).await.unwrap();
+    let (ours, another) = (Shelf::default(), Shelf::default());
+    let said =
+        async |shelf: &Shelf, now| shelf.take(&store, NAME, now).await.unwrap().unwrap().jwt.body.clone();
+    assert_eq!((said(&ours, NOW).await, said(&another, NOW).await), ("first".into(), "first".into()));
+    let snapshot = store.snapshot().await.unwrap();
+    assert!(store.publish(&snapshot, &[list(NAME, "second")], NOW).await.unwrap());
+    ours.look_again();
+    assert_eq!((said(&ours, NOW).await, said(&another, NOW).await), ("second".into(), "first".into()));
+    assert_eq!(said(&another, NOW.plus(1)).await, "second");
 }
