@@ -140,7 +140,10 @@ impl Trial {
         match word {
             "ask" => edit(&mut self.asked, rest),
             "expect" => edit(&mut self.expected, rest),
-            "use" => drop(self.wishes.using.insert(both().0.to_owned(), both().1.to_owned())),
+            "use" => {
+                let (query, copy) = both();
+                self.wishes.using.entry(query.to_owned()).or_default().insert(copy.to_owned());
+            }
             "option" => {
                 self.wishes.options.insert(both().0.parse().unwrap(), both().1.parse().unwrap());
             }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod answer;
+mod dc_api;
 mod dcql;
 mod flips;
 mod forge;
@@ -17,5 +18,6 @@ mod proofs;
 mod reasons;
 mod runner;
 mod sd_jwt;
+mod status_fetch;
 mod status_list;
 mod world;

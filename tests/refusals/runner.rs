@@ -14,14 +14,24 @@ use serde::Deserialize;
 use vouchsafe_mutants::without_async;
 
 /// The areas; a file belongs to the area that its name begins with.
-const AREAS: [&str; 9] =
-    ["sd-jwt", "key-binding", "openid4vp", "openid4vci", "proofs", "jose", "jwe", "status-list", "dcql"];
+const AREAS: [&str; 10] = [
+    "dc-api",
+    "sd-jwt",
+    "key-binding",
+    "openid4vp",
+    "openid4vci",
+    "proofs",
+    "jose",
+    "jwe",
+    "status-list",
+    "dcql",
+];
 
 /// The fewest rows with a mutant in each area.
 const FEWEST: usize = 25;
 
 /// Every surface that a row may name.
-const SURFACES: [&str; 11] = [
+const SURFACES: [&str; 14] = [
     "issuer",
     "sd-jwt",
     "key-binding",
@@ -32,6 +42,9 @@ const SURFACES: [&str; 11] = [
     "jose",
     "credential-response",
     "status-list",
+    "status-fetch",
+    "dc-request",
+    "dc-answer",
     "dcql",
 ];
 

