@@ -11,7 +11,7 @@ use vouchsafe_protocol::encoding::sha256;
 use vouchsafe_protocol::jose::Alg;
 use vouchsafe_protocol::jose::x5c::validate;
 use vouchsafe_protocol::openid4vp::dc_api::{self, Answer, Draft, Expected, Mode};
-use vouchsafe_protocol::openid4vp::request::RequestError;
+use vouchsafe_protocol::openid4vp::request::{Expected as ByLink, RequestError, Unverified as Fetched};
 use vouchsafe_protocol::openid4vp::response::{Opener, ResponseError, VpToken};
 use vouchsafe_protocol::openid4vp::{Asked, Party, Prefix, ReplyTo};
 use vouchsafe_protocol::sd_jwt::Unverified;
@@ -232,4 +232,66 @@ pub(crate) fn answers_come_as_they_were_asked_for() {
     ] {
         assert_eq!(Answer::parse(data.to_string().as_bytes()).err(), Some(fault), "{data}");
     }
+}
+
+/// The other kind of request, by a link, as the district's service signs it.
+fn by_link(case: &Case) -> Value {
+    let asked = case.district.asked(&case.register, policy());
+    case.district.request(&case.register, &asked)
+}
+
+fn followed(case: &Case, claims: &Value) -> Result<(), RequestError> {
+    let (client_id, anchors) = (case.district.client_id(), [case.district.anchor.clone()]);
+    let judge = case.district.judge();
+    let expected =
+        ByLink { client_id: &client_id, wallet_nonce: None, env: Env::Test, anchors: &anchors, judge };
+    Fetched::parse(&case.district.sign_request(claims))?.verify(&expected).map(drop)
+}
+
+/// A service's own object, whatever it has besides, is good by the one way that its response mode is for: neither can be
+/// given to a wallet in the other's place.
+#[test]
+pub(crate) fn an_object_of_one_kind_is_not_taken_for_the_other() {
+    let case = Case::new();
+    let link = by_link(&case);
+    assert_eq!(followed(&case, &link), Ok(()));
+    let by_page =
+        |claims: &Value| case.verify(&dc_api::signed(&case.district.sign_request(claims)), ORIGIN).map(drop);
+    assert_eq!(by_page(&case.claims), Ok(()));
+    let mut of_page = case.claims.clone();
+    for member in ["state", "response_uri", "aud"] {
+        of_page[member] = link[member].clone();
+    }
+    assert_eq!(by_page(&of_page), Ok(()), "what a page's request has no use for is ignored");
+    assert_eq!(followed(&case, &of_page), Err(RequestError::Malformed));
+    assert_eq!(followed(&case, &case.claims), Err(RequestError::State));
+    let mut of_link = link.clone();
+    of_link["expected_origins"] = case.claims["expected_origins"].clone();
+    assert_eq!(followed(&case, &of_link), Ok(()));
+    for claims in [&link, &of_link] {
+        assert_eq!(by_page(claims), Err(RequestError::Malformed));
+    }
+}
+
+/// What is answered is bound to where it goes: the audience of the key binding and the context of a proof differ even
+/// where service, nonce and key are the same.
+#[test]
+pub(crate) fn an_answer_of_one_kind_is_not_one_of_the_other() {
+    let case = Case::new();
+    let other = case.district.asked(&case.register, policy());
+    assert_eq!(case.asked.party().nonce, other.party().nonce);
+    assert_ne!(case.asked.party().audience(), other.party().audience());
+    let (here, there) = (case.asked.option(0).unwrap(), other.option(0).unwrap());
+    assert!(case.asked.context(&here, vec![]) != other.context(&there, vec![]));
+    let elsewhere = Party {
+        reply_to: ReplyTo::Origin("https://other.larkfield.example".into()),
+        ..case.asked.party().clone()
+    };
+    let policy = vouchsafe_protocol::policy::Policy::from_json(policy()).unwrap();
+    let elsewhere = Asked::new(elsewhere, policy, case.register.tables().clone(), NOW.london_date()).unwrap();
+    let option = elsewhere.option(0).unwrap();
+    assert!(
+        case.asked.context(&here, vec![]) != elsewhere.context(&option, vec![]),
+        "nor for another origin"
+    );
 }
