@@ -5,6 +5,7 @@
 //! browser and operator saw are searched for them in every form. They belong in the register's CSV and in what the
 //! issuer sends to the wallet, and nowhere else. The one-time values of the story belong in no file and no log line.
 
+mod entries;
 mod needles;
 mod watch;
 

@@ -27,7 +27,7 @@ impl Needle {
         Self { name: name.to_owned(), forms }
     }
 
-    /// A decimal number, found only where no further digit touches it.
+    /// A decimal number, found only where it [stands alone](stands_alone).
     pub(crate) fn number(name: &str, digits: &str) -> Self {
         Self { name: name.to_owned(), forms: vec![(NUMBER, digits.as_bytes().to_vec())] }
     }
@@ -71,9 +71,14 @@ fn positions<'a>(hay: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize>
     memchr::memmem::find_iter(hay, needle)
 }
 
+/// Whether no further digit touches the number, and it is no fraction: those of a second are in every line of a log, and
+/// among so many each six digits come up by chance.
 fn stands_alone(hay: &[u8], at: usize, length: usize) -> bool {
-    let before = at.checked_sub(1).and_then(|before| hay.get(before));
-    ![before, hay.get(at + length)].into_iter().flatten().any(u8::is_ascii_digit)
+    let is_digit = |at: Option<usize>| at.and_then(|at| hay.get(at)).is_some_and(u8::is_ascii_digit);
+    let before = at.checked_sub(1);
+    let is_point = before.is_some_and(|before| hay[before] == b'.');
+    let is_fraction = is_point && is_digit(at.checked_sub(2));
+    !(is_digit(before) || is_digit(Some(at + length)) || is_fraction)
 }
 
 fn hex(text: &str, form: impl Fn(u8) -> String) -> Vec<u8> {
@@ -98,7 +103,8 @@ fn aligned(text: &str) -> Vec<Vec<u8>> {
 #[test]
 fn every_form_of_a_needle_is_found_and_nothing_else() {
     let needles = [Needle::text("the address", "42 Canary Street"), Needle::number("the day", "130805")];
-    let clean = br#"{"iat":1308051,"text":"canary street 42"}"#;
+    let clean =
+        br#"2026-11-22T07:05:35.130805Z elapsed=1.130805ms {"iat":1308051,"text":"canary street 42"}"#;
     assert_eq!(hits("clean", clean, &needles), [""; 0]);
     for lead in ["", "x", "xy", "xyz"] {
         let text = format!("{lead}42 Canary Street{lead}");
@@ -106,6 +112,7 @@ fn every_form_of_a_needle_is_found_and_nothing_else() {
             assert_eq!(hits("planted", hay.as_bytes(), &needles).len(), 1, "{hay}");
         }
     }
-    let day = br#"{"v":130805}"#;
-    assert_eq!(hits("planted", day, &needles), ["planted: the day, as a number"]);
+    for day in [&br#"{"v":130805}"#[..], b"day.130805", b"130805", b"born=130805."] {
+        assert_eq!(hits("planted", day, &needles), ["planted: the day, as a number"]);
+    }
 }
