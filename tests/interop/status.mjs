@@ -1,15 +1,15 @@
 // Two independent readers of status lists: @sd-jwt/jwt-status-list and @owf/token-status-list (JWT and CWT); and a
-// list of the first one's own making, for our reader.
+// list of each one's own making, for our reader.
 //
 // input: {anchor, iss, uri, jwt, cwt, key, x5c, iat}; jwt and cwt are files
-// result: {entries, sha256: {jwt, owf, cwt}, ttl, own}; a digest is over one byte an entry
+// result: {entries, sha256: {jwt, owf, cwt}, ttl, own: {jwt, cwt}}; a digest is over one byte an entry, the CWT in base64url
 
 import { readFileSync } from 'node:fs';
-import { verify, X509Certificate } from 'node:crypto';
+import { createPrivateKey, sign, verify, X509Certificate } from 'node:crypto';
 import { compactVerify, importJWK } from 'jose';
 import * as sdJwt from '@sd-jwt/jwt-status-list';
 import * as owf from '@owf/token-status-list';
-import { cborDecode, Sign1 } from '@owf/cose';
+import { cborDecode, cborEncode, CoseKey, Sign1, SignatureAlgorithm } from '@owf/cose';
 import { check, fail, input, json, keyOf, leads, Ring, sha256, tell } from './kit.mjs';
 
 async function readJwt() {
@@ -44,6 +44,29 @@ function every(list, entries) {
   return Uint8Array.from({ length: entries }, (_, index) => list.getStatus(index));
 }
 
+/** The same as CWT: packed, compressed, encoded and put together by the second library. */
+async function ownCwt(statuses) {
+  const list = new owf.StatusList([...statuses], 2);
+  const key = createPrivateKey(input.key);
+  const payload = cborEncode(new Map([
+    [2, input.uri],
+    [6, input.iat],
+    [4, input.iat + 3600],
+    [65534, 300],
+    [65533, new Map([['bits', 2], ['lst', list.compressStatusListToBytes()]])],
+  ]));
+  const token = Sign1.create({
+    protectedHeaders: new Map([[1, -7], [16, 'application/statuslist+cwt']]),
+    unprotectedHeaders: new Map([[33, new Uint8Array(Buffer.from(input.x5c[0], 'base64'))]]),
+    payload,
+  });
+  // The library brings no cryptography.
+  const ours = ({ toBeSigned }) => sign('sha256', toBeSigned, { key, dsaEncoding: 'ieee-p1363' });
+  const signing = { signingKey: CoseKey.fromJwk(key.export({ format: 'jwk' })), algorithm: SignatureAlgorithm.ES256 };
+  const signed = await token.sign(signing, { sign: async (options) => new Uint8Array(ours(options)) });
+  return Buffer.from(signed.encode()).toString('base64url');
+}
+
 /** A list that the library packs and compresses, signed as the issuer would. */
 async function own(statuses) {
   const list = new sdJwt.StatusList([...statuses], 2);
@@ -59,7 +82,7 @@ try {
   const { entries } = input;
   const read = lists.map((list) => every(list, entries));
   const [jwt, other, cwt] = read.map((statuses) => sha256(statuses).toString('hex'));
-  tell({ sha256: { jwt, owf: other, cwt }, ttl, own: await own(read[0]) });
+  tell({ sha256: { jwt, owf: other, cwt }, ttl, own: { jwt: await own(read[0]), cwt: await ownCwt(read[0]) } });
 } catch (error) {
   fail(error.stack);
 }

@@ -1,9 +1,9 @@
-//! Independent readers on status lists of ours, and our reader on a list of theirs, over a million entries.
+//! Independent readers on status lists of ours, and our reader on lists of theirs, over a million entries.
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use serde_json::json;
-use vouchsafe_protocol::encoding::sha256;
+use vouchsafe_protocol::encoding::{b64u_decode, sha256};
 use vouchsafe_protocol::jose::x5c::{Anchor, validate};
 use vouchsafe_protocol::status::{
     Bits, Entitled, Expected, List, MAX_INFLATED, Publication, Received, Token,
@@ -93,10 +93,13 @@ async fn a_million_entries_mean_the_same_to_everybody() {
     assert_eq!(read["sha256"], json!({"jwt": ours, "owf": ours, "cwt": ours}), "three readings, one meaning");
     assert_eq!(read["ttl"], 300);
 
-    // The other way round: a list that others packed, compressed and signed.
-    let theirs = read["own"].as_str().expect("a token");
-    let token = publisher.read(Received::jwt(theirs.as_bytes(), theirs.len()).expect("a token"));
-    let mut both = statuses.iter().zip(0..);
-    assert!(both.all(|(status, idx)| token.list().get(idx) == Ok(*status)), "every entry");
-    assert_eq!(token.ttl(), Some(300));
+    // The other way round: lists that others packed, compressed and signed.
+    let theirs = |form: &str| read["own"][form].as_str().expect("a token").to_owned();
+    let (jwt, cwt) = (theirs("jwt"), b64u_decode(&theirs("cwt")).expect("base64url"));
+    for received in [Received::jwt(jwt.as_bytes(), jwt.len()), Received::cwt(&cwt, cwt.len())] {
+        let token = publisher.read(received.expect("a token"));
+        let mut both = statuses.iter().zip(0..);
+        assert!(both.all(|(status, idx)| token.list().get(idx) == Ok(*status)), "every entry");
+        assert_eq!(token.ttl(), Some(300));
+    }
 }
