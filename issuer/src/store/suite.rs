@@ -418,6 +418,7 @@ suite!(
     many_at_once_never_share_an_entry,
     the_sequence_tells_that_lists_are_others,
     a_list_goes_when_all_of_its_copies_have_run_out,
+    a_publication_shows_on_every_shelf,
 );
 
 #[cfg(feature = "mutants")]
