@@ -11,6 +11,7 @@ mod postgres;
 #[cfg(feature = "mutants")]
 pub mod shape;
 mod sqlite;
+mod standing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::clock::Clock;
 pub use place::{Place, Server};
 pub use postgres::{Postgres, ServerFault, Writing, code};
 pub use sqlite::Sqlite;
+pub use standing::Standing;
 
 /// How long a call waits for a connection before it counts as busy.
 const ACQUIRE: Duration = Duration::from_secs(1);

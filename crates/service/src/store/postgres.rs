@@ -24,14 +24,14 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{ConnectOptions as _, PgPool, Row as _, Transaction};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgExecutor, PgSslMode};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, Row as _, Transaction};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use vouchsafe_mutants as mutants;
 
 use super::place::Server;
-use super::{ACQUIRE, OpenError, Schema};
+use super::{ACQUIRE, OpenError, Schema, Standing};
 use crate::clock::{Clock, SystemClock};
 
 /// Connections of one replica.
@@ -76,6 +76,14 @@ pub enum ServerFault {
     Silent,
 }
 
+impl ServerFault {
+    /// Whether it is mended in the program's own settings, and not on the server.
+    #[must_use]
+    pub fn is_of_settings(&self) -> bool {
+        matches!(self, Self::NoRoot | Self::Password | Self::Standby)
+    }
+}
+
 /// A pool of connections to a server.
 #[derive(Clone)]
 pub struct Postgres {
@@ -118,6 +126,18 @@ impl Postgres {
         Ok(database)
     }
 
+    /// Looks at the database, which is not changed.
+    pub(super) async fn examine(server: &Server, migrator: &Migrator) -> Result<Standing, OpenError> {
+        let mut connection = connect(&options(server)?).await?;
+        judge(&mut connection).await??;
+        let mut standing = Standing::of(&migrate::applied(&mut connection).await?, migrator);
+        let before = SystemClock.now_ms();
+        let there = now_ms(&mut connection).await?;
+        standing.skew_ms = Some(before.midpoint(SystemClock.now_ms()) - there);
+        connection.close().await?;
+        Ok(standing)
+    }
+
     /// Connections for reading. Writing through them fails.
     #[must_use]
     pub fn reader(&self) -> &PgPool {
@@ -152,10 +172,7 @@ impl Postgres {
     }
 
     /// How far this machine's clock is ahead of the server's, as far as the way there and back lets it be seen.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn skew_ms(&self) -> Result<i64, sqlx::Error> {
+    async fn skew_ms(&self) -> Result<i64, sqlx::Error> {
         let before = self.wall.now_ms();
         let now_ms = tell(&self.pool, &*self.clock).await?;
         let after = self.wall.now_ms();
@@ -164,7 +181,7 @@ impl Postgres {
 }
 
 /// Whether a machine whose clock is so far ahead of the server's may serve.
-fn agrees(skew_ms: i64) -> bool {
+pub(super) fn agrees(skew_ms: i64) -> bool {
     mutants::skips("postgres-skew") || skew_ms.abs() <= MOST_SKEW_MS
 }
 
@@ -316,11 +333,14 @@ impl Facts {
 
 /// Asks the server for the time and tells `clock`.
 async fn tell(pool: &PgPool, clock: &dyn Clock) -> Result<i64, sqlx::Error> {
-    let now_ms: i64 = sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8")
-        .fetch_one(pool)
-        .await?;
+    let now_ms = now_ms(pool).await?;
     clock.told_by_database(now_ms);
     Ok(now_ms)
+}
+
+async fn now_ms(server: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
+    let now = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8";
+    sqlx::query_scalar(now).fetch_one(server).await
 }
 
 /// Tells the time for as long as the pool is used.

@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions as _, Connection as _, Sqlite as Database, SqlitePool, Transaction};
 use vouchsafe_mutants as mutants;
 
-use super::{ACQUIRE, OpenError, Schema, is_exactly};
+use super::{ACQUIRE, Applied, OpenError, Schema, Standing, is_exactly};
 use crate::config::create_private;
 
 /// How long a connection waits for the lock before it counts as busy.
@@ -48,6 +48,17 @@ impl Sqlite {
         }
         let reader = pool(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { reader, writer })
+    }
+
+    /// Looks at the file, which is not changed.
+    pub(super) async fn examine(path: &Path, migrator: &Migrator) -> Result<Standing, OpenError> {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
+        let looking = pool(1).connect_with(options.disable_statement_logging()).await.map_err(damaged)?;
+        check_version(&looking).await?;
+        check_integrity(&looking).await?;
+        let standing = Standing::of(&applied(&looking).await?, migrator);
+        looking.close().await;
+        Ok(standing)
     }
 
     /// Connections for reading. Writing through them fails.
@@ -114,7 +125,8 @@ async fn is_clean(connection: &mut SqliteConnection) -> bool {
 }
 
 async fn check_version(pool: &SqlitePool) -> Result<(), OpenError> {
-    let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await?;
+    let version: String =
+        sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await.map_err(damaged)?;
     if !is_sound(&version) {
         return Err(OpenError::Version(version));
     }
@@ -158,18 +170,21 @@ async fn require_migrated(pool: &SqlitePool, migrator: &Migrator) -> Result<(), 
 }
 
 async fn is_migrated(pool: &SqlitePool, migrator: &Migrator) -> Result<bool, sqlx::Error> {
+    Ok(is_exactly(&applied(pool).await?, migrator))
+}
+
+/// The migrations that were applied.
+async fn applied(pool: &SqlitePool) -> Result<Vec<Applied>, sqlx::Error> {
     let exists: i64 =
         sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
             .fetch_one(pool)
             .await?;
     if exists == 0 {
-        return Ok(migrator.iter().next().is_none());
+        return Ok(Vec::new());
     }
-    let applied: Vec<(i64, bool, Vec<u8>)> =
-        sqlx::query_as("SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version")
-            .fetch_all(pool)
-            .await?;
-    Ok(is_exactly(&applied, migrator))
+    sqlx::query_as("SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version")
+        .fetch_all(pool)
+        .await
 }
 
 #[cfg(test)]
@@ -260,6 +275,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_file_is_looked_at_and_not_changed() {
+        let (_dir, path) = place();
+        assert!(matches!(Sqlite::examine(&path, &migrator(1)).await, Err(OpenError::Database(_))));
+        assert!(!path.exists(), "an absent file is not made");
+        std::fs::write(&path, "").unwrap();
+        let all = vec!["0001 t1".to_owned(), "0002 t2".to_owned()];
+        let standing = Sqlite::examine(&path, &migrator(2)).await.unwrap();
+        assert_eq!(standing, Standing { pending: all, ..Standing::default() });
+        assert!(std::fs::read(&path).unwrap().is_empty());
+        // While another process serves from it.
+        let _serving = Sqlite::open(&path, &migrator(2), Schema::Migrate).await.unwrap();
+        let standing = Sqlite::examine(&path, &migrator(3)).await.unwrap();
+        assert_eq!((standing.newest, standing.pending.as_slice()), (Some(2), &["0003 t3".to_owned()][..]));
+        assert_eq!(Sqlite::examine(&path, &migrator(1)).await.unwrap().newer, [2]);
+        let other = Migrator::with_migrations(vec![Migration::new(
+            1,
+            Cow::Borrowed("t1"),
+            MigrationType::Simple,
+            sqlx::SqlSafeStr::into_sql_str("CREATE TABLE other (n INTEGER)"),
+            false,
+        )]);
+        assert_eq!(Sqlite::examine(&path, &other).await.unwrap().altered, ["0001 t1"]);
+    }
+
+    #[tokio::test]
     async fn a_damaged_file_is_refused() {
         let (_dir, path) = place();
         let store = Sqlite::open(&path, &migrator(1), Schema::Migrate).await.unwrap();
@@ -274,6 +314,7 @@ mod tests {
             std::fs::write(&path, torn).unwrap();
             let opened = Sqlite::open(&path, &migrator(1), Schema::Expect).await;
             assert!(matches!(opened, Err(OpenError::Damaged)), "{at}: {:?}", opened.err());
+            assert!(matches!(Sqlite::examine(&path, &migrator(1)).await, Err(OpenError::Damaged)), "{at}");
         }
     }
 

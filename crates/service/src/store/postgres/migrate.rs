@@ -64,14 +64,18 @@ pub(super) async fn require(connection: &mut PgConnection, migrator: &Migrator) 
 /// Whether all of `migrator` has been applied, unaltered. Newer ones may have been too: they only add, and the version
 /// that comes with them is about to take over from this one.
 pub(super) async fn is_done(connection: &mut PgConnection, migrator: &Migrator) -> Result<bool, sqlx::Error> {
+    Ok(covers(&applied(connection).await?, migrator))
+}
+
+/// The migrations that were applied.
+pub(super) async fn applied(connection: &mut PgConnection) -> Result<Vec<Applied>, sqlx::Error> {
     let exists: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
         .fetch_one(&mut *connection)
         .await?;
     if !exists {
-        return Ok(migrator.iter().next().is_none());
+        return Ok(Vec::new());
     }
-    let applied: Vec<Applied> = sqlx::query_as("SELECT version, success, checksum FROM _sqlx_migrations")
+    sqlx::query_as("SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version")
         .fetch_all(connection)
-        .await?;
-    Ok(covers(&applied, migrator))
+        .await
 }

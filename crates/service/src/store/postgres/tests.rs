@@ -310,8 +310,13 @@ async fn postgres_migrates_while_it_serves() {
 async fn schemas_of_other_versions(server: &Server) {
     let opened = async |texts: &[&str]| open(server, texts, Schema::Expect).await.map(drop);
     assert!(matches!(opened(&[FIRST]).await, Err(OpenError::NotMigrated)), "nothing was ever applied");
+    assert_eq!(Postgres::examine(server, &migrator(&[FIRST])).await.unwrap().pending, ["0001 m1"]);
     open(server, &[FIRST], Schema::Migrate).await.unwrap();
     opened(&[FIRST]).await.unwrap();
+    let standing = Postgres::examine(server, &migrator(&[FIRST, SECOND])).await.unwrap();
+    assert_eq!((standing.newest, standing.pending.as_slice()), (Some(1), &["0002 m2".to_owned()][..]));
+    assert!(standing.skew_ms.is_some() && standing.clocks_agree(), "one machine, one time");
+    assert!(!Standing { skew_ms: Some(30_001), ..standing }.clocks_agree());
     assert!(matches!(opened(&[FIRST, SECOND]).await, Err(OpenError::NotMigrated)));
     without_async("store-migrated", opened(&[FIRST, SECOND])).await.unwrap();
     assert!(matches!(opened(&["CREATE TABLE t1 (n BIGINT)"]).await, Err(OpenError::NotMigrated)), "altered");
