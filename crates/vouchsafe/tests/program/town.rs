@@ -1,7 +1,7 @@
 //! A town around a `dev` that may die at any call: one resident, their browser, and the operator.
 //!
 //! Every call goes through [`Wire`], which counts them, remembers what was sent and what came back, and kills the
-//! program a given number of milliseconds into the call of a given number.
+//! program some way into the call of a given number, or right after it if it was quicker.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::http::HeaderName;
 use axum::http::header::AUTHORIZATION;
+use tokio::task::JoinHandle;
 use vouchsafe::demo::browser::Browser;
 use vouchsafe::demo::operator::Operator;
 use vouchsafe::demo::resident::Resident;
@@ -51,6 +52,10 @@ pub(crate) struct Wire {
     process: u32,
     point: Option<Point>,
     calls: Mutex<usize>,
+    /// Who kills, from the point on.
+    killer: Mutex<Option<JoinHandle<()>>>,
+    /// The call in or right after which it was killed.
+    struck: Mutex<Option<usize>>,
     sent: Mutex<Vec<Sent>>,
 }
 
@@ -59,20 +64,32 @@ impl Wire {
     pub(crate) fn to(dev: &Dev, point: Option<Point>, process: u32) -> Arc<Self> {
         let http = world::client(Path::new(dev.text("/ca"))).unwrap();
         let client = Client::new(http.clone());
-        Arc::new(Self { http, client, process, point, calls: Mutex::default(), sent: Mutex::default() })
+        let (calls, killer, struck, sent) = Default::default();
+        Arc::new(Self { http, client, process, point, calls, killer, struck, sent })
     }
 
-    /// Counts a call that is about to be made; at the point, sets the killer off.
-    pub(crate) fn tick(&self) {
+    /// Counts a call that is about to be made; at the point, sets the killer off. The call after that one waits for it.
+    pub(crate) async fn tick(&self) {
+        self.struck().await;
         let mut calls = self.calls.lock().unwrap();
         if let Some(point) = self.point.filter(|point| point.call == *calls) {
             let process = self.process;
-            tokio::spawn(async move {
+            *self.killer.lock().unwrap() = Some(tokio::spawn(async move {
                 tokio::time::sleep(point.delay).await;
                 signal(process, "KILL");
-            });
+            }));
         }
         *calls += 1;
+    }
+
+    /// The call in or right after which the process was killed, once it was.
+    pub(crate) async fn struck(&self) -> Option<usize> {
+        let killer = self.killer.lock().unwrap().take();
+        if let Some(killer) = killer {
+            killer.await.unwrap();
+            *self.struck.lock().unwrap() = Some(self.calls() - 1);
+        }
+        *self.struck.lock().unwrap()
     }
 
     /// How many calls were made.
@@ -128,7 +145,7 @@ impl Wire {
             proof: request.proof.map(str::to_owned),
             status: None,
         };
-        self.tick();
+        self.tick().await;
         let reply = self.client.send(request).await;
         sent.status = reply.as_ref().ok().map(|reply| reply.status);
         self.sent.lock().unwrap().push(sent);
