@@ -30,6 +30,10 @@ const TRIES: usize = 5;
 /// Seconds for which a list is kept after the last of its copies ran out: clocks differ, and holders may still look.
 const KEPT: i64 = DAY;
 
+/// Entries removed in one transaction, and transactions after one publication: nobody waits long for either.
+const SLICE: u32 = 10_000;
+const SLICES: usize = 10;
+
 /// How large status lists are, and when they are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -180,14 +184,12 @@ async fn sign<S: Store>(app: &App<S>, shard: &Shard, now: UnixTime) -> Result<Pu
 /// # Errors
 /// [`StatusError`]; then what was published before stays.
 pub async fn publish<S: Store>(app: &App<S>) -> Result<Published, StatusError> {
-    while app.store().clean(app.now().minus(KEPT)).await? {
-        tracing::info!("removed a status list whose copies have all run out");
-    }
     for _ in 0..TRIES {
         let now = app.now();
         let snapshot = app.store().snapshot().await?;
         let lists = signed(app, &snapshot, now).await?;
         if app.store().publish(&snapshot, &lists, now).await? {
+            tidy(app, now).await;
             app.shelf().look_again();
             tracing::info!(
                 lists_count = lists.len(),
@@ -198,6 +200,17 @@ pub async fn publish<S: Store>(app: &App<S>) -> Result<Published, StatusError> {
         }
     }
     Err(StatusError::Overtaken)
+}
+
+/// Removes lists that nobody needs, a slice at a time. What fails here fails no publication: the next one tries again.
+async fn tidy<S: Store>(app: &App<S>, now: UnixTime) {
+    for _ in 0..SLICES {
+        match app.store().clean(now.minus(KEPT), SLICE).await {
+            Ok(true) => tracing::info!("removed entries of a status list whose copies have all run out"),
+            Ok(false) => return,
+            Err(_) => return tracing::warn!("status lists that nobody needs could not be removed"),
+        }
+    }
 }
 
 async fn signed<S: Store>(

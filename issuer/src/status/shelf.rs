@@ -98,7 +98,7 @@ impl Shelf {
         now: UnixTime,
     ) -> Result<Option<Arc<Served>>, StoreError> {
         // What cannot be a name is not worth a query.
-        if shard.len() != NAME {
+        if shard.len() != NAME || !shard.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c)) {
             return Ok(None);
         }
         self.look(store, now).await?;
@@ -236,8 +236,8 @@ mod tests {
             self.memory.sequence().await
         }
 
-        async fn clean(&self, before: UnixTime) -> Result<bool, StoreError> {
-            self.memory.clean(before).await
+        async fn clean(&self, before: UnixTime, most: u32) -> Result<bool, StoreError> {
+            self.memory.clean(before, most).await
         }
     }
 
@@ -274,7 +274,9 @@ mod tests {
             }
         }
         assert_eq!(database.asked(), (3, 1));
-        assert!(shelf.take(&database, "../../etc/passwd", NOW.plus(2)).await.unwrap().is_none());
+        for name in ["../../etc/passwd", "AAAAAAAAAAAAAAAAAAAAA\0", "../AAAAAAAAAAAAAAAAAAA", ""] {
+            assert!(shelf.take(&database, name, NOW.plus(2)).await.unwrap().is_none());
+        }
         assert_eq!(database.asked(), (3, 1), "what cannot be a name is not looked for");
         assert!(shelf.take(&database, "CAAAAAAAAAAAAAAAAAAAAA", NOW.plus(2)).await.unwrap().is_none());
         assert_eq!(database.asked(), (3, 2));

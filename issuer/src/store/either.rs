@@ -104,6 +104,6 @@ hand_on! {
         publish(snapshot: &Snapshot, lists: &[PublishedList], now: UnixTime) -> Result<bool, StoreError>;
         list(shard: &str) -> Result<Option<(u64, PublishedList)>, StoreError>;
         sequence() -> Result<u64, StoreError>;
-        clean(before: UnixTime) -> Result<bool, StoreError>;
+        clean(before: UnixTime, most: u32) -> Result<bool, StoreError>;
     }
 }

@@ -143,9 +143,11 @@ pub trait Statuses: Send + Sync + 'static {
     /// Counts publications, changes and removals: while it stands, no list is another.
     fn sequence(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Removes one shard all of whose copies ran out before `before`, with its entries; `false` when there is none. One
-    /// with an entry of a person who is suspended, or whom a change awaits, stays: it is where that is remembered.
-    fn clean(&self, before: UnixTime) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Removes up to `most` entries of one shard all of whose copies ran out before `before`, and with the last of them the
+    /// shard; `false` when there is none. From the first on nothing of the shard is handed out any more, since an index
+    /// that is gone would be handed out again. A shard with an entry of a person who is suspended, or whom a change
+    /// awaits, stays: it is where that is remembered.
+    fn clean(&self, before: UnixTime, most: u32) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
 /// What is known of a shard that may be removed.

@@ -44,6 +44,20 @@ async fn a_flood_of_looks_at_offers_waits_a_minute() {
 }
 
 #[tokio::test]
+async fn a_flood_of_looks_at_status_lists_waits_a_minute() {
+    let council = Council::limited(FEW).await;
+    let path = "/status/AAAAAAAAAAAAAAAAAAAAAA";
+    for _ in 0..2 {
+        assert_eq!(council.get(path).await.status, 404);
+    }
+    let reply = council.get(path).await;
+    assert_eq!(reply.refused(), (429, "too-many-calls".to_owned()));
+    assert_eq!(reply.headers["retry-after"], "60");
+    council.clock.advance(60);
+    assert_eq!(council.get(path).await.status, 404);
+}
+
+#[tokio::test]
 async fn neither_a_code_nor_a_try_is_used_up() {
     let council = Council::limited(FEW).await;
     let wallet = Wallet::new(&council, 1);

@@ -64,14 +64,14 @@ impl Lists {
         of.into_iter().any(now)
     }
 
-    fn leftover(&self, name: &str, before: UnixTime) -> Leftover {
+    fn leftover(&self, name: &str, listed: &Listed, before: UnixTime) -> Leftover {
         let of = || self.entries.iter().filter(|entry| entry.shard == *name);
         let held = |entry: &Entry| {
             let waits = self.changes.contains_key(&(entry.type_id.clone(), entry.person));
             waits || entry.state == Standing::Suspended
         };
         Leftover {
-            used: of().next().is_some(),
+            used: listed.used > 0,
             needed: of().any(|entry| entry.until >= before),
             held: of().any(held),
         }
@@ -204,17 +204,23 @@ impl Statuses for Memory {
         Ok(self.tables().lists.sequence)
     }
 
-    async fn clean(&self, before: UnixTime) -> Result<bool, StoreError> {
+    async fn clean(&self, before: UnixTime, most: u32) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let lists = &mut tables.lists;
-        let over = lists.shards.keys().find(|name| lists.leftover(name, before).is_over()).cloned();
-        let Some(name) = over else { return Ok(false) };
-        lists.shards.remove(&name);
+        let over = lists.shards.iter().find(|(name, listed)| lists.leftover(name, listed, before).is_over());
+        let Some(name) = over.map(|(name, _)| name.clone()) else { return Ok(false) };
+        if let Some(listed) = lists.shards.get_mut(&name) {
+            listed.used = listed.entries;
+        }
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
         // Entries keep their numbers, which changes go by; those of no shard are in no list.
-        for entry in lists.entries.iter_mut().filter(|entry| entry.shard == name) {
+        for entry in lists.entries.iter_mut().filter(|entry| entry.shard == name).take(most) {
             *entry = Entry { shard: String::new(), type_id: String::new(), ..entry.clone() };
         }
-        lists.sequence += 1;
+        if lists.entries.iter().all(|entry| entry.shard != name) {
+            lists.shards.remove(&name);
+            lists.sequence += 1;
+        }
         Ok(true)
     }
 }

@@ -166,17 +166,16 @@ impl Statuses for SqliteStore {
         count(sequence)
     }
 
-    async fn clean(&self, before: UnixTime) -> Result<bool, StoreError> {
+    async fn clean(&self, before: UnixTime, most: u32) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         sequence(&mut tx).await?;
         let Some(name) = over(&mut tx, before).await? else { return Ok(false) };
-        for remove in ["DELETE FROM status_entry WHERE shard = ?", "DELETE FROM status_shard WHERE name = ?"]
-        {
-            sqlx::query(remove).bind(&name).execute(&mut *tx).await?;
+        if remove(&mut tx, &name, most).await? {
+            sqlx::query("DELETE FROM status_shard WHERE name = ?").bind(&name).execute(&mut *tx).await?;
+            sqlx::query("UPDATE status_publication SET sequence = sequence + 1 WHERE one = 1")
+                .execute(&mut *tx)
+                .await?;
         }
-        sqlx::query("UPDATE status_publication SET sequence = sequence + 1 WHERE one = 1")
-            .execute(&mut *tx)
-            .await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -288,6 +287,27 @@ async fn note(
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// Closes a shard and removes up to `most` of its entries; whether these were the last.
+async fn remove(tx: &mut Transaction<'static, Sqlite>, name: &str, most: u32) -> Result<bool, StoreError> {
+    sqlx::query("UPDATE status_shard SET used = entries WHERE name = ?")
+        .bind(name)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query(
+        "DELETE FROM status_entry WHERE number IN \
+         (SELECT number FROM status_entry WHERE shard = ? LIMIT ?)",
+    )
+    .bind(name)
+    .bind(i64::from(most))
+    .execute(&mut **tx)
+    .await?;
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM status_entry WHERE shard = ?")
+        .bind(name)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(left == 0)
 }
 
 /// A shard that nobody needs any more.
