@@ -4,5 +4,6 @@ pub mod cli;
 pub mod demo;
 pub mod dev;
 pub mod district;
+pub(crate) mod doctor;
 pub mod exit;
 pub mod world;

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and which library function answers it.
 
+mod doctor;
 mod issuer;
 mod openapi;
 pub(crate) mod print;
@@ -41,6 +42,8 @@ enum Command {
     Wallet(wallet::WalletArgs),
     /// Bring a service's database up to this version.
     Migrate(serve::MigrateArgs),
+    /// Look at an installation and say what is wrong, whose it is to mend and what to do; mends nothing.
+    Doctor(doctor::DoctorArgs),
     /// Check or print a service's configuration.
     #[command(subcommand)]
     Config(serve::ConfigCommand),
@@ -90,6 +93,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Verifier(command) => verifier::run(command).await,
         Command::Wallet(args) => wallet::run(args).await,
         Command::Migrate(args) => serve::migrate(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Config(command) => serve::config(command).await,
         Command::Openapi => openapi::run(),
     }

@@ -52,9 +52,12 @@ pub(crate) enum ConfigCommand {
     Print(MigrateArgs),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Program {
+/// A program that serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Program {
+    /// For the body that signs facts.
     Issuer,
+    /// For the service that asks.
     Verifier,
 }
 
@@ -71,11 +74,11 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     }
 }
 
-fn issuer_config(path: &Path) -> Result<issuer::Config, Failure> {
+pub(crate) fn issuer_config(path: &Path) -> Result<issuer::Config, Failure> {
     config::load(Some(path), config::environment()).map_err(Failure::usage)
 }
 
-fn verifier_config(path: &Path) -> Result<verifier::config::Config, Failure> {
+pub(crate) fn verifier_config(path: &Path) -> Result<verifier::config::Config, Failure> {
     config::load(Some(path), config::environment()).map_err(Failure::usage)
 }
 

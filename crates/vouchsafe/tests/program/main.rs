@@ -4,6 +4,7 @@
 mod child;
 mod contracts;
 mod crash;
+mod doctor;
 mod first_run;
 mod integrations;
 mod production;

@@ -5,32 +5,44 @@ use std::time::Duration;
 
 use vouchsafe::district::{self, Addresses, BUSES, District};
 use vouchsafe_service::clock::{Clock as _, SystemClock};
+use vouchsafe_service::config::SecretFile;
 use vouchsafe_service::dev_ca::{DevCa, Leaf};
 use vouchsafe_service::keys::{self, SigningKey};
 
 use crate::child::{Ended, command, free_base, run, signal};
 
 /// A folder with the settings of both programs, made as `dev` makes them.
-struct Installation {
-    dir: tempfile::TempDir,
+pub(crate) struct Installation {
+    pub(crate) dir: tempfile::TempDir,
     district: District,
-    at: Addresses,
+    pub(crate) at: Addresses,
 }
 
 impl Installation {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
+        Self::over(|_, _| {}).await
+    }
+
+    /// One that could be served: nothing in it was certified by the authorities of development.
+    pub(crate) async fn sound() -> Self {
+        Self::over(certify_by_an_authority_of_its_own).await
+    }
+
+    /// Over what `before` puts into the folder: what is there is kept.
+    async fn over(before: impl FnOnce(&Path, &Addresses)) -> Self {
         keys::install();
         let dir = tempfile::tempdir().unwrap();
         let base = free_base();
         let local = |n: u16| std::net::SocketAddr::from(([127, 0, 0, 1], base + n));
         let at = Addresses { issuer: local(1), verifier: local(2), bureau: local(4), ops: local(9) };
         let now = SystemClock.now();
+        before(dir.path(), &at);
         district::prepare_listeners(dir.path(), now).unwrap();
         let district = district::set_up(dir.path(), &at, now).await.unwrap();
         Self { dir, district, at }
     }
 
-    fn config(&self, program: &str) -> PathBuf {
+    pub(crate) fn config(&self, program: &str) -> PathBuf {
         match program {
             "issuer" => self.district.issuer_config(),
             _ => self.district.verifier_config(),
@@ -61,11 +73,37 @@ impl Installation {
         }
     }
 
-    fn edit(&self, program: &str, from: &str, to: &str) {
+    pub(crate) fn edit(&self, program: &str, from: &str, to: &str) {
         let path = self.config(program);
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{from}");
         std::fs::write(path, text.replace(from, to)).unwrap();
+    }
+}
+
+/// Keys and certificates in the places where the district looks for them before it makes its own.
+fn certify_by_an_authority_of_its_own(dir: &Path, at: &Addresses) {
+    let now = SystemClock.now();
+    let ca = DevCa::generate("Larkfield District Council", now).unwrap();
+    let (put, put_secret) = (
+        |name: &str, text: &str| std::fs::write(dir.join(name), text).unwrap(),
+        |name: &str, text: &str| drop(SecretFile::create(dir.join(name), text).unwrap()),
+    );
+    for program in ["issuer", "verifier"] {
+        std::fs::create_dir_all(dir.join(program).join("keys")).unwrap();
+        let leaf = ca.server(&["localhost"], now).unwrap();
+        put_secret(&format!("{program}/keys/tls.pem"), &leaf.key.to_pkcs8_pem());
+        put(&format!("{program}/keys/tls-chain.pem"), &leaf.certificate_pem());
+    }
+    put("anchor.pem", &ca.certificate_pem());
+    put_secret("anchor.key", &ca.key_pem());
+    for (name, uri) in
+        [("issuer/keys/signing", at.issuer_origin()), ("verifier/keys/request", BUSES.to_owned())]
+    {
+        let leaf = ca.signer(&uri, SigningKey::generate().unwrap(), now).unwrap();
+        put_secret(&format!("{name}.pem"), &leaf.key.to_pkcs8_pem());
+        put(&format!("{name}-chain.pem"), &leaf.certificate_pem());
+        put(&format!("{name}.uri"), &uri);
     }
 }
 
