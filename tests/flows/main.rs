@@ -6,6 +6,7 @@ mod stores;
 
 mod canary;
 mod dropped;
+mod holder;
 mod house;
 mod races;
 mod rogue;

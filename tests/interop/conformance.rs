@@ -35,6 +35,8 @@ fn place(name: &str) -> (String, String) {
         ["dcql", module, _] => format!("crates/protocol/tests/dcql/{module}.rs"),
         ["issuer", module, _] => format!("issuer/src/tests/{module}.rs"),
         ["wallet", module, _] => format!("wallet/tests/{module}.rs"),
+        ["holder", module, _] => format!("wallet/tests/holder/{module}.rs"),
+        ["flows", module, _] => format!("tests/flows/{module}.rs"),
         _ => panic!("{name}: of which tests?"),
     };
     (read(&file), format!("fn {}(", parts[2]))

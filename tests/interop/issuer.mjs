@@ -1,7 +1,8 @@
 // A stranger's issuer: @openid4vc/openid4vci and @openid4vc/oauth2 judge, @sd-jwt issues.
 //
 // input: {tls_key, tls_certificate}; says {origin}
-// then one line {key, x5c, entry?, vct, claims, always, batch, short_salts, dpop?}; says {offer, tx_code}
+// then one line {key, x5c, entry?, vct, claims, always, batch, short_salts, dpop?, officer?}; says {offer, tx_code}
+// With an officer, a request is put off, once more when it is asked for, and then answered; each says {put_off}.
 // A wallet that collected is told in {issued: N, bound}; what it says of its batch in {event}.
 
 import { Oauth2AuthorizationServer, Oauth2ServerErrorResponseError } from '@openid4vc/oauth2';
@@ -18,7 +19,8 @@ const issuer = new Openid4vciIssuer({ callbacks: callbacks(ring, '') });
 const server = new Oauth2AuthorizationServer({ callbacks: callbacks(ring, '') });
 const [code, token, txCode] = [random(), random(), '493536'];
 let [desk, nonce, spent, holder] = [undefined, undefined, false, undefined];
-const [dpopNonce, notificationId] = [random(), random()];
+const [dpopNonce, notificationId, transactionId] = [random(), random(), random()];
+let waiting;
 
 const origin = await serve(answer);
 tell({ origin });
@@ -35,6 +37,7 @@ async function open(line) {
     credential_endpoint: `${origin}/credential`,
     nonce_endpoint: `${origin}/nonce`,
     notification_endpoint: `${origin}/notification`,
+    ...(line.officer && { deferred_credential_endpoint: `${origin}/deferred` }),
     batch_credential_issuance: { batch_size: line.batch },
     display: [{ name: 'A stranger', locale: 'en' }],
     credential_configurations_supported: {
@@ -89,6 +92,8 @@ async function answer({ method, path, headers, body }) {
       return { headers: { 'cache-control': 'no-store' }, body: issuer.createNonceResponse({ cNonce: nonce }) };
     case 'POST /credential':
       return issue(headers, JSON.parse(body));
+    case 'POST /deferred':
+      return answerLater(headers, JSON.parse(body));
     case 'POST /notification':
       return note(headers, JSON.parse(body));
     default:
@@ -160,8 +165,13 @@ async function issue(headers, credentialRequest) {
   );
   const keys = verified.map(({ header }) => header.jwk);
   check('every proof has a key of its own', new Set(keys.map(({ x }) => x)).size === keys.length);
-  const credentials = await Promise.all(keys.map(copy));
   spent = true;
+  if (desk.officer) {
+    waiting = { keys, asked: 0 };
+    tell({ put_off: 1 });
+    return { status: 202, body: issuer.createCredentialResponse({ credentialRequest, transactionId, interval: 5 }) };
+  }
+  const credentials = await Promise.all(keys.map(copy));
   tell({ issued: credentials.length, bound: holder !== undefined });
   const response = issuer.createCredentialResponse({
     credentialRequest,
@@ -169,6 +179,26 @@ async function issue(headers, credentialRequest) {
     notificationId,
   });
   return { headers: { 'cache-control': 'no-store' }, body: response };
+}
+
+/** OpenID4VCI 9: not yet, and then for the keys of the first request. */
+async function answerLater(headers, request) {
+  await authorised(headers, '/deferred');
+  const { deferredCredentialRequest } = issuer.parseDeferredCredentialRequest({ deferredCredentialRequest: request });
+  check('the transaction is the one that was named', deferredCredentialRequest.transaction_id === transactionId);
+  check('a request for a transaction names no keys', request.proofs === undefined);
+  waiting.asked += 1;
+  if (waiting.asked === 1) {
+    tell({ put_off: 2 });
+    return { status: 202, body: issuer.createDeferredCredentialResponse({ transactionId, interval: 5 }) };
+  }
+  const credentials = await Promise.all(waiting.keys.map(copy));
+  tell({ issued: credentials.length, bound: holder !== undefined });
+  const response = issuer.createDeferredCredentialResponse({
+    credentials: credentials.map((credential) => ({ credential })),
+  });
+  // The library makes no answer of this kind with a notification id; OpenID4VCI 9.2 has one.
+  return { headers: { 'cache-control': 'no-store' }, body: { ...response, notification_id: notificationId } };
 }
 
 /** One copy for one holder; times in whole days, as for any batch whose copies must look alike. */

@@ -3,10 +3,13 @@
 //! Our wallet takes credentials only from a body that the registrar vouches for, so the script passes on an entry that
 //! the district's registrar signed. Without one the wallet refuses, which is tested too.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use vouchsafe::demo::resident::Resident;
 use vouchsafe::district::residents;
-use vouchsafe_wallet::ReceiveError;
+use vouchsafe_service::clock::{Clock as _, ManualClock, SystemClock};
+use vouchsafe_wallet::{Outcome, ReceiveError};
 
 use crate::peer::Server;
 use crate::town::{Town, material};
@@ -50,8 +53,37 @@ impl Stranger {
         let said = self.server.said();
         let text = |member: &str| said[member].as_str().expect("a text").to_owned();
         let received = resident.wallet.receive(&text("offer"), Some(&text("tx_code"))).await?;
-        Ok(received.iter().map(|batch| batch.copies).sum())
+        Ok(received.received.iter().map(|batch| batch.copies).sum())
     }
+}
+
+/// The wallet's clock is moved by hand, a few seconds at a time: the stranger has the machine's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strangers_officer_is_waited_for() {
+    let (town, mut folder) = (Town::open().await, tempfile::tempdir().expect("a folder"));
+    for dpop in [false, true] {
+        let clock = Arc::new(ManualClock::at(SystemClock.now()));
+        let resident = Resident::new(&town.world, folder.path(), residents::MET, clock.clone());
+        let (resident, mut stranger) = (resident.await.expect("a wallet"), Stranger::new(&town));
+        let put_off = stranger.offers(&resident, |desk| {
+            desk["officer"] = json!(true);
+            desk["dpop"] = json!(dpop);
+        });
+        assert_eq!(put_off.await.expect("a transaction"), 0);
+        assert_eq!(stranger.server.said(), json!({"put_off": 1}));
+        let asks = async || resident.wallet.receive_waiting().await.expect("a wallet").remove(0).outcome;
+        assert_eq!(asks().await, Outcome::Waits { wait_s: 5 }, "too early: the stranger is left alone");
+        clock.advance(5);
+        assert_eq!(asks().await, Outcome::Waits { wait_s: 5 });
+        assert_eq!(stranger.server.said(), json!({"put_off": 2}));
+        clock.advance(5);
+        let came = asks().await;
+        assert!(matches!(came, Outcome::Received { copies: 6, .. }), "{came:?}");
+        assert_eq!(stranger.server.said(), json!({"issued": 6, "bound": dpop}));
+        assert_eq!(stranger.server.said(), json!({"event": "credential_accepted"}));
+        folder = tempfile::tempdir().expect("a folder");
+    }
+    town.world.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

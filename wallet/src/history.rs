@@ -36,6 +36,22 @@ pub enum Event {
         /// How many copies.
         copies: usize,
     },
+    /// An officer of the body decides on a batch first.
+    PutOff {
+        /// The credential's name.
+        credential: Bilingual,
+        /// The body that decides.
+        issuer: Bilingual,
+    },
+    /// A batch that was waited for will not come.
+    NotIssued {
+        /// The credential's name.
+        credential: Bilingual,
+        /// The body that was asked.
+        issuer: Bilingual,
+        /// The code of the reason.
+        code: String,
+    },
     /// An answer was sent.
     Shared {
         /// Who asked and why.
@@ -116,6 +132,21 @@ impl Entry {
                     ("n", &copies.to_string()),
                 ],
             ),
+            Event::PutOff { credential, issuer } => {
+                let (credential, issuer) = (text(credential), text(issuer));
+                let values = [("credential", &*credential), ("issuer", &*issuer), ("date", &*date)];
+                say(language, "history_put_off", &values)
+            }
+            Event::NotIssued { credential, issuer, code } => {
+                let (credential, issuer) = (text(credential), text(issuer));
+                let values = [
+                    ("credential", &*credential),
+                    ("issuer", &*issuer),
+                    ("date", &*date),
+                    ("code", code.as_str()),
+                ];
+                say(language, "history_not_issued", &values)
+            }
             Event::Shared { asked, contrary, names, .. } => {
                 let key = if *contrary { "history_contrary" } else { "history_shared" };
                 let names: Vec<String> = names.iter().map(|name| text(&name.label)).collect();

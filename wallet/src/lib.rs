@@ -39,7 +39,7 @@ use vouchsafe_service::clock::Clock;
 use vouchsafe_service::entropy::{self, Entropy};
 
 pub use answer::{AnswerError, Answered, Confirmed};
-pub use receive::{ReceiveError, Received};
+pub use receive::{Collected, Outcome, ReceiveError, Received, Waited, Waits};
 pub use refusal::Fault;
 pub use review::{Review, ReviewError};
 
@@ -66,6 +66,8 @@ pub struct Wallet {
     /// Held while a copy is taken, and while it is spent and counted: two answers at once take turns there. One
     /// process at a time has the vault, so that this is enough.
     turn: tokio::sync::Mutex<()>,
+    /// Held while collecting: what is begun is gone on with once.
+    collecting: tokio::sync::Mutex<()>,
 }
 
 impl Wallet {
@@ -83,7 +85,8 @@ impl Wallet {
     ) -> Result<Self, OpenError> {
         let vault = Vault::open(directory, passphrase, cost, &*machine.entropy).await?;
         store::release_all(&vault, &*machine.entropy).await.map_err(|_| OpenError::Database)?;
-        Ok(Self { vault, machine, turn: tokio::sync::Mutex::default() })
+        let (turn, collecting) = Default::default();
+        Ok(Self { vault, machine, turn, collecting })
     }
 
     /// Closes the vault and lets another process open it.

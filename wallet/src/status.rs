@@ -244,7 +244,8 @@ impl Entry {
     }
 }
 
-fn same_origin(iss: &str, uri: &str) -> bool {
+/// Whether two addresses have one origin.
+pub(crate) fn same_origin(iss: &str, uri: &str) -> bool {
     let origin = |text: &str| Url::parse(text).map(|url| url.origin());
     matches!((origin(iss), origin(uri)), (Ok(issuer), Ok(list)) if issuer == list)
 }

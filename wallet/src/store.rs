@@ -485,6 +485,15 @@ mod tests {
         assert_eq!(count(&vault, "b").await.unwrap(), Count { unused: 2, ..Count::default() });
     }
 
+    #[test]
+    fn records_from_before_there_was_a_status_are_read() {
+        let copy: Copy = serde_json::from_str(r#"{"credential":"b","state":"unused","sd_jwt":"x"}"#).unwrap();
+        assert!(copy.status.is_none() && !copy.is_revoked() && !copy.is_suspended());
+        let mut old = serde_json::to_value(credential()).unwrap();
+        old.as_object_mut().unwrap().remove("anchors");
+        assert_eq!(serde_json::from_value::<Credential>(old).unwrap(), credential());
+    }
+
     #[tokio::test]
     async fn a_batch_is_stored_whole_or_not_at_all() {
         let directory = tempfile::tempdir().unwrap();

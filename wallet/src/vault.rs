@@ -82,11 +82,13 @@ pub enum Section {
     History,
     /// Bounds answered, by service and attribute.
     Budget,
+    /// A batch that is being collected: its token, its keys, and the transaction where an officer decides.
+    Waiting,
 }
 
 impl Section {
     /// Every section, for tests and exports.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Credential,
         Self::Copy,
         Self::HolderKey,
@@ -95,6 +97,7 @@ impl Section {
         Self::RegisterVersion,
         Self::History,
         Self::Budget,
+        Self::Waiting,
     ];
 
     fn name(self) -> &'static str {
@@ -107,6 +110,7 @@ impl Section {
             Self::RegisterVersion => "register_version",
             Self::History => "history",
             Self::Budget => "budget",
+            Self::Waiting => "waiting",
         }
     }
 }

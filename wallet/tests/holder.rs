@@ -2,8 +2,12 @@
 //! body signs about itself and its types.
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "holder/documents.rs"]
+mod documents;
 #[path = "holder/status.rs"]
 mod status;
+#[path = "holder/waiting.rs"]
+mod waiting;
 #[expect(dead_code, reason = "the other stories use the rest")]
 mod world;
 

@@ -33,7 +33,7 @@ async fn a_resident_collects_reads_and_shares() {
     let world = World::of(old_resident());
     let directory = tempfile::tempdir().unwrap();
     let wallet = world.wallet(directory.path()).await;
-    let received = wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
+    let received = wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap().received;
     assert_eq!((received.len(), received[0].copies), (1, COPIES as usize));
     assert_eq!(received[0].name.en, "Proof of residence");
     assert_eq!(received[0].issuer.en, "Larkfield District Council");
@@ -81,7 +81,7 @@ async fn no_value_and_no_code_is_printed_to_find_faults() {
     let world = World::of(old_resident());
     let directory = tempfile::tempdir().unwrap();
     let wallet = world.wallet(directory.path()).await;
-    let received = wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
+    let received = wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap().received;
     let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
     let answered = wallet.share(&review, Confirmed::Share).await.unwrap();
     let learnt = Learnt::default().with(&[Bound::Most(131_072)], Lasting::Yes);
@@ -247,7 +247,7 @@ async fn offers_need_trust_and_the_right_code() {
     assert_eq!(code(None).await, "code-needed");
     assert_eq!(code(Some("000000")).await, "code-refused");
     let json = serde_json::to_string(&world.issuer.offer()).unwrap();
-    assert_eq!(wallet.receive(&json, Some(TX_CODE)).await.unwrap().len(), 1);
+    assert_eq!(wallet.receive(&json, Some(TX_CODE)).await.unwrap().received.len(), 1);
 }
 
 #[tokio::test]
@@ -262,7 +262,7 @@ async fn a_busy_body_costs_neither_the_offer_nor_the_batch() {
     }
     // The code is spent from here on, so the wallet waits.
     world.issuer.set_busy(&["nonce", "credential", "credential"]);
-    assert_eq!(wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap().len(), 1);
+    assert_eq!(wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap().received.len(), 1);
     world.issuer.set_busy(&["credential"; 5]);
     let refused = wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap_err();
     assert_eq!((refused.code(), refused.fault()), ("stayed-busy", Fault::Unavailable));

@@ -1,30 +1,29 @@
-//! Token, nonce, keys, request, response: one batch for each configuration of an offer.
+//! Keys, nonce, request, response, checks: one batch of one configuration, asked for at once or after a decision.
 
-use std::collections::BTreeMap;
-
+use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::jose::KeyAgreement as _;
 use vouchsafe_protocol::jose::{Enc, NamedJwk, PublicJwk, Signer as _, jws};
-use vouchsafe_protocol::json;
 use vouchsafe_protocol::openid4vci::batch::{self, Expected};
-use vouchsafe_protocol::openid4vci::credential::{self, Copy, Request, Response, ResponseError};
+use vouchsafe_protocol::openid4vci::credential::{self, Copy, Request, Response, ResponseError, Wish};
+use vouchsafe_protocol::openid4vci::deferred::{self, Transaction};
 use vouchsafe_protocol::openid4vci::errors::CredentialError;
-use vouchsafe_protocol::openid4vci::metadata::{
-    Configuration, Display, RequestEncryption, ResponseEncryption,
-};
+use vouchsafe_protocol::openid4vci::metadata::{Configuration, RequestEncryption, ResponseEncryption};
 use vouchsafe_protocol::openid4vci::notification::{Event, Notification};
 use vouchsafe_protocol::openid4vci::proof;
 use vouchsafe_protocol::openid4vci::token::{MAX_TOKEN_MESSAGE, NonceResponse};
-use vouchsafe_protocol::text::Bilingual;
+use vouchsafe_protocol::openid4vci::type_metadata::TypeMetadata;
 use vouchsafe_service::entropy::{self, EntropyRng};
 use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
 use zeroize::Zeroizing;
 
+use super::issuer::Issuer;
 use super::session::{FORM, JSON, Post, Session, error_code};
-use super::{Issuer, ReceiveError, Received};
+use super::waiting::Begun;
+use super::{ReceiveError, Received, describe, document};
 use crate::Machine;
 use crate::http::Incoming;
 use crate::status::Status;
-use crate::store::{self, Attribute, Credential, NewCopy, Openings};
+use crate::store::{self, Credential, NewCopy, Openings};
 use crate::vault::Change;
 
 /// The copies that this wallet wants of each credential, where the issuer gives so many.
@@ -42,19 +41,12 @@ pub(super) struct Batch {
     notification_id: Option<String>,
 }
 
-/// Copies as they came.
-struct Issued {
-    copies: Vec<Copy>,
-    notification_id: Option<String>,
-}
-
-impl Issued {
-    fn of(response: Response) -> Result<Self, ReceiveError> {
-        match response {
-            Response::Issued { copies, notification_id } => Ok(Self { copies, notification_id }),
-            Response::Deferred(_) => Err(ResponseError::Deferred.into()),
-        }
-    }
+/// What the body answered.
+pub(super) enum Answer {
+    /// Copies, every one checked.
+    Issued(Batch),
+    /// An officer decides first.
+    Later(Transaction),
 }
 
 impl Batch {
@@ -96,18 +88,14 @@ struct Sealing {
     kid: String,
 }
 
+/// How many keys a batch of this issuer needs.
+pub(super) fn wanted(issuer: &Issuer) -> u32 {
+    issuer.metadata.batch_credential_issuance.as_ref().map_or(1, |batch| batch.batch_size).clamp(1, WANTED)
+}
+
 impl<'a> Collector<'a> {
     pub(super) fn new(machine: &'a Machine, issuer: &'a Issuer, session: &'a Session<'a>) -> Self {
         Self { machine, issuer, session }
-    }
-
-    /// Collects every configuration of an offer.
-    pub(super) async fn collect(&self, ids: &[String]) -> Result<Vec<Batch>, ReceiveError> {
-        let mut batches = Vec::new();
-        for id in ids {
-            batches.push(self.batch(id).await?);
-        }
-        Ok(batches)
     }
 
     /// Tells the body what became of a batch. It is a courtesy: nothing here depends on whether it arrives.
@@ -118,37 +106,78 @@ impl<'a> Collector<'a> {
         let _ = self.session.post(&post).await;
     }
 
-    async fn batch(&self, id: &str) -> Result<Batch, ReceiveError> {
-        let configurations = &self.issuer.metadata.credential_configurations_supported;
-        let configuration = configurations.get(id).ok_or(ReceiveError::Answer)?;
-        let vct = configuration.vct.as_deref().unwrap_or_default();
-        let keys = self.keys()?;
-        let public: Vec<PublicJwk> = keys.iter().map(|key| key.public().clone()).collect();
-        let Issued { copies, notification_id } = self.copies(id, self.proofs(&keys).await?).await?;
-        let now = self.machine.clock.now();
-        let entry = self.issuer.entry.document();
-        let lists = self.issuer.tables.code_lists();
-        let expected =
-            Expected { issuer: entry, anchors: &self.issuer.anchors, vct, keys: &public, lists: &lists, now };
-        let received = match batch::receive(copies, &expected, &Jws) {
-            Ok(received) => received,
-            Err(fault) => {
-                if let Some(id) = notification_id {
-                    self.notify(id, Event::CredentialFailure).await;
-                }
-                return Err(fault.into());
-            }
+    /// Asks for what was begun: with proofs of its keys, or for the transaction that they are bound to by now.
+    pub(super) async fn ask(&self, begun: &Begun) -> Result<Answer, ReceiveError> {
+        let keys = begun.keys()?;
+        let response = match &begun.transaction {
+            None => self.request(begun, &keys).await?,
+            Some(transaction) => self.request_again(transaction).await?,
         };
-        let credential = self.describe(id, configuration, &received);
-        let copies = received.into_iter().filter_map(|copy| kept(copy, &keys)).collect();
-        Ok(Batch { credential, copies, notification_id })
+        match response {
+            Response::Deferred(transaction) => Ok(Answer::Later(transaction)),
+            Response::Issued { copies, notification_id } => {
+                match self.checked(begun, &keys, copies, notification_id.clone()) {
+                    Ok(batch) => Ok(Answer::Issued(batch)),
+                    Err(fault) => {
+                        if let Some(id) = notification_id {
+                            self.notify(id, Event::CredentialFailure).await;
+                        }
+                        Err(fault)
+                    }
+                }
+            }
+        }
     }
 
-    /// A fresh key for every copy.
-    fn keys(&self) -> Result<Vec<SigningKey>, ReceiveError> {
-        let offered =
-            self.issuer.metadata.batch_credential_issuance.as_ref().map_or(1, |batch| batch.batch_size);
-        (0..offered.clamp(1, WANTED)).map(|_| SigningKey::generate().map_err(|_| ReceiveError::Key)).collect()
+    async fn request(&self, begun: &Begun, keys: &[SigningKey]) -> Result<Response, ReceiveError> {
+        let proofs = self.proofs(keys).await?;
+        let url = self.issuer.metadata.credential_endpoint.as_str();
+        self.exchange(url, |wish| {
+            let request = Request::new(&begun.configuration, proofs, None);
+            Request { credential_response_encryption: wish, ..request }.to_bytes()
+        })
+        .await
+    }
+
+    /// 9.1: for the transaction alone; keys and configuration are those of the first request.
+    async fn request_again(&self, transaction: &Transaction) -> Result<Response, ReceiveError> {
+        let url = self.issuer.metadata.deferred_credential_endpoint.as_deref().ok_or(ReceiveError::Answer)?;
+        let transaction_id = transaction.transaction_id.clone();
+        let response = self.exchange(url, |credential_response_encryption| {
+            deferred::Request { transaction_id, credential_response_encryption }.to_bytes()
+        });
+        let response = response.await?;
+        // 9.2: the same transaction, or the wallet would come for somebody else's.
+        if let Response::Deferred(later) = &response {
+            let same = later.transaction_id == transaction.transaction_id;
+            if !(mutants::skips("wallet-waiting-transaction") || same) {
+                return Err(ReceiveError::Answer);
+            }
+        }
+        Ok(response)
+    }
+
+    /// Every check of a batch.
+    fn checked(
+        &self,
+        begun: &Begun,
+        keys: &[SigningKey],
+        copies: Vec<Copy>,
+        notification_id: Option<String>,
+    ) -> Result<Batch, ReceiveError> {
+        let configurations = &self.issuer.metadata.credential_configurations_supported;
+        let configuration = configurations.get(&begun.configuration).ok_or(ReceiveError::Answer)?;
+        let vct = configuration.vct.as_deref().unwrap_or_default();
+        let public: Vec<PublicJwk> = keys.iter().map(|key| key.public().clone()).collect();
+        let (issuer, lists) = (self.issuer.entry.document(), self.issuer.tables.code_lists());
+        let (anchors, now) = (&self.issuer.anchors, self.machine.clock.now());
+        let expected = Expected { issuer, anchors, vct, keys: &public, lists: &lists, now };
+        let received = batch::receive(copies, &expected, &Jws)?;
+        let text = self.issuer.documents.get(vct).map(Vec::as_slice);
+        let document = document::check(text, vct, &received)?;
+        let credential = self.describe(begun, configuration, document.as_ref(), &received);
+        let copies = received.into_iter().filter_map(|copy| kept(copy, keys)).collect();
+        Ok(Batch { credential, copies, notification_id })
     }
 
     async fn proofs(&self, keys: &[SigningKey]) -> Result<Vec<String>, ReceiveError> {
@@ -174,33 +203,24 @@ impl<'a> Collector<'a> {
         Ok(nonce.ok_or(ReceiveError::Answer)?.c_nonce)
     }
 
-    async fn copies(&self, id: &str, proofs: Vec<String>) -> Result<Issued, ReceiveError> {
-        match self.sealing() {
-            Some(sealing) => self.sealed_copies(id, proofs, &sealing).await,
-            None => {
-                let body = Zeroizing::new(Request::new(id, proofs, None).to_bytes());
-                let reply = self.post(JSON, body).await?;
-                Issued::of(credential::read_response(&reply.body)?)
-            }
-        }
-    }
-
-    async fn sealed_copies(
+    /// Posts what `request` writes with the wish for an encrypted answer, and reads the answer.
+    async fn exchange(
         &self,
-        id: &str,
-        proofs: Vec<String>,
-        sealing: &Sealing,
-    ) -> Result<Issued, ReceiveError> {
-        let wish = (sealing.key.public(), sealing.kid.as_str(), sealing.response);
-        let request = Zeroizing::new(Request::new(id, proofs, Some(wish)).to_bytes());
+        url: &str,
+        request: impl FnOnce(Option<Wish>) -> Vec<u8>,
+    ) -> Result<Response, ReceiveError> {
+        let Some(sealing) = self.sealing() else {
+            let reply = self.post(url, JSON, Zeroizing::new(request(None))).await?;
+            return Ok(credential::read_response(&reply.body)?);
+        };
+        let wish = Wish::of(sealing.key.public(), &sealing.kid, sealing.response);
+        let request = Zeroizing::new(request(Some(wish)));
         let ephemeral = Box::new(AgreementKey::generate(&*self.machine.entropy));
         let rng = &mut EntropyRng(&*self.machine.entropy);
         let jwe = credential::seal(&request, &sealing.to, sealing.request, ephemeral, &RingAead, rng)?;
-        let reply = self.post(JWT, Zeroizing::new(jwe.into_bytes())).await?;
+        let reply = self.post(url, JWT, Zeroizing::new(jwe.into_bytes())).await?;
         let body = std::str::from_utf8(&reply.body).map_err(|_| ReceiveError::Answer)?;
-        let response =
-            credential::open_response(body, &sealing.kid, sealing.response, &sealing.key, &RingAead)?;
-        Issued::of(response)
+        Ok(credential::open_response(body, &sealing.kid, sealing.response, &sealing.key, &RingAead)?)
     }
 
     /// Encrypts wherever the issuer can; for proof copies that it can was checked with the offer.
@@ -214,42 +234,60 @@ impl<'a> Collector<'a> {
         Some(Sealing { to, request, response, key, kid: entropy::id16(&*self.machine.entropy) })
     }
 
-    /// Posts to the credential endpoint; the answer must be of the media type of the request.
-    async fn post(&self, media_type: &str, body: Zeroizing<Vec<u8>>) -> Result<Incoming, ReceiveError> {
-        let url = self.issuer.metadata.credential_endpoint.as_str();
+    /// Posts to an endpoint; the answer must be of the media type of the request. 202 (8.3, 9.2) says no more than that
+    /// the body was put off, which the body says too.
+    async fn post(
+        &self,
+        url: &str,
+        media_type: &str,
+        body: Zeroizing<Vec<u8>>,
+    ) -> Result<Incoming, ReceiveError> {
         let post = Post { url, accept: media_type, content_type: media_type, body, most: MAX_RESPONSE };
         let reply = self.session.post(&post).await?;
-        // 8.3: put off. It is said so, before anything of the answer is believed.
-        if reply.status == 202 {
-            return Err(ResponseError::Deferred.into());
+        match reply.status {
+            200 | 202 if reply.content_type == media_type => Ok(reply),
+            200 | 202 => Err(ResponseError::Plain.into()),
+            _ => Err(refused(&reply)?),
         }
-        if reply.is(media_type) {
-            return Ok(reply);
-        }
-        if reply.status == 200 {
-            return Err(ResponseError::Plain.into());
-        }
-        let refused = CredentialError::from_code(&error_code(&reply)?).ok_or(ReceiveError::Answer)?;
-        Err(ReceiveError::Refused(refused.as_str()))
     }
 
-    fn describe(&self, id: &str, configuration: &Configuration, received: &[batch::Received]) -> Credential {
+    fn describe(
+        &self,
+        begun: &Begun,
+        configuration: &Configuration,
+        document: Option<&TypeMetadata>,
+        received: &[batch::Received],
+    ) -> Credential {
         let entry = self.issuer.entry.document();
         let first = received.first();
-        let display = configuration.credential_metadata.as_ref().map(|metadata| metadata.display.as_slice());
+        let attributes = first.map(|copy| describe::attributes(configuration, document, copy));
         Credential {
             vct: configuration.vct.clone().unwrap_or_default(),
             iss: entry.sub.clone(),
             issuer: entry.name.clone(),
             env: entry.env,
-            name: both(display.unwrap_or_default(), id),
+            name: describe::name(configuration, document, &begun.configuration),
             facts_as_of: first.and_then(|copy| copy.facts_as_of).map(|date| date.to_string()),
             expires_at: received.iter().map(|copy| copy.expires_at.0).min().unwrap_or_default(),
             received_at: self.machine.clock.now().0,
-            attributes: first.map(|copy| attributes(configuration, copy)).unwrap_or_default(),
+            attributes: attributes.unwrap_or_default(),
             anchors: entry.anchors.clone(),
         }
     }
+}
+
+/// RFC 6750 3.1 and OpenID4VCI 8.3.1, 9.3.
+fn refused(reply: &Incoming) -> Result<ReceiveError, ReceiveError> {
+    let code = error_code(reply)?;
+    if reply.status == 401 && code == "invalid_token" {
+        return Ok(ReceiveError::Over);
+    }
+    Ok(match CredentialError::from_code(&code) {
+        Some(CredentialError::CredentialRequestDenied) => ReceiveError::Denied,
+        Some(CredentialError::InvalidTransactionId) => ReceiveError::Lost,
+        Some(other) => ReceiveError::Refused(other.as_str()),
+        None => ReceiveError::Answer,
+    })
 }
 
 fn kept(copy: batch::Received, keys: &[SigningKey]) -> Option<NewCopy> {
@@ -259,50 +297,4 @@ fn kept(copy: batch::Received, keys: &[SigningKey]) -> Option<NewCopy> {
         openings: copy.opened.as_ref().map(Openings::keep),
         status: Status::of(&copy.held),
     })
-}
-
-/// Names of what a copy says something about: what can be shown, then what can only be proved.
-fn attributes(configuration: &Configuration, copy: &batch::Received) -> Vec<Attribute> {
-    let described: BTreeMap<String, Bilingual> = configuration
-        .credential_metadata
-        .iter()
-        .flat_map(|metadata| &metadata.claims)
-        .filter_map(|claim| {
-            let pointer = pointer_of(&claim.path)?;
-            let label = both(&claim.display, store::bare_label(&pointer).en.as_str());
-            Some((pointer, label))
-        })
-        .collect();
-    let shown = copy.held.disclosed().paths().iter().filter_map(|path| match path.as_slice() {
-        [vouchsafe_protocol::sd_jwt::Step::Name(name)] => Some(format!("/{name}")),
-        _ => None,
-    });
-    let proved = copy.opened.iter().flat_map(|opened| opened.attributes.iter().map(|a| a.pointer.clone()));
-    let mut pointers: Vec<String> = Vec::new();
-    for pointer in shown.chain(proved) {
-        if !pointers.contains(&pointer) {
-            pointers.push(pointer);
-        }
-    }
-    let label =
-        |pointer: &String| described.get(pointer).cloned().unwrap_or_else(|| store::bare_label(pointer));
-    pointers.into_iter().map(|pointer| Attribute { label: label(&pointer), pointer }).collect()
-}
-
-fn pointer_of(path: &[json::Value]) -> Option<String> {
-    path.iter().map(|step| Some(format!("/{}", step.as_str()?))).collect()
-}
-
-/// Both languages of a display; one language stands for the other, and the fallback for both.
-fn both(display: &[Display], fallback: &str) -> Bilingual {
-    let named = |wanted: &str| {
-        let is = |one: &&Display| {
-            one.locale.as_deref().is_some_and(|locale| locale.split('-').next() == Some(wanted))
-        };
-        display.iter().find(is).map(|one| one.name.clone())
-    };
-    let any = || display.first().map_or_else(|| fallback.to_owned(), |one| one.name.clone());
-    let en = named("en").unwrap_or_else(any);
-    let cy = named("cy").unwrap_or_else(|| en.clone());
-    Bilingual { en, cy }
 }

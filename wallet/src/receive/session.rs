@@ -1,7 +1,7 @@
 //! One token of one issuer, and the calls that are made with it.
 //!
-//! Where the issuer binds tokens (RFC 9449), the token is bound to a key of this collection alone, which is gone with it:
-//! two collections share no key. Every call carries a proof of its own, with the newest nonce that the issuer gave; a
+//! Where the issuer binds tokens (RFC 9449), the token is bound to a key of this collection alone, which is gone with it
+//! (and kept with it, where an officer decides first): two collections share no key. Every call carries a proof of its own, with the newest nonce that the issuer gave; a
 //! call that is refused for its nonce alone is made once more.
 
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +17,9 @@ use vouchsafe_service::entropy;
 use vouchsafe_service::keys::SigningKey;
 use zeroize::Zeroizing;
 
-use super::{ReceiveError, unless_busy};
+use super::ReceiveError;
+use super::issuer::unless_busy;
+use super::waiting::Begun;
 use crate::Machine;
 use crate::http::{self, Incoming, Outgoing};
 
@@ -44,6 +46,7 @@ pub(super) struct Session<'a> {
     token: Zeroizing<String>,
     key: Option<SigningKey>,
     nonce: Mutex<Option<String>>,
+    ends_at: i64,
 }
 
 impl<'a> Session<'a> {
@@ -57,7 +60,8 @@ impl<'a> Session<'a> {
         let key = server.binds_tokens().then(SigningKey::generate).transpose();
         let key = key.map_err(|_| ReceiveError::Key)?;
         let wanted = if key.is_some() { TokenType::Dpop } else { TokenType::Bearer };
-        let unopened = Self { machine, token: Zeroizing::default(), key, nonce: Mutex::default() };
+        let unopened =
+            Self { machine, token: Zeroizing::default(), key, nonce: Mutex::default(), ends_at: 0 };
         let post = Post {
             url: &server.token_endpoint,
             accept: JSON,
@@ -76,7 +80,29 @@ impl<'a> Session<'a> {
             return Err(refused(&reply)?);
         }
         let response = TokenResponse::parse(&reply.body, wanted).ok_or(ReceiveError::Answer)?;
-        Ok(Self { token: Zeroizing::new(response.access_token), ..unopened })
+        let ends_at = machine.clock.now().plus(i64::from(response.expires_in)).0;
+        Ok(Self { token: Zeroizing::new(response.access_token), ends_at, ..unopened })
+    }
+
+    /// Goes on with the token of what was begun.
+    pub(super) fn resume(machine: &'a Machine, begun: &Begun) -> Result<Self, ReceiveError> {
+        let (token, key) = begun.access()?;
+        Ok(Self { machine, token, key, nonce: Mutex::default(), ends_at: begun.token_ends_at() })
+    }
+
+    /// The token.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The key that the token is bound to.
+    pub(super) fn key(&self) -> Option<&SigningKey> {
+        self.key.as_ref()
+    }
+
+    /// When the token ends, in Unix seconds, as the issuer said.
+    pub(super) fn ends_at(&self) -> i64 {
+        self.ends_at
     }
 
     /// Posts with the token, and posts again while the body is busy: its code is spent by now, and this token alone

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use tokio::sync::Notify;
 use vouchsafe_protocol::jose::PublicJwk;
 use vouchsafe_protocol::status::{Bits, JWT_MEDIA_TYPE, List, Publication, Standing};
 use vouchsafe_protocol::time::UnixTime;
@@ -67,6 +68,13 @@ pub(crate) struct Rules {
     pub(crate) other_transaction: bool,
 }
 
+/// At which call the wallet is stopped, and whether the body has got that call by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    Before(usize),
+    After(usize),
+}
+
 /// What was put off, and whether it was collected.
 pub(crate) struct PutOff {
     pub(crate) keys: Vec<PublicJwk>,
@@ -81,6 +89,9 @@ pub(crate) struct Desk {
     next: Mutex<u64>,
     pub(super) put_off: Mutex<Option<PutOff>>,
     pub(super) spent: Mutex<bool>,
+    cut: Mutex<Option<Cut>>,
+    calls: Mutex<usize>,
+    pub(crate) stopped: Notify,
 }
 
 impl Desk {
@@ -100,6 +111,24 @@ impl Desk {
 
     pub(super) fn note(&self, path: &str) {
         self.asked.lock().unwrap().push(path.to_owned());
+    }
+
+    /// Stops the wallet at a call, counted from now.
+    pub(crate) fn cut(&self, cut: Option<Cut>) {
+        (*self.cut.lock().unwrap(), *self.calls.lock().unwrap()) = (cut, 0);
+    }
+
+    /// One more call; whether the wallet is stopped before it, and after it.
+    pub(super) fn call(&self) -> (bool, bool) {
+        let mut calls = self.calls.lock().unwrap();
+        *calls += 1;
+        let cut = *self.cut.lock().unwrap();
+        (cut == Some(Cut::Before(*calls)), cut == Some(Cut::After(*calls)))
+    }
+
+    /// Where the wallet called last.
+    pub(crate) fn last(&self) -> String {
+        self.asked.lock().unwrap().last().cloned().unwrap_or_default()
     }
 
     /// The status claim of one more copy.

@@ -160,19 +160,40 @@ struct Door(Arc<World>);
 impl Http for Door {
     fn send<'a>(&'a self, request: Outgoing<'a>) -> Sending<'a, Result<Incoming, HttpError>> {
         Box::pin(async move {
-            let body = request.body.map(|(_, body)| body.to_vec());
-            let (host, path) = request.url.trim_start_matches("https://").split_once('/').unwrap();
-            let bearer = request.token.map(str::to_owned);
-            match host {
-                "issuer.example" if path.starts_with(".well-known/openid-c") => {
-                    Ok(self.0.issuer.discovered(request.accept, self.0.now()).await)
-                }
-                "issuer.example" => Ok(self.0.issuer.answer(path, body, bearer, self.0.now()).await),
-                "lists.example" => Ok(self.0.issuer.list(request.url, self.0.now()).await),
-                "verify.example" => self.0.service.answer(path, body, self.0.now()),
-                _ => Err(HttpError::Unreachable),
-            }
+            let (before, after) = self.0.issuer.desk.call();
+            self.stop(before).await;
+            let reply = self.answer(request).await;
+            self.stop(after).await;
+            reply
         })
+    }
+}
+
+impl Door {
+    /// Whoever waits for the wallet to get here drops it.
+    async fn stop(&self, stop: bool) {
+        if stop {
+            self.0.issuer.desk.stopped.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn answer(&self, request: Outgoing<'_>) -> Result<Incoming, HttpError> {
+        let body = request.body.map(|(_, body)| body.to_vec());
+        let (host, path) = request.url.trim_start_matches("https://").split_once('/').unwrap();
+        let bearer = request.token.map(str::to_owned);
+        match host {
+            "issuer.example" if path.starts_with(".well-known/openid-c") => {
+                Ok(self.0.issuer.discovered(request.accept, self.0.now()).await)
+            }
+            "issuer.example" => Ok(self.0.issuer.answer(path, body, bearer, self.0.now()).await),
+            "lists.example" => Ok(self.0.issuer.list(request.url, self.0.now()).await),
+            "verify.example" => self.0.service.answer(path, body, self.0.now()),
+            _ => {
+                self.0.issuer.desk.note(request.url);
+                Err(HttpError::Unreachable)
+            }
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use vouchsafe_proofs::context::Attribute;
 use vouchsafe_proofs::encoding::date_from;
 
 use super::credential::{Copy, Openings};
+use super::type_metadata::INTEGRITY;
 use crate::encoding::{b64u, b64u_array, b64u_decode};
 use crate::jose::jws::Compact;
 use crate::jose::x5c::{Anchor, X5cError, validate};
@@ -192,7 +193,9 @@ fn check_kind(held: &Held, expected: &Expected<'_>) -> Result<(), BatchError> {
         return Err(BatchError::Other);
     }
     // Whatever is always visible is seen by every service: a number of one's own would link them all.
-    const KNOWN: [&str; 8] = ["iss", "vct", "iat", "exp", "cnf", zkc::CLAIM, zkc::FACTS_AS_OF, status::CLAIM];
+    // A digest of the type's document is the wallet's to compare with the one that everybody sees.
+    const KNOWN: [&str; 9] =
+        ["iss", "vct", INTEGRITY, "iat", "exp", "cnf", zkc::CLAIM, zkc::FACTS_AS_OF, status::CLAIM];
     let harmless = |name: &String| {
         KNOWN.contains(&name.as_str()) || held.disclosed().paths().iter().any(|path| is_claim(path, name))
     };

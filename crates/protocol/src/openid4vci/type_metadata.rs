@@ -5,7 +5,8 @@
 //! cycles. Leaves out `svg_templates` and `aka_vcts`.
 //!
 //! Security: who serves the document learns who fetches it, and when. A wallet fetches it only while it collects, from
-//! the issuer that it talks to anyway, and only to check a `vct#integrity` that copies carry; a verifier never does.
+//! the issuer that it talks to anyway, for its words and to check a `vct#integrity` that copies carry; a verifier never
+//! does.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -49,13 +49,17 @@ pub(crate) struct WalletArgs {
 
 #[derive(Subcommand)]
 enum WalletCommand {
-    /// Collect what an offer offers.
+    /// Collect what an offer offers, or ask again for what an officer decides on first.
     Receive {
         /// The offer's link.
-        offer: String,
+        #[arg(required_unless_present = "waiting")]
+        offer: Option<String>,
         /// The code that came apart from it.
         #[arg(long)]
         tx_code: Option<String>,
+        /// Ask again for everything that waits, and go on with what was stopped half-way.
+        #[arg(long, conflicts_with_all = ["offer", "tx_code"])]
+        waiting: bool,
     },
     /// What this wallet holds.
     List {
@@ -122,9 +126,10 @@ pub(crate) async fn run(args: WalletArgs) -> Result<(), Failure> {
 
 async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Result<(), Failure> {
     match &args.command {
-        WalletCommand::Receive { offer, tx_code } => {
-            receive(wallet, args.json, offer, tx_code.as_deref()).await
+        WalletCommand::Receive { offer: Some(offer), tx_code, .. } => {
+            receive(wallet, args.json, language, offer, tx_code.as_deref()).await
         }
+        WalletCommand::Receive { offer: None, .. } => waiting(wallet, args.json, language).await,
         WalletCommand::List { refresh } => list(wallet, args.json, language, *refresh).await,
         WalletCommand::Review { request, using } => {
             let review = review(wallet, request, using.as_deref(), language).await?;
@@ -157,11 +162,23 @@ async fn open(args: &WalletArgs) -> Result<Wallet, Failure> {
         .map_err(|e| Failure::refused("vault", e))
 }
 
-async fn receive(wallet: &Wallet, json: bool, offer: &str, tx_code: Option<&str>) -> Result<(), Failure> {
-    let received = wallet.receive(offer, tx_code).await.map_err(|e| failure(e.fault(), e.code(), e))?;
-    print::list(json, &received, |one| {
-        format!("{} copies of {} from {}.", one.copies, one.name.en, one.issuer.en)
-    })
+async fn receive(
+    wallet: &Wallet,
+    json: bool,
+    language: Language,
+    offer: &str,
+    tx_code: Option<&str>,
+) -> Result<(), Failure> {
+    let collected = wallet.receive(offer, tx_code).await.map_err(|e| failure(e.fault(), e.code(), e))?;
+    let received = collected.received.iter().map(|one| (json!(one), one.words(language)));
+    let waiting = collected.waiting.iter().map(|one| (json!(one), one.words(language)));
+    let (rows, words): (Vec<_>, Vec<_>) = received.chain(waiting).unzip();
+    if json { print::list(json, &rows, ToString::to_string) } else { print::lines(json, &words) }
+}
+
+async fn waiting(wallet: &Wallet, json: bool, language: Language) -> Result<(), Failure> {
+    let all = wallet.receive_waiting().await.map_err(Failure::unavailable)?;
+    print::list(json, &all, |one| one.words(language))
 }
 
 async fn list(wallet: &Wallet, json: bool, language: Language, refresh: bool) -> Result<(), Failure> {

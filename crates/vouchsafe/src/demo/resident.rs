@@ -45,7 +45,7 @@ impl Resident {
     pub async fn receive(&self, offer: &str, tx_code: &str) -> Result<usize, Failure> {
         let received = self.wallet.receive(offer, Some(tx_code)).await;
         received
-            .map(|batches| batches.iter().map(|batch| batch.copies).sum())
+            .map(|collected| collected.received.iter().map(|batch| batch.copies).sum())
             .map_err(|e| Failure::refused(e.code(), e))
     }
 
