@@ -11,3 +11,4 @@ mod house;
 mod races;
 mod rogue;
 mod story;
+mod stranger;

@@ -120,7 +120,7 @@ async fn the_refusal_says_why() {
 }
 
 /// A wallet that trusts the district and reaches the rogue.
-async fn wallet(house: &House, line: Arc<RogueLine>) -> Wallet {
+pub(crate) async fn wallet(house: &House, line: Arc<dyn Http>) -> Wallet {
     let machine = Machine {
         http: line,
         clock: house.clock.clone(),
@@ -213,11 +213,11 @@ impl Rogue {
     }
 }
 
-fn part(jws: &str, at: usize) -> Value {
+pub(crate) fn part(jws: &str, at: usize) -> Value {
     serde_json::from_slice(&b64u_decode(jws.split('.').nth(at).unwrap()).unwrap()).unwrap()
 }
 
-fn sign(header: &Value, payload: &Value, key: &SigningKey) -> String {
+pub(crate) fn sign(header: &Value, payload: &Value, key: &SigningKey) -> String {
     let input = format!("{}.{}", b64u(header.to_string()), b64u(payload.to_string()));
     let signature = key.sign_now(input.as_bytes()).unwrap();
     format!("{input}.{}", b64u(signature))
@@ -259,7 +259,7 @@ fn assert_tells_of_a_refusal_alone(form: &[u8]) {
     }
 }
 
-fn incoming(content_type: &str, body: Vec<u8>) -> Incoming {
+pub(crate) fn incoming(content_type: &str, body: Vec<u8>) -> Incoming {
     Incoming {
         status: 200,
         content_type: content_type.to_owned(),

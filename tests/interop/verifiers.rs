@@ -1,7 +1,7 @@
 //! Our wallet against a stranger's verifier (@openid4vc/openid4vp), whose answers are read by two others.
 //!
 //! Our wallet answers only a service and a purpose that the registrar vouches for, so the script passes on entries that
-//! the district's registrar signed. What the wallet says to a stranger without them is tested too.
+//! the district's registrar signed, with a policy or without one. What the wallet says to a stranger without them is tested too.
 
 use serde_json::{Value, json};
 use vouchsafe::demo::resident::Resident;
@@ -9,7 +9,8 @@ use vouchsafe::district::{LEISURE, residents};
 use vouchsafe_issuer::Kind;
 use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_service::dev_ca::Leaf;
-use vouchsafe_wallet::Fault;
+use vouchsafe_wallet::review::Wish;
+use vouchsafe_wallet::{Confirmed, Fault};
 
 use crate::peer::{self, Server};
 use crate::town::{Town, material, payload};
@@ -133,6 +134,49 @@ async fn to_a_reader_without_proofs_a_proof_is_an_ordinary_presentation() {
     town.world.stop().await;
 }
 
+/// As other people's software asks: a query in DCQL alone, for a purpose that the registrar signed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_without_a_policy_gets_what_it_needs_and_what_was_added() {
+    let town = Town::open().await;
+    let (resident, mut stranger) = (with_copies(&town, Kind::Plain).await, Stranger::new(&town).await);
+    let vct = "https://larkfield.example/types/residency/1";
+    let one = |id: &str, claim: &str| json!({"id": id, "format": "dc+sd-jwt", "meta": {"vct_values": [vct]}, "claims": [{"path": [claim]}]});
+    let query = json!({"credentials": [one("home", "ward"), one("post", "address")],
+        "credential_sets": [{"options": [["home"]]}, {"options": [["post"]], "required": false}]});
+    let ask = |request: &mut Value| {
+        infos(request).truncate(2);
+        let purpose = infos(request)[1]["data"].as_str().expect("an entry").to_owned();
+        infos(request)[1]["data"] = json!(town.registered(&purpose, |purpose| {
+            let may =
+                |claim: &str| json!({"vct": vct, "pointer": format!("/{claim}"), "how": "show", "rules": []});
+            purpose["may_ask"] = json!([may("ward"), may("address")]);
+        }));
+        request["dcql_query"] = query.clone();
+    };
+    let adding = |parts: &[usize]| Wish { adding: parts.to_vec(), ..Wish::default() };
+    let mut answers = async |wish: Wish| {
+        let link = stranger.asks("post", ask);
+        let review = resident.wallet.review_wishing(&link, &wish).await.expect("a review");
+        resident.wallet.share(&review, Confirmed::Share).await.expect("an answer");
+        // The stranger's own library has checked the answer against its query.
+        let said = stranger.server.said();
+        let presented = said["vp_token"].as_object().expect("presentations by query").iter();
+        let presented =
+            presented.map(|(_, all)| json!({"text": all[0], "aud": said["aud"], "nonce": said["nonce"]}));
+        let input = json!({"anchor": town.anchor(), "presented": presented.collect::<Vec<_>>()});
+        let (node, python) = (peer::run("read.mjs", &input, None), peer::run("read.py", &input, None));
+        assert_eq!(node["presented"], python["presented"], "two readers, one meaning");
+        node["presented"].clone()
+    };
+    let needed = answers(Wish::default()).await;
+    assert_eq!((needed.as_array().map(Vec::len), &needed[0]["ward"]), (Some(1), &json!("W102")));
+    let more = answers(adding(&[1])).await;
+    assert_eq!((more.as_array().map(Vec::len), &more[0]["ward"]), (Some(2), &json!("W102")));
+    assert_eq!(more[1]["address"], "42 Canary Street, Larkfield");
+    assert!(more[0].get("address").is_none() && more[1].get("ward").is_none(), "each shows its own: {more}");
+    town.world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_hears_a_no_and_nothing_more() {
     let town = Town::open().await;
@@ -152,7 +196,9 @@ async fn what_our_wallet_refuses_of_a_stranger() {
     let town = Town::open().await;
     let (resident, mut stranger) = (with_copies(&town, Kind::Plain).await, Stranger::new(&town).await);
     const REFUSALS: [Refusal; 6] = [
-        ("register-extracts", "to ask as others ask", false, |request| request["verifier_info"] = Value::Null),
+        ("register-extracts", "to ask as others ask", false, |request| {
+            request["verifier_info"] = Value::Null
+        }),
         ("register-extracts", "to ask without the registrar's word", false, |request| infos(request).clear()),
         ("register-extracts", "to ask without a purpose", true, |request| drop(infos(request).remove(1))),
         ("query", "to see more than its policy says", true, |request| {

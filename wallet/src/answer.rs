@@ -7,21 +7,25 @@
 //!
 //! "No", "I cannot" and "I had rather not" look the same to the service: `access_denied` with the request's state.
 
+mod direct;
 mod present;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::openid4vp::request::Question;
 use vouchsafe_protocol::openid4vp::response::{self, error_form};
 use vouchsafe_protocol::statement::WireStatement;
 use zeroize::Zeroizing;
 
+use crate::budget::Bound;
 use crate::history::{Entry, Event, How, Named};
 use crate::http::{self, HttpError, Incoming, Outgoing};
-use crate::review::{Ability, Facts, HeldName, Review, Way, What, asked, bounds_by_pointer, lasting};
+use crate::review::{Ability, Facts, HeldName, Learn, Review, Way, What, asked, bounds_by_pointer, lasting};
 use crate::store::{self, Held};
 use crate::vault::{Change, VaultError};
 use crate::{Fault, Wallet, history};
@@ -69,6 +73,9 @@ pub enum AnswerError {
     /// There is no contrary answer to confirm, or the rule can be met.
     #[error("there is no such answer to this request")]
     NoContrary,
+    /// The service needs nothing of what it asks, and nothing was added.
+    #[error("the service needs nothing of this: add a part by its number, or say no")]
+    NothingAdded,
     /// The request ended while the resident was thinking; nothing was sent.
     #[error("the request has ended: ask the service for a new one")]
     Expired,
@@ -104,6 +111,7 @@ impl AnswerError {
             Self::Cannot(Ability::Probing) => "probing",
             Self::Cannot(Ability::NotMet | Ability::Can) => "not-met",
             Self::NoContrary => "no-contrary",
+            Self::NothingAdded => "nothing-added",
             Self::Expired => "expired",
             Self::Present => "present",
             Self::NotTaken => "not-taken",
@@ -118,7 +126,7 @@ impl AnswerError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::NoContrary => Fault::Caller,
+            Self::NoContrary | Self::NothingAdded => Fault::Caller,
             Self::Cannot(_) | Self::Expired | Self::Present | Self::Reply => Fault::RefusedByUs,
             Self::NotTaken => Fault::RefusedByPeer,
             Self::Busy | Self::Http(_) | Self::Vault(_) => Fault::Unavailable,
@@ -159,6 +167,9 @@ impl Wallet {
         if !(mutants::skips("wallet-request-ended") || open) {
             return Err(AnswerError::Expired);
         }
+        if let Some(direct) = &review.facts().direct {
+            return self.share_direct(review, direct, confirmed).await;
+        }
         let (way, source) = choose(review.facts(), confirmed)?;
         let held = self.take(review, way, source).await?;
         let (form, entry) = match self.build_and_spend(review, way, &held).await {
@@ -169,7 +180,17 @@ impl Wallet {
                 return Err(failed);
             }
         };
-        let reply = self.post(request.response_uri(), form).await?;
+        self.send(review, form, entry).await
+    }
+
+    /// Sends what was made, and notes that it was taken.
+    async fn send(
+        &self,
+        review: &Review,
+        form: Zeroizing<Vec<u8>>,
+        entry: (String, Entry),
+    ) -> Result<Answered, AnswerError> {
+        let reply = self.post(review.request().response_uri(), form).await?;
         let answered = read_reply(&reply)?;
         self.acknowledge(entry).await?;
         Ok(answered)
@@ -200,7 +221,7 @@ impl Wallet {
     /// The budget may have been used since the review was made, or since the copy was taken.
     async fn check_budget(&self, review: &Review, way: &Way) -> Result<(), AnswerError> {
         let service = &review.request().service().sub;
-        for (pointer, bounds) in bounds_by_pointer(&statements(review, way)) {
+        for (pointer, bounds) in bounds(&statements(review, way))? {
             let learnt = store::learnt(&self.vault, service, pointer).await?.1;
             let after = learnt.after(&bounds, lasting(way.encoding(pointer)));
             if crate::budget::judge(learnt.count(), after) == crate::budget::Spend::Refuse {
@@ -213,29 +234,35 @@ impl Wallet {
     /// Spends the copy, counts the bounds and writes the history, in one transaction, before anything is sent.
     async fn spend(&self, review: &Review, way: &Way, held: &Held) -> Result<(String, Entry), AnswerError> {
         if mutants::skips("wallet-spend-first") {
-            return Ok((self.new_id(), self.shared_entry(review, way).await?));
+            return Ok((
+                self.new_id(),
+                self.shared_entry(review, way.contrary, way.learn.iter().map(named).collect()).await?,
+            ));
         }
         let mut changes = store::spend(&self.vault, &held.id).await?;
         let service = &review.request().service().sub;
-        for (pointer, bounds) in bounds_by_pointer(&statements(review, way)) {
+        for (pointer, bounds) in bounds(&statements(review, way))? {
             let (record, learnt) = store::learnt(&self.vault, service, pointer).await?;
             let learnt = learnt.with(&bounds, lasting(way.encoding(pointer)));
             changes.push(store::learn(record, self.new_id(), service, pointer, learnt));
         }
-        let (id, entry) = (self.new_id(), self.shared_entry(review, way).await?);
+        let (id, entry) = (
+            self.new_id(),
+            self.shared_entry(review, way.contrary, way.learn.iter().map(named).collect()).await?,
+        );
         changes.push(history::record(id.clone(), &entry));
         self.vault.apply(changes, &*self.machine.entropy).await?;
         Ok((id, entry))
     }
 
-    async fn shared_entry(&self, review: &Review, way: &Way) -> Result<Entry, VaultError> {
-        let names = way.learn.iter().map(|learn| Named {
-            pointer: learn.pointer.clone(),
-            label: learn.label.clone(),
-            how: if learn.what == What::Shown { How::Shown } else { How::Proved },
-        });
-        let (asked, names) = (asked(review.request()), names.collect());
-        self.entry_now(Event::Shared { asked, contrary: way.contrary, names, acknowledged: false }).await
+    async fn shared_entry(
+        &self,
+        review: &Review,
+        contrary: bool,
+        names: Vec<Named>,
+    ) -> Result<Entry, VaultError> {
+        let asked = asked(review.request());
+        self.entry_now(Event::Shared { asked, contrary, names, acknowledged: false }).await
     }
 
     async fn acknowledge(&self, (id, mut entry): (String, Entry)) -> Result<(), VaultError> {
@@ -281,9 +308,20 @@ fn choose(facts: &Facts, confirmed: Confirmed) -> Result<(&Way, &HeldName), Answ
     way.held.as_ref().map(|held| (way, held)).ok_or(AnswerError::Cannot(Ability::NoneHeld))
 }
 
+/// What was learnt, by name.
+fn named(learn: &Learn) -> Named {
+    let how = if learn.what == What::Shown { How::Shown } else { How::Proved };
+    Named { pointer: learn.pointer.clone(), label: learn.label.clone(), how }
+}
+
+/// The bounds of each attribute. The review told of every statement; one that cannot be read is not answered.
+fn bounds<'s>(statements: &[&'s WireStatement]) -> Result<BTreeMap<&'s str, Vec<Bound>>, AnswerError> {
+    bounds_by_pointer(statements).map_err(|_| AnswerError::Present)
+}
+
 /// The statements that a way would prove.
 fn statements<'r>(review: &'r Review, way: &Way) -> Vec<&'r WireStatement> {
-    let asked = review.request().asked();
+    let Question::Policy(asked) = review.request().asked() else { return Vec::new() };
     let queries = asked.option(way.option).map(|chosen| chosen.queries().to_vec()).unwrap_or_default();
     let names = |statement: &&WireStatement| statement.terms.iter().all(|term| queries.contains(&term.query));
     asked.plan().query.statements.iter().filter(names).collect()

@@ -6,9 +6,11 @@
 //! somebody looked at it.
 
 mod assess;
+mod direct;
 mod fetch;
 mod learn;
 mod page;
+mod page_direct;
 mod refused;
 
 use jiff::civil::Date;
@@ -18,6 +20,7 @@ use vouchsafe_proofs::encoding::Encoding;
 use vouchsafe_protocol::text::{Bilingual, Env};
 use vouchsafe_protocol::trust::Basis;
 
+pub use direct::{Alternative, Direct, DirectPart, Wish};
 pub use fetch::{Review, ReviewError};
 pub use learn::{Learn, Stated, What};
 pub use page::{Page, Part};
@@ -51,8 +54,11 @@ pub struct Facts {
     /// The day of asking.
     #[serde(serialize_with = "learn::date_text")]
     pub as_of: Date,
-    /// The ways to answer, in the service's order.
+    /// The ways to answer a policy, in the service's order.
     pub ways: Vec<Way>,
+    /// What would be sent where the service asks without a policy; there are no ways then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direct: Option<Direct>,
 }
 
 /// One way to answer: an option of the request.

@@ -7,6 +7,7 @@ use serde_json::Map;
 use vouchsafe_protocol::answer::{AnswerClaims, Holding, prove};
 use vouchsafe_protocol::dcql::{Candidate, CannotAnswer, Wishes, choose};
 use vouchsafe_protocol::openid4vci::batch::Opened;
+use vouchsafe_protocol::openid4vp::request::Question;
 use vouchsafe_protocol::openid4vp::response::{Response, VpToken};
 use vouchsafe_protocol::openid4vp::transaction_data;
 use vouchsafe_protocol::openid4vp::{Asked, Chosen, ResponseMode};
@@ -29,12 +30,17 @@ impl Wallet {
         way: &Way,
         held: &Held,
     ) -> Result<Zeroizing<Vec<u8>>, AnswerError> {
-        let request = review.request();
-        let chosen = request.asked().option(way.option).ok_or(AnswerError::Present)?;
-        let presentation = self.presentation(review, &chosen, held).await?;
+        let Question::Policy(asked) = review.request().asked() else { return Err(AnswerError::Present) };
+        let chosen = asked.option(way.option).ok_or(AnswerError::Present)?;
+        let presentation = self.presentation(asked, &chosen, held).await?;
         // Options of this profile have one query each.
         let [query] = chosen.queries() else { return Err(AnswerError::Present) };
-        let vp_token = VpToken::new(BTreeMap::from([(query.clone(), presentation)]));
+        self.form(review, VpToken::new(BTreeMap::from([(query.clone(), presentation)])))
+    }
+
+    /// The form that carries these presentations, encrypted where the request asks for it.
+    pub(super) fn form(&self, review: &Review, vp_token: VpToken) -> Result<Zeroizing<Vec<u8>>, AnswerError> {
+        let request = review.request();
         let response = Response { vp_token, state: Some(request.state().to_owned()) };
         let form = match (request.mode(), request.response_key()) {
             (ResponseMode::DirectPost, _) => response.plain_form(),
@@ -49,13 +55,7 @@ impl Wallet {
         Ok(Zeroizing::new(form.into_bytes()))
     }
 
-    async fn presentation(
-        &self,
-        review: &Review,
-        chosen: &Chosen,
-        held: &Held,
-    ) -> Result<String, AnswerError> {
-        let asked = review.request().asked();
+    async fn presentation(&self, asked: &Asked, chosen: &Chosen, held: &Held) -> Result<String, AnswerError> {
         let [query] = chosen.queries() else { return Err(AnswerError::Present) };
         let credential =
             sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| AnswerError::Present)?;

@@ -12,16 +12,17 @@ use vouchsafe_proofs::encoding::{Encoding, date_from};
 use vouchsafe_proofs::statement::Predicate;
 use vouchsafe_protocol::dcql::{CredentialQuery, PathStep};
 use vouchsafe_protocol::decision::Outcome;
-use vouchsafe_protocol::openid4vp::request::Verified;
-use vouchsafe_protocol::openid4vp::{Chosen, MatchWords};
+use vouchsafe_protocol::openid4vp::request::{Question, RequestError, Verified};
+use vouchsafe_protocol::openid4vp::{Asked, Chosen, MatchWords};
 use vouchsafe_protocol::policy::{Accept, PlannedOutcome, evaluate, is_fresh};
 use vouchsafe_protocol::sd_jwt;
-use vouchsafe_protocol::statement::{Rule, WireStatement};
+use vouchsafe_protocol::statement::{Rule, StatementError, WireStatement};
 use vouchsafe_protocol::text::Bilingual;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_protocol::types::is_proof;
 
-use super::{Ability, Facts, HeldName, Learn, Probed, Stated, Way, What};
+use super::direct::{self, Wish};
+use super::{Ability, Facts, HeldName, Learn, Probed, ReviewError, Stated, Way, What};
 use crate::budget::{self, Bound, Lasting, Spend};
 use crate::list;
 use crate::store::{self, Credential, Held};
@@ -29,20 +30,31 @@ use crate::vault::{Vault, VaultError};
 
 /// Compares a verified request with what the vault holds.
 ///
-/// `using` is the batch that the resident named to answer with; without it the freshest copy answers.
+/// By default the freshest copy answers, and nothing that the service can do without is sent: `wish` says otherwise.
 pub(crate) async fn assess(
     vault: &Vault,
-    request: &Verified,
+    request: &Verified<Question>,
     now: UnixTime,
-    using: Option<&str>,
-) -> Result<Facts, VaultError> {
+    wish: &Wish,
+) -> Result<Facts, ReviewError> {
     let credentials = store::credentials(vault).await?;
-    let mut ways = Vec::new();
-    for index in 0..request.asked().options().len() {
-        // Options of this profile have one query each; the index is one of the options.
-        let Some(chosen) = request.asked().option(index) else { continue };
-        let assessor = Assessor { vault, request, now, using, chosen };
-        ways.push(assessor.way(&credentials).await?);
+    let (mut ways, mut direct) = (Vec::new(), None);
+    match request.asked() {
+        Question::Plain(asked) => {
+            direct = Some(direct::assess(vault, asked, &credentials, now, wish).await?);
+        }
+        Question::Policy(asked) => {
+            if !wish.adding.is_empty() {
+                return Err(ReviewError::Wish);
+            }
+            for index in 0..asked.options().len() {
+                // Options of this profile have one query each; the index is one of the options.
+                let chosen = asked.option(index).ok_or(RequestError::Options)?;
+                let service = &request.service().sub;
+                let assessor = Assessor { vault, asked, service, now, using: &wish.using, chosen };
+                ways.push(assessor.way(&credentials).await?);
+            }
+        }
     }
     let (purpose, party) = (request.purpose(), request.asked().party());
     let host = Url::parse(request.response_uri()).ok().and_then(|url| url.host_str().map(str::to_owned));
@@ -56,14 +68,16 @@ pub(crate) async fn assess(
         other_route: purpose.other_route.clone(),
         as_of: request.asked().as_of(),
         ways,
+        direct,
     })
 }
 
 struct Assessor<'a> {
     vault: &'a Vault,
-    request: &'a Verified,
+    asked: &'a Asked,
+    service: &'a str,
     now: UnixTime,
-    using: Option<&'a str>,
+    using: &'a [String],
     chosen: Chosen,
 }
 
@@ -78,7 +92,7 @@ struct Candidate<'a> {
 }
 
 impl<'a> Assessor<'a> {
-    async fn way(&self, credentials: &'a [(String, Credential)]) -> Result<Way, VaultError> {
+    async fn way(&self, credentials: &'a [(String, Credential)]) -> Result<Way, ReviewError> {
         let (best, others) = self.best(credentials).await?;
         let refresh = match &best {
             Some(candidate) => {
@@ -87,12 +101,12 @@ impl<'a> Assessor<'a> {
             }
             None => None,
         };
-        let learn = self.learn(best.as_ref());
+        let learn = self.learn(best.as_ref()).map_err(unreadable)?;
         let mut ability = best.as_ref().map_or(Ability::NoneHeld, |candidate| candidate.ability);
         let mut probed = Vec::new();
-        for (pointer, bounds) in bounds_by_pointer(&self.statements()) {
+        for (pointer, bounds) in bounds_by_pointer(&self.statements()).map_err(unreadable)? {
             let enc = best.as_ref().and_then(|candidate| candidate.encodings.get(pointer).copied());
-            let learnt = store::learnt(self.vault, &self.request.service().sub, pointer).await?.1;
+            let learnt = store::learnt(self.vault, self.service, pointer).await?.1;
             let after = learnt.after(&bounds, lasting(enc));
             let spend = budget::judge(learnt.count(), after);
             if spend == Spend::Refuse && ability == Ability::Can {
@@ -130,7 +144,9 @@ impl<'a> Assessor<'a> {
         }
         all.sort_by(|a, b| b.rank().cmp(&a.rank()));
         let named = |candidate: &Candidate<'_>| {
-            mutants::skips("wallet-use") || self.using.is_none_or(|wanted| wanted == candidate.id)
+            mutants::skips("wallet-use")
+                || self.using.is_empty()
+                || self.using.iter().any(|wanted| wanted == candidate.id)
         };
         let best = all.iter().position(named).map(|at| all.remove(at));
         let others = all.iter().filter(|candidate| candidate.ability == Ability::Can);
@@ -168,18 +184,18 @@ impl<'a> Assessor<'a> {
 
     fn query(&self) -> Option<&CredentialQuery> {
         let [id] = self.chosen.queries() else { return None };
-        self.request.asked().plan().query.credential(id)
+        self.asked.plan().query.credential(id)
     }
 
     fn statements(&self) -> Vec<&WireStatement> {
         let ids: BTreeSet<String> = self.chosen.queries().iter().cloned().collect();
-        let query = &self.request.asked().plan().query;
+        let query = &self.asked.plan().query;
         query.statements.iter().filter(|s| s.terms.iter().all(|term| ids.contains(&term.query))).collect()
     }
 
     /// The accepted type that the query came from: `q<i>` from entry i, a complement from the first proof entry.
     fn accept(&self) -> Option<&Accept> {
-        let accept = &self.request.asked().policy().accept;
+        let accept = &self.asked.policy().accept;
         let id = self.query()?.id.strip_prefix('q').and_then(|index| index.parse::<usize>().ok());
         match id {
             Some(index) => accept.get(index),
@@ -193,7 +209,7 @@ impl<'a> Assessor<'a> {
 
     /// Whether the facts are as fresh as the policy wants. Stale ones may be sent: the answer then is "could not tell".
     fn is_fresh(&self, credential: &Credential) -> bool {
-        let as_of = self.request.asked().as_of();
+        let as_of = self.asked.as_of();
         let max_age = self.accept().map_or(0, |entry| entry.max_age_days);
         let facts = credential.facts_as_of.as_deref().map(date_from);
         match facts {
@@ -220,7 +236,7 @@ impl<'a> Assessor<'a> {
             return true;
         }
         let shown: BTreeSet<String> = self.shown().into_iter().collect();
-        let asked = self.request.asked();
+        let asked = self.asked;
         let mut policy = (**asked.policy()).clone();
         policy
             .conditions
@@ -241,24 +257,25 @@ impl<'a> Assessor<'a> {
         claims.iter().map(|claim| pointer_of(&claim.path)).collect()
     }
 
-    fn learn(&self, best: Option<&Candidate<'_>>) -> Vec<Learn> {
+    fn learn(&self, best: Option<&Candidate<'_>>) -> Result<Vec<Learn>, StatementError> {
         let credential = best.map(|candidate| candidate.credential);
-        let proved = self.statements().into_iter().filter_map(|statement| {
-            let pointer = statement.terms.first()?.pointer.clone();
+        let mut all = Vec::new();
+        for statement in self.statements() {
+            let pointer = statement.terms.first().ok_or(StatementError::Terms)?.pointer.clone();
             let enc = best.and_then(|candidate| candidate.encodings.get(&pointer).copied());
             let what = What::Proved(self.stated(statement, enc)?);
-            Some(Learn { label: label(credential, &pointer), pointer, what })
-        });
-        let shown = self.shown().into_iter().map(|pointer| Learn {
+            all.push(Learn { label: label(credential, &pointer), pointer, what });
+        }
+        all.extend(self.shown().into_iter().map(|pointer| Learn {
             label: label(credential, &pointer),
             pointer,
             what: What::Shown,
-        });
-        proved.chain(shown).collect()
+        }));
+        Ok(all)
     }
 
-    fn stated(&self, statement: &WireStatement, enc: Option<Encoding>) -> Option<Stated> {
-        let asked = self.request.asked();
+    fn stated(&self, statement: &WireStatement, enc: Option<Encoding>) -> Result<Stated, StatementError> {
+        let asked = self.asked;
         let names = match &statement.rule {
             Rule::Codes { id, version, .. } => {
                 let rows =
@@ -267,12 +284,12 @@ impl<'a> Assessor<'a> {
             }
             _ => Vec::new(),
         };
-        let bounds = match statement.predicate().ok()? {
+        let bounds = match statement.predicate()? {
             Predicate::Le(k) | Predicate::Ge(k) => vec![k],
             Predicate::In { lo, hi } => vec![lo, hi],
         };
         let (op, rule) = (statement.op, statement.rule.clone());
-        Some(Stated { op, rule, bounds, enc, as_of: asked.as_of(), names })
+        Ok(Stated { op, rule, bounds, enc, as_of: asked.as_of(), names })
     }
 }
 
@@ -287,7 +304,7 @@ impl Candidate<'_> {
 }
 
 /// From least to most: what a resident should rather be told.
-fn rank(ability: Ability) -> u8 {
+pub(super) fn rank(ability: Ability) -> u8 {
     match ability {
         Ability::NoneHeld => 0,
         Ability::TooOld => 1,
@@ -299,19 +316,29 @@ fn rank(ability: Ability) -> u8 {
     }
 }
 
+/// A statement that nobody can be told of is not answered.
+fn unreadable(_: StatementError) -> ReviewError {
+    RequestError::Statements.into()
+}
+
 /// The bounds of each attribute that the statements name.
-pub(crate) fn bounds_by_pointer<'s>(statements: &[&'s WireStatement]) -> BTreeMap<&'s str, Vec<Bound>> {
+///
+/// # Errors
+/// [`StatementError`] of the first that cannot be read: one passed over would be one that nobody counts.
+pub(crate) fn bounds_by_pointer<'s>(
+    statements: &[&'s WireStatement],
+) -> Result<BTreeMap<&'s str, Vec<Bound>>, StatementError> {
     let mut all: BTreeMap<&str, Vec<Bound>> = BTreeMap::new();
     for statement in statements {
-        let (Some(term), Ok(predicate)) = (statement.terms.first(), statement.predicate()) else { continue };
+        let term = statement.terms.first().ok_or(StatementError::Terms)?;
         let bounds = all.entry(term.pointer.as_str()).or_default();
-        match predicate {
+        match statement.predicate()? {
             Predicate::Le(k) => bounds.push(Bound::Most(k)),
             Predicate::Ge(k) => bounds.push(Bound::Least(k)),
             Predicate::In { lo, hi } => bounds.extend([Bound::Least(lo), Bound::Most(hi)]),
         }
     }
-    all
+    Ok(all)
 }
 
 /// A date of birth stays what it is; wards and sums change.
@@ -329,7 +356,7 @@ pub(crate) fn encodings(claims: &Value) -> BTreeMap<String, Encoding> {
     zkc.into_iter().flatten().filter_map(enc).collect()
 }
 
-fn pointer_of(path: &[PathStep]) -> String {
+pub(super) fn pointer_of(path: &[PathStep]) -> String {
     let step = |step: &PathStep| match step {
         PathStep::Key(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
         PathStep::Index(index) => format!("/{index}"),
@@ -339,14 +366,14 @@ fn pointer_of(path: &[PathStep]) -> String {
 }
 
 /// What the issuing body calls an attribute; its bare name where no credential says.
-fn label(credential: Option<&Credential>, pointer: &str) -> Bilingual {
+pub(super) fn label(credential: Option<&Credential>, pointer: &str) -> Bilingual {
     let known =
         credential.into_iter().flat_map(|c| &c.attributes).find(|attribute| attribute.pointer == pointer);
     known.map_or_else(|| store::bare_label(pointer), |attribute| attribute.label.clone())
 }
 
 /// What the credential holds and would not show.
-fn hidden(credential: Option<&Credential>, learn: &[Learn]) -> Vec<Bilingual> {
+pub(super) fn hidden(credential: Option<&Credential>, learn: &[Learn]) -> Vec<Bilingual> {
     let shown = |pointer: &str| learn.iter().any(|one| one.what == What::Shown && one.pointer == pointer);
     let attributes = credential.into_iter().flat_map(|c| &c.attributes);
     attributes
@@ -355,6 +382,34 @@ fn hidden(credential: Option<&Credential>, learn: &[Learn]) -> Vec<Bilingual> {
         .collect()
 }
 
-fn held_name(id: &str, credential: &Credential) -> HeldName {
+pub(super) fn held_name(id: &str, credential: &Credential) -> HeldName {
     HeldName { id: id.to_owned(), name: credential.name.clone(), issuer: credential.issuer.clone() }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Reading a policy refuses these; should one come through, nobody answers what nobody was told of.
+    #[test]
+    fn a_statement_that_cannot_be_read_is_not_passed_over() {
+        let statement = |change: fn(&mut WireStatement)| {
+            let term = json!({"query": "q0", "pointer": "/income", "coeff": 1});
+            let statement =
+                json!({"id": "low", "op": "le", "k": "740000", "terms": [term], "rule": {"kind": "fixed"}});
+            let mut statement: WireStatement = serde_json::from_value(statement).unwrap();
+            change(&mut statement);
+            statement
+        };
+        let good = statement(|_| ());
+        let bounds =
+            |other: &WireStatement| bounds_by_pointer(&[&good, other]).map(|all| all["/income"].len());
+        assert_eq!(bounds(&good), Ok(2));
+        assert_eq!(bounds(&statement(|s| s.terms.clear())), Err(StatementError::Terms));
+        assert_eq!(bounds(&statement(|s| s.k = None)), Err(StatementError::Bounds));
+        assert!(matches!(unreadable(StatementError::Terms), ReviewError::Refused(RequestError::Statements)));
+    }
 }

@@ -3,14 +3,16 @@
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::openid4vp::link::{Link, LinkError, Method, fetch_form};
-use vouchsafe_protocol::openid4vp::request::{Expected, MAX_REQUEST, RequestError, Unverified, Verified};
+use vouchsafe_protocol::openid4vp::request::{
+    Expected, MAX_REQUEST, Question, RequestError, Unverified, Verified,
+};
 use vouchsafe_protocol::openid4vp::response::error_form;
 use vouchsafe_protocol::trust::{Judge, TrustError};
 use vouchsafe_service::entropy;
 use vouchsafe_service::keys::Jws;
 use zeroize::Zeroizing;
 
-use super::{Facts, Page, assess};
+use super::{Facts, Page, Wish, assess};
 use crate::history::{Asked, Event};
 use crate::http::{self, HttpError, Incoming, Outgoing};
 use crate::trust::Pinned;
@@ -23,7 +25,7 @@ const REQUEST_OBJECT: &str = "application/oauth-authz-req+jwt";
 /// A request that was verified, and what the resident is told about it.
 pub struct Review {
     facts: Facts,
-    request: Verified,
+    request: Verified<Question>,
 }
 
 /// Why there is nothing to review: the wallet refuses the request.
@@ -44,6 +46,9 @@ pub enum ReviewError {
     /// The request is refused, with the reason.
     #[error("the request is refused: {0}")]
     Refused(#[from] RequestError),
+    /// What the resident named cannot be sent.
+    #[error("what you named cannot answer this request")]
+    Wish,
     /// The network.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -57,7 +62,7 @@ impl ReviewError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Link(LinkError::Form) | Self::NoTrust => Fault::Caller,
+            Self::Link(LinkError::Form) | Self::NoTrust | Self::Wish => Fault::Caller,
             Self::Gone => Fault::RefusedByPeer,
             Self::Http(HttpError::Unreachable) | Self::Vault(_) => Fault::Unavailable,
             _ => Fault::RefusedByUs,
@@ -80,7 +85,7 @@ impl Review {
 
     /// The request that was verified.
     #[must_use]
-    pub fn request(&self) -> &Verified {
+    pub fn request(&self) -> &Verified<Question> {
         &self.request
     }
 }
@@ -91,7 +96,7 @@ impl Wallet {
     /// # Errors
     /// [`ReviewError`] with the reason of a refusal; the history keeps its code.
     pub async fn review(&self, link: &str) -> Result<Review, ReviewError> {
-        self.review_using(link, None).await
+        self.review_wishing(link, &Wish::default()).await
     }
 
     /// As [`Wallet::review`], with the batch that the resident wants to answer with, by its id in [`Wallet::list`].
@@ -99,7 +104,16 @@ impl Wallet {
     /// # Errors
     /// As [`Wallet::review`].
     pub async fn review_using(&self, link: &str, using: Option<&str>) -> Result<Review, ReviewError> {
-        let review = self.look(link, using).await;
+        let using = using.into_iter().map(str::to_owned).collect();
+        self.review_wishing(link, &Wish { using, ..Wish::default() }).await
+    }
+
+    /// As [`Wallet::review`], with what the resident wants otherwise than by default.
+    ///
+    /// # Errors
+    /// As [`Wallet::review`], and [`ReviewError::Wish`].
+    pub async fn review_wishing(&self, link: &str, wish: &Wish) -> Result<Review, ReviewError> {
+        let review = self.look(link, wish).await;
         if let Err(refused) = &review {
             let event = Event::Failed { asked: None, code: refused.code().to_owned() };
             self.record(event).await?;
@@ -107,7 +121,7 @@ impl Wallet {
         review
     }
 
-    async fn look(&self, link: &str, using: Option<&str>) -> Result<Review, ReviewError> {
+    async fn look(&self, link: &str, wish: &Wish) -> Result<Review, ReviewError> {
         let link = Link::parse(link.trim())?;
         let pinned = trust::pinned(&self.vault).await?;
         if pinned.is_empty() {
@@ -127,7 +141,7 @@ impl Wallet {
         };
         let registrar = &request.service().iss;
         trust::saw(&self.vault, registrar, request.reg_version(), &*self.machine.entropy).await?;
-        let facts = assess(&self.vault, &request, self.machine.clock.now(), using).await?;
+        let facts = assess(&self.vault, &request, self.machine.clock.now(), wish).await?;
         Ok(Review { facts, request })
     }
 
@@ -190,10 +204,10 @@ impl Wallet {
         link: &Link,
         wallet_nonce: Option<&str>,
         pinned: &[Pinned],
-    ) -> Result<Verified, RequestError> {
+    ) -> Result<Verified<Question>, RequestError> {
         let mut refused = None;
         for known in pinned {
-            match Unverified::parse(object)?.verify(&self.expected(known, link, wallet_nonce)) {
+            match Unverified::parse(object)?.verify_question(&self.expected(known, link, wallet_nonce)) {
                 Err(unknown) if is_unknown(&unknown) => refused = refused.or(Some(unknown)),
                 other => return other,
             }
@@ -212,7 +226,7 @@ fn is_unknown(refused: &RequestError) -> bool {
 }
 
 /// Who asked and what for, in the register's words.
-pub(crate) fn asked(request: &Verified) -> Asked {
+pub(crate) fn asked(request: &Verified<Question>) -> Asked {
     let (service, purpose) = (request.service(), request.purpose());
     Asked {
         service_id: service.sub.clone(),

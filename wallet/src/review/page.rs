@@ -43,18 +43,19 @@ impl fmt::Display for Page {
     }
 }
 
-struct Writer<'a> {
-    facts: &'a Facts,
-    language: Language,
+pub(super) struct Writer<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) language: Language,
 }
 
 /// Writes the page for what was verified.
 pub(super) fn write(facts: &Facts, language: Language) -> Page {
     let writer = Writer { facts, language };
-    let parts: [(&'static str, &str, Vec<String>); 10] = [
+    let parts: [(&'static str, &str, Vec<String>); 11] = [
         ("who", "heading_who", writer.who()),
         ("what_for", "heading_what_for", writer.what_for()),
         ("learn", "heading_learn", writer.learn()),
+        ("optional", "heading_optional", writer.optional()),
         ("not_learn", "heading_not_learn", writer.not_learn()),
         ("how_long", "heading_how_long", writer.how_long()),
         ("who_else", "heading_who_else", writer.who_else()),
@@ -72,11 +73,11 @@ pub(super) fn write(facts: &Facts, language: Language) -> Page {
 }
 
 impl Writer<'_> {
-    fn say(&self, key: &str, values: &[(&str, &str)]) -> String {
+    pub(super) fn say(&self, key: &str, values: &[(&str, &str)]) -> String {
         say(self.language, key, values)
     }
 
-    fn text<'b>(&self, both: &'b Bilingual) -> &'b str {
+    pub(super) fn text<'b>(&self, both: &'b Bilingual) -> &'b str {
         self.language.pick(&both.en, &both.cy)
     }
 
@@ -107,6 +108,9 @@ impl Writer<'_> {
 
     /// The way that sharing would take: the first met one that is possible, else the first met one.
     fn learn(&self) -> Vec<String> {
+        if let Some(direct) = &self.facts.direct {
+            return self.direct_learn(direct);
+        }
         self.facts.offered().map(|way| self.learnt_by(way)).unwrap_or_default()
     }
 
@@ -122,6 +126,9 @@ impl Writer<'_> {
     }
 
     fn not_learn(&self) -> Vec<String> {
+        if let Some(direct) = &self.facts.direct {
+            return self.direct_not_learn(direct);
+        }
         let Some(way) = self.facts.offered() else { return Vec::new() };
         let line = |label| format!("– {}", self.say("not_learn", &[("label", self.text(label))]));
         let mut lines: Vec<String> = way.hidden.iter().map(line).collect();
@@ -160,6 +167,9 @@ impl Writer<'_> {
     }
 
     fn warnings(&self) -> Vec<String> {
+        if let Some(direct) = &self.facts.direct {
+            return self.direct_warnings(direct);
+        }
         let line = |probed: &super::Probed| {
             let values = [("n", probed.bounds.to_string()), ("label", self.text(&probed.label).to_owned())];
             self.say("warn_probing", &[("n", &values[0].1), ("label", &values[1].1)])
@@ -172,6 +182,9 @@ impl Writer<'_> {
     }
 
     fn choices(&self) -> Vec<String> {
+        if let Some(direct) = &self.facts.direct {
+            return self.direct_choices(direct);
+        }
         let mut lines = Vec::new();
         match self.facts.offered().map(|way| way.ability) {
             Some(Ability::Can) => lines.push(self.say("choice_share", &[])),

@@ -24,6 +24,8 @@ enum Advice {
     Beware,
     /// Look at the clock; else it is the service's mistake.
     Clock,
+    /// Name something else.
+    Wish,
     /// Add a trust file.
     Trust,
     /// Wait.
@@ -42,6 +44,7 @@ impl Advice {
             Self::Service => "do_service",
             Self::Beware => "do_beware",
             Self::Clock => "do_clock",
+            Self::Wish => "do_wish",
             Self::Trust => "do_trust",
             Self::Later => "do_later",
             Self::Restore => "do_restore",
@@ -75,6 +78,7 @@ impl ReviewError {
             Self::Gone => ("gone", Advice::Again),
             Self::NotARequest => ("not-a-request", Advice::Service),
             Self::Refused(refused) => of_request(refused),
+            Self::Wish => ("wish", Advice::Wish),
             Self::Http(HttpError::Address) => ("address", Advice::Service),
             Self::Http(HttpError::Unreachable) => ("network", Advice::Later),
             Self::Http(HttpError::TooLarge) => ("too-large", Advice::Service),
@@ -211,7 +215,7 @@ mod tests {
         let links = [LinkError::Form, LinkError::RequestUri, LinkError::Method];
         let nets = [HttpError::Address, HttpError::Unreachable, HttpError::TooLarge];
         let vaults = [VaultError::Damaged, VaultError::Unavailable];
-        let others = [ReviewError::NoTrust, ReviewError::Gone, ReviewError::NotARequest];
+        let others = [ReviewError::NoTrust, ReviewError::Gone, ReviewError::NotARequest, ReviewError::Wish];
         let mut all: Vec<ReviewError> = requests.map(ReviewError::Refused).into();
         all.extend(links.map(ReviewError::Link));
         all.extend(nets.map(ReviewError::Http));

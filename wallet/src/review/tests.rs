@@ -45,6 +45,7 @@ fn facts() -> Facts {
         env: Env::Test,
         basis: Basis::PublicTask,
         recipients: Vec::new(),
+        direct: None,
         other_route: both("Bring a letter to any bus station.", "Dewch â llythyr i unrhyw orsaf fysiau."),
         as_of: date(2026, 11, 21),
         ways: vec![

@@ -55,7 +55,7 @@ impl Asking<'_> {
         let (service, purpose) = self.registered(&in_order(self.verifier_info)?, against)?;
         let reg_version = service.document().reg_version;
         let asked = self.plainly(&service, purpose.document(), against)?;
-        Ok(Vouched { service, purpose, asked: Question::Plain(asked), reg_version })
+        Ok(Vouched { service, purpose, asked: Question::Plain(Box::new(asked)), reg_version })
     }
 
     /// A request by a policy.

@@ -22,7 +22,7 @@ pub enum Question {
     /// Whether a policy is met.
     Policy(Box<Asked>),
     /// To be shown what a query names.
-    Plain(PlainAsked),
+    Plain(Box<PlainAsked>),
 }
 
 impl Question {

@@ -14,6 +14,7 @@ use vouchsafe_service::config::SecretFile;
 use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_service::keys;
 use vouchsafe_wallet::http::Client;
+use vouchsafe_wallet::review::Wish;
 use vouchsafe_wallet::vault::Cost;
 use vouchsafe_wallet::words::Language;
 use vouchsafe_wallet::{Answered, Confirmed, Fault as WalletFault, Machine, Review, Wallet};
@@ -71,9 +72,8 @@ enum WalletCommand {
     Review {
         /// The request's link.
         request: String,
-        /// Answer with this credential, by its number in `list`; without it, with the freshest.
-        #[arg(long = "use", value_name = "ID")]
-        using: Option<String>,
+        #[command(flatten)]
+        wish: WishArgs,
     },
     /// Answer a request.
     Answer(AnswerArgs),
@@ -88,9 +88,8 @@ enum WalletCommand {
 struct AnswerArgs {
     /// The request's link.
     request: String,
-    /// Answer with this credential, by its number in `list`; without it, with the freshest.
-    #[arg(long = "use", value_name = "ID")]
-    using: Option<String>,
+    #[command(flatten)]
+    wish: WishArgs,
     /// Share what the review lists.
     #[arg(long, group = "choice", required_unless_present_any = ["no", "contrary"])]
     yes: bool,
@@ -100,6 +99,24 @@ struct AnswerArgs {
     /// Show that you do not meet the rule.
     #[arg(long, group = "choice")]
     contrary: bool,
+}
+
+/// What is to be sent otherwise than by default.
+#[derive(Args)]
+struct WishArgs {
+    /// Answer with this credential, by its number in `list`; without it, with the freshest. Several times where the
+    /// service takes several.
+    #[arg(long = "use", value_name = "ID")]
+    using: Vec<String>,
+    /// Send a part as well that the service can do without, by its number in `review`.
+    #[arg(long = "with", value_name = "PART")]
+    adding: Vec<usize>,
+}
+
+impl WishArgs {
+    fn wish(&self) -> Wish {
+        Wish { using: self.using.clone(), adding: self.adding.clone() }
+    }
 }
 
 #[derive(Subcommand)]
@@ -131,8 +148,8 @@ async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Resul
         }
         WalletCommand::Receive { offer: None, .. } => waiting(wallet, args.json, language).await,
         WalletCommand::List { refresh } => list(wallet, args.json, language, *refresh).await,
-        WalletCommand::Review { request, using } => {
-            let review = review(wallet, request, using.as_deref(), language).await?;
+        WalletCommand::Review { request, wish } => {
+            let review = review(wallet, request, wish, language).await?;
             print::one(args.json, review.facts(), || review.page(language).to_string())
         }
         WalletCommand::Answer(choice) => share(wallet, args.json, choice, language).await,
@@ -193,15 +210,15 @@ async fn list(wallet: &Wallet, json: bool, language: Language, refresh: bool) ->
 async fn review(
     wallet: &Wallet,
     request: &str,
-    using: Option<&str>,
+    wish: &WishArgs,
     language: Language,
 ) -> Result<Review, Failure> {
-    let review = wallet.review_using(request, using).await;
+    let review = wallet.review_wishing(request, &wish.wish()).await;
     review.map_err(|e| failure(e.fault(), e.code(), e.words(language)))
 }
 
 async fn share(wallet: &Wallet, json: bool, choice: &AnswerArgs, language: Language) -> Result<(), Failure> {
-    let review = review(wallet, &choice.request, choice.using.as_deref(), language).await?;
+    let review = review(wallet, &choice.request, &choice.wish, language).await?;
     let answered = match (choice.no, choice.contrary) {
         (true, _) => wallet.decline(&review).await,
         (false, true) => wallet.share(&review, Confirmed::Contrary).await,
