@@ -29,6 +29,8 @@ const AT_MOST: usize = 400;
 const IN_A_ROW: usize = 3;
 /// Shorter than the second for which the writer is waited for.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// How often a wallet tries to leave in time.
+const TRIES: usize = 10;
 /// Copies are collected anew in good time before thirty are used up.
 const REFILL: usize = 20;
 
@@ -66,6 +68,26 @@ impl Street {
         let back = self.resident.share(&question.link).await.unwrap();
         question.browser.open(&back).await.unwrap();
         self.is_met(&question).await;
+    }
+
+    /// An answer whose wallet leaves while somebody else writes: what was begun ends by itself, once they are done.
+    async fn is_left_behind_somebody_who_writes(&self) -> bool {
+        let question = self.house.ask().await;
+        let answer = self.house.answer(&self.resident, &question).await;
+        let writer = Busy::writer(self.house.database(), &question).await;
+        let left = tokio::time::timeout(PATIENCE, self.verifier.clone().oneshot(request(&answer))).await;
+        drop(writer);
+        self.neighbour_is_well().await;
+        let again = self.house.settled(&answer).await;
+        self.house.run_out().await;
+        assert_eq!(self.house.ends(&question).await, ONCE);
+        match left {
+            Err(_) => again.status == 400,
+            Ok(told) => {
+                assert_eq!(told.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE, "somebody writes");
+                false
+            }
+        }
     }
 
     async fn is_met(&self, question: &Question) {
@@ -109,7 +131,7 @@ async fn a_wallet_that_leaves_while_its_answer_is_checked(house: House) {
         let ended = dropped_after(k, &street.verifier, request(&answer)).await;
         polls.count(ended);
         street.neighbour_is_well().await;
-        let reply = settled(&street.house, &answer).await;
+        let reply = street.house.settled(&answer).await;
         if reply.status == 200 {
             again += 1;
             let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
@@ -154,7 +176,7 @@ async fn a_wallet_that_leaves_while_it_gets_its_token(house: House) {
         let token = held_back(&street, "/token").await;
         polls.count(dropped_after(k, &street.issuer, request(&token)).await);
         street.house.collect(&street.neighbour, NEIGHBOUR).await;
-        let first = settled(&street.house, &token).await.status;
+        let first = street.house.settled(&token).await.status;
         let second = street.house.post(&token).await.status;
         assert!(matches!(first, 200 | 400), "{first}");
         assert_eq!(second, 400, "a code gives one token");
@@ -172,7 +194,7 @@ async fn a_wallet_that_leaves_while_it_gets_its_credentials(house: House) {
         let credential = held_back(&street, "/credential").await;
         polls.count(dropped_after(k, &street.issuer, request(&credential)).await);
         street.house.collect(&street.neighbour, NEIGHBOUR).await;
-        let first = settled(&street.house, &credential).await.status;
+        let first = street.house.settled(&credential).await.status;
         *(if first == 200 { &mut again } else { &mut lost }) += 1;
         let second = street.house.post(&credential).await.status;
         assert!(matches!((first, second), (200 | 400 | 401, 400 | 401)), "{first}, then {second}");
@@ -187,22 +209,21 @@ async fn clients_that_leave_while_every_connection_is_busy(house: House) {
     let street = Street::of(house).await;
     let question = street.house.ask().await;
     let answer = street.house.answer(&street.resident, &question).await;
+    // Nothing was taken of an answer that was dropped before it had a connection.
     for _ in 0..3 {
         let readers = Busy::readers(street.house.database());
         assert_eq!(dropped_after(1, &street.verifier, request(&answer)).await, None);
         drop(readers);
         street.neighbour_is_well().await;
     }
-    // Now it is dropped behind somebody who writes: what was begun ends by itself, once they are done.
-    let writer = Busy::writer(street.house.database(), &question).await;
-    let left = tokio::time::timeout(PATIENCE, street.verifier.clone().oneshot(request(&answer))).await;
-    assert!(left.is_err(), "somebody writes");
-    drop(writer);
-    street.neighbour_is_well().await;
-    let again = settled(&street.house, &answer).await;
-    assert_eq!(again.status, 400, "the answer was taken, though nobody waited for it");
-    street.house.run_out().await;
-    assert_eq!(street.house.ends(&question).await, ONCE);
+    street.finishes(question).await;
+    // A machine under load may be told that it is busy before we have left: then once more.
+    for _ in 0..TRIES {
+        if street.is_left_behind_somebody_who_writes().await {
+            return;
+        }
+    }
+    panic!("nobody could leave in time");
 }
 
 /// What others hold; given back when dropped.
@@ -248,18 +269,6 @@ async fn held_back(street: &Street, path: &'static str) -> Exchange {
     assert!(street.resident.receive(&offer.link(), offer.tx_code()).await.is_err());
     street.house.line.hold(None);
     street.house.line.last(path)
-}
-
-/// Sends the exchange again for as long as the first one is still at work on its own.
-async fn settled(house: &House, exchange: &Exchange) -> vouchsafe_service::client::Reply {
-    for _ in 0..200 {
-        let reply = house.post(exchange).await;
-        if reply.status != 503 {
-            return reply;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the exchange stayed busy");
 }
 
 fn request(exchange: &Exchange) -> Request<Body> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::http::{HeaderName, header};
 use tempfile::TempDir;
@@ -111,6 +112,18 @@ impl House {
     /// Posts an exchange that was held back, or once more what was sent before.
     pub(crate) async fn post(&self, exchange: &Exchange) -> client::Reply {
         post(&self.http(), exchange).await
+    }
+
+    /// Posts it again for as long as it is told to come back: another is at work on it, or the machine is busy.
+    pub(crate) async fn settled(&self, exchange: &Exchange) -> client::Reply {
+        for _ in 0..3_000 {
+            let reply = self.post(exchange).await;
+            if reply.status != 503 {
+                return reply;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the exchange stayed busy");
     }
 
     /// Somebody else's honest story from question to decision, to show that nobody was harmed.
