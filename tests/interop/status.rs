@@ -95,7 +95,7 @@ async fn a_million_entries_mean_the_same_to_everybody() {
 
     // The other way round: lists that others packed, compressed and signed.
     let theirs = |form: &str| read["own"][form].as_str().expect("a token").to_owned();
-    let (jwt, cwt) = (theirs("jwt"), b64u_decode(&theirs("cwt")).expect("base64url"));
+    let (jwt, cwt) = (theirs("jwt"), b64u_decode(theirs("cwt")).expect("base64url"));
     for received in [Received::jwt(jwt.as_bytes(), jwt.len()), Received::cwt(&cwt, cwt.len())] {
         let token = publisher.read(received.expect("a token"));
         let mut both = statuses.iter().zip(0..);
