@@ -119,7 +119,8 @@ pub(crate) async fn all(vault: &Vault, now: UnixTime) -> Result<Vec<Listed>, Vau
         let status = store::status(vault, &id).await?;
         listed.push(Listed {
             id,
-            refresh: due(&credential, copies, now),
+            // Of what was taken back nobody gets new copies without asking why.
+            refresh: due(&credential, copies, now).filter(|_| copies.unused > 0 || copies.revoked == 0),
             proof: types::is_proof(&credential.vct),
             name: credential.name,
             issuer: credential.issuer,

@@ -44,7 +44,7 @@ pub(super) struct Batch {
 /// What the body answered.
 pub(super) enum Answer {
     /// Copies, every one checked.
-    Issued(Batch),
+    Issued(Box<Batch>),
     /// An officer decides first.
     Later(Transaction),
 }
@@ -117,7 +117,7 @@ impl<'a> Collector<'a> {
             Response::Deferred(transaction) => Ok(Answer::Later(transaction)),
             Response::Issued { copies, notification_id } => {
                 match self.checked(begun, &keys, copies, notification_id.clone()) {
-                    Ok(batch) => Ok(Answer::Issued(batch)),
+                    Ok(batch) => Ok(Answer::Issued(Box::new(batch))),
                     Err(fault) => {
                         if let Some(id) = notification_id {
                             self.notify(id, Event::CredentialFailure).await;

@@ -272,7 +272,7 @@ impl Wallet {
         match collector.ask(&begun).await {
             Ok(Answer::Issued(batch)) => {
                 let notification = batch.notification();
-                let received = self.keep(issuer, id, batch).await?;
+                let received = self.keep(issuer, id, *batch).await?;
                 if let Some(notification) = notification {
                     collector.notify(notification, Told::CredentialAccepted).await;
                 }

@@ -97,6 +97,7 @@ async fn what_the_list_says_is_shown_in_words() {
         assert!(line.contains(words), "{words}\n{line}");
         assert!(welsh.contains("Larkfield District Council (cy)") && !welsh.contains("status_"), "{welsh}");
     }
+    assert_eq!(home.listed().await.refresh, None, "new copies are not the first thing to ask for");
     // What is revoked stays so, and nobody is asked about it again.
     assert_eq!(home.says(&[]).await, Refreshed::default());
     assert_eq!(home.standing().await, Standing::Revoked);

@@ -101,6 +101,10 @@ fn collects(newcomer: &Newcomer) {
     let again = newcomer.wallet(&["receive", uri, "--tx-code", code]);
     assert_eq!((again.code, again.out.as_str()), (4, ""), "an offer is good once: {}", again.err);
     assert!(newcomer.told(&["list"]).contains("30 of 30 copies left"));
+    // Copies of this type have no status, and nothing waits.
+    assert!(newcomer.told(&["list", "--refresh"]).ends_with("30 of 30 copies left.\n"));
+    assert_eq!(newcomer.told(&["receive", "--waiting"]), "");
+    assert_eq!(newcomer.wallet(&["receive"]).code, 2, "an offer is needed where nothing is waited for");
 }
 
 async fn checks_the_decision(newcomer: &Newcomer, id: &str) {
