@@ -55,6 +55,12 @@ pub enum LoadError {
 pub struct Types(Vec<CredentialType>);
 
 impl Types {
+    /// The most copies that any type gives in one batch: the metadata have one number for all types.
+    #[must_use]
+    pub fn largest_batch(&self) -> u32 {
+        self.iter().map(|one| one.batch).max().unwrap_or(1)
+    }
+
     /// Reads every `*.toml` file of the folder.
     ///
     /// # Errors

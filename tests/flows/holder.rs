@@ -33,6 +33,7 @@ const PERMIT: &str = r#"
 id = "permit"
 vct = "https://larkfield.example/types/permit/1"
 ttl_days = 30
+batch = 4
 deferred = true
 name = { en = "Larkfield permit", cy = "Trwydded Larkfield" }
 
@@ -141,7 +142,7 @@ async fn what_an_officer_decides_comes_to_the_wallet_that_asked() {
     let dir = tempfile::tempdir().unwrap();
     let (world, clock, resident) = permits(dir.path()).await;
     let wallet = &resident.wallet;
-    for (verdict, copies) in [(Verdict::Approve, 30), (Verdict::Refuse, 0)] {
+    for (verdict, copies) in [(Verdict::Approve, 4), (Verdict::Refuse, 0)] {
         let offer = offered(&world.issuer, "permit", Kind::Plain, residents::MET).await;
         let collected = wallet.receive(&offer.link(), Some(offer.tx_code())).await.unwrap();
         assert_eq!((collected.received.len(), collected.waiting.len()), (0, 1));

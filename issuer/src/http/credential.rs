@@ -74,15 +74,16 @@ async fn answer<S: Store>(
     let received = received(&app, carriage, &body)?;
     let (credential_type, kind) = granted(&app, &access, &received)?;
     check_encryption(&app, kind, received.carriage, received.response.as_ref())?;
-    let proofs = proofs(&app, credential_type, &received, now)?;
+    let proofs = proofs(&app, &received, now)?;
+    let holders = of_one_batch(credential_type, proofs.keys());
     let ttl = app.offer_settings().nonce_seconds;
     let nonce_ends_at = nonce::check(app.secrets(), Use::Credential, proofs.nonce(), now, ttl)
         .map_err(|_| CredentialError::InvalidNonce)?;
     let nonces = vec![(app.secrets().nonce(proofs.nonce()), nonce_ends_at)];
     if credential_type.deferred {
-        return defer(&app, &access, nonces, proofs.keys(), received.response.as_ref()).await;
+        return defer(&app, &access, nonces, holders, received.response.as_ref()).await;
     }
-    let copies = copies(&app, &access.grant, credential_type, kind, proofs.keys(), now).await?;
+    let copies = copies(&app, &access.grant, credential_type, kind, holders, now).await?;
     let (notification, id) = notification(&app);
     let response = issued(&app, received.response.as_ref(), &copies, &id)?;
     let issue = Issue { token: access.token, nonces, notification, copies: count(&copies), now };
@@ -147,14 +148,15 @@ pub(super) fn check_encryption<S: Store>(
     check_required(kind == Kind::Proof || app.access().encryption_required, carriage, response)
 }
 
-fn proofs<S: Store>(
-    app: &App<S>,
-    credential_type: &CredentialType,
-    received: &Received,
-    now: UnixTime,
-) -> Result<Proofs, CredentialError> {
-    let batch_size = usize::try_from(credential_type.batch).expect("a batch has at most 30 copies");
+fn proofs<S: Store>(app: &App<S>, received: &Received, now: UnixTime) -> Result<Proofs, CredentialError> {
+    let batch_size = usize::try_from(app.types().largest_batch()).expect("a batch has at most 30 copies");
     Proofs::verify(&received.proofs, &Expected { issuer: app.issuer(), batch_size, now }, &Jws)
+}
+
+/// As many keys as the type has copies. Wallets read one number for all types, and 8.3 lets an issuer give fewer.
+fn of_one_batch<'a>(credential_type: &CredentialType, holders: &'a [PublicJwk]) -> &'a [PublicJwk] {
+    let batch = usize::try_from(credential_type.batch).expect("a batch has at most 30 copies");
+    &holders[..holders.len().min(batch)]
 }
 
 /// Puts a request off until an officer decides.

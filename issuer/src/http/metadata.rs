@@ -81,7 +81,7 @@ pub(super) async fn type_document<S: Store>(
 }
 
 fn describe<S: Store>(app: &App<S>, documents: Documents) -> IssuerMetadata {
-    let largest = app.types().iter().map(|one| one.batch).max().unwrap_or(1);
+    let largest = app.types().largest_batch();
     let encryption_required = app.access().encryption_required;
     IssuerMetadata {
         credential_issuer: app.issuer().to_owned(),
