@@ -2,7 +2,7 @@
 //!
 //! A client shows itself with an access token ([`token`]), which it gets for a signed statement ([`assertion`]): OAuth 2.0
 //! client credentials (RFC 6749 4.4) with `private_key_jwt`. Test services have a test key besides, which is sent as it
-//! is; live services never. Either way [`authenticate`] gives a [`Caller`], and with it the tenant that every row and
+//! is; live services never. A token may be bound to a key ([`possession`]). Either way [`authenticate`] gives a [`Caller`], and with it the tenant that every row and
 //! query of the call names.
 //!
 //! Security: whoever has a token or a test key is the service until it ends. Each client's calls and streams are counted
@@ -10,6 +10,7 @@
 
 pub mod assertion;
 pub(crate) mod changes;
+pub mod possession;
 pub mod token;
 
 use std::collections::BTreeMap;
@@ -19,9 +20,11 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::dpop::Proof;
 use vouchsafe_protocol::encoding::{b64u_array, sha256};
 use vouchsafe_protocol::jose::{Alg, NamedJwk};
 use vouchsafe_protocol::json;
+use vouchsafe_protocol::openid4vci::token::TokenType;
 use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::config::ConfigError;
@@ -29,6 +32,7 @@ use vouchsafe_service::limits::{AddressPrefix, Rate};
 use vouchsafe_service::secret::same;
 
 use self::changes::Changes;
+use self::possession::Envelope;
 use crate::app::{App, Unavailable};
 use crate::config::{ClientSettings, LimitSettings, Service};
 use crate::request::Flights;
@@ -125,6 +129,8 @@ pub struct Client {
     tenant: Tenant,
     scopes: Scopes,
     keys: Vec<NamedJwk>,
+    /// Whether its tokens are bound to a key, all of them.
+    bound: bool,
     rate: Rate,
     streams: Arc<Semaphore>,
 }
@@ -136,6 +142,7 @@ impl Client {
             tenant: Tenant::new(&service.id, service.env),
             scopes,
             keys,
+            bound: false,
             rate: Rate::new(most.client_calls_per_minute, MINUTE),
             streams: Arc::new(Semaphore::new(most.client_streams as usize)),
         }
@@ -245,7 +252,8 @@ impl Clients {
         };
         let scopes = scopes.ok_or_else(|| ClientFault::Scopes(id.clone()))?;
         let keys = keys(&settings.keys)?.ok_or_else(|| ClientFault::Keys(id.clone()))?;
-        self.by_id.insert(id.clone(), Arc::new(Client::new(id, service, keys, scopes, most)));
+        let client = Client { bound: settings.dpop, ..Client::new(id, service, keys, scopes, most) };
+        self.by_id.insert(id.clone(), Arc::new(client));
         Ok(())
     }
 
@@ -312,6 +320,12 @@ pub enum Denied {
     /// What it carries is not, or no longer, good for anything.
     #[error("the call's token or key is unknown, expired or of another kind")]
     InvalidToken,
+    /// The same, of a token that came as one that is bound to a key.
+    #[error("the call's token is unknown, expired or bound to no key")]
+    InvalidBound,
+    /// The proof of the token's key is not one for this call.
+    #[error("the proof of the token's key is missing, not for this call, or was used before")]
+    Proof,
     /// The token is not for this kind of call.
     #[error("the token is not for this kind of call; it needs {}", .0.as_str())]
     Scope(Scope),
@@ -323,45 +337,67 @@ pub enum Denied {
     Unavailable(#[from] Unavailable),
 }
 
-/// Who sends `authorization`, if that may call for `scope` now.
+/// Who sends a call, if that may call for `scope` now.
 ///
 /// # Errors
 /// [`Denied`] says why not.
-pub async fn authenticate(app: &App, authorization: Option<&str>, scope: Scope) -> Result<Caller, Denied> {
-    let sent = authorization.ok_or(Denied::NoCredentials)?;
-    let caller = caller(app, bearer(sent).ok_or(Denied::InvalidToken)?).await?;
+pub async fn authenticate(app: &App, envelope: &Envelope, scope: Scope) -> Result<Caller, Denied> {
+    let (caller, proof) = match envelope.authorizations.as_slice() {
+        [] => return Err(Denied::NoCredentials),
+        [only] => caller(app, only, envelope).await?,
+        // Of two, two readers could take two different ones.
+        _ => return Err(Denied::InvalidToken),
+    };
     if !(mutants::skips("api-scope") || caller.scopes.has(scope)) {
         return Err(Denied::Scope(scope));
     }
     if !caller.client.admits(app.now()) {
         return Err(Denied::Rate);
     }
-    Ok(caller)
-}
-
-/// The credential of RFC 6750 2.1.
-fn bearer(sent: &str) -> Option<&str> {
-    let (scheme, token) = sent.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
-}
-
-async fn caller(app: &App, sent: &str) -> Result<Caller, Denied> {
-    if let Some(client) = app.clients().by_test_key(sent) {
-        return Ok(Caller { client: client.clone(), scopes: Scopes::ALL });
+    match proof {
+        Some(proof) if !possession::spend(app, &proof).await? => Err(Denied::Proof),
+        _ => Ok(caller),
     }
+}
+
+/// How a token is sent, and the token (RFC 6750 2.1, RFC 9449 7.1).
+fn credential(sent: &str) -> Option<(TokenType, &str)> {
+    let (scheme, token) = sent.split_once(' ')?;
+    let scheme = TokenType::from_name(scheme)?;
+    Some((scheme, token.trim())).filter(|(_, token)| !token.is_empty())
+}
+
+/// Who sends this `Authorization`, with the proof that must still be used up where the token is bound.
+async fn caller(app: &App, sent: &str, envelope: &Envelope) -> Result<(Caller, Option<Proof>), Denied> {
+    let (scheme, sent) = credential(sent).ok_or(Denied::InvalidToken)?;
+    let test_client = app.clients().by_test_key(sent).filter(|_| scheme == TokenType::Bearer);
+    if let Some(client) = test_client {
+        return Ok((Caller { client: client.clone(), scopes: Scopes::ALL }, None));
+    }
+    let denied = || match scheme {
+        TokenType::Bearer => Denied::InvalidToken,
+        TokenType::Dpop => Denied::InvalidBound,
+    };
     let tag = app.vault().tag(Kind::Token, sent);
     let grant = app.store().token(tag, app.now()).await.map_err(Unavailable::from)?;
-    let grant = grant.ok_or(Denied::InvalidToken)?;
-    let client = app.clients().find(&grant.client).ok_or(Denied::InvalidToken)?;
+    let grant = grant.ok_or_else(denied)?;
+    let client = app.clients().find(&grant.client).ok_or_else(denied)?;
     // A service that went from test to live, or a client that went to another service, starts with new tokens.
     if !(mutants::skips("api-token-tenant") || client.tenant == grant.tenant) {
-        return Err(Denied::InvalidToken);
+        return Err(denied());
     }
-    // RFC 9449 7.1: a token that is bound to a key is nothing without it. None is given out yet; a later part takes proofs.
-    if !(mutants::skips("api-token-bound") || grant.key.is_none()) {
-        return Err(Denied::InvalidToken);
+    let caller = Caller { client: client.clone(), scopes: grant.scopes.and(client.scopes) };
+    match (&grant.key, scheme) {
+        (None, TokenType::Bearer) => Ok((caller, None)),
+        (Some(key), TokenType::Dpop) => {
+            let proof = possession::check(app, envelope, Some(sent), Some(key)).ok_or(Denied::Proof)?;
+            Ok((caller, Some(proof)))
+        }
+        // RFC 9449 7.2: a bound token that is sent alone was taken from somebody.
+        (Some(_), TokenType::Bearer) if mutants::skips("api-token-bound") => Ok((caller, None)),
+        (None, TokenType::Dpop) if mutants::skips("api-token-unbound") => Ok((caller, None)),
+        _ => Err(denied()),
     }
-    Ok(Caller { client: client.clone(), scopes: grant.scopes.and(client.scopes) })
 }
 
 #[cfg(test)]
@@ -384,11 +420,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_token_is_one_word_behind_its_scheme() {
-        assert_eq!(bearer("Bearer abc"), Some("abc"));
-        assert_eq!(bearer("bearer  abc "), Some("abc"));
-        for sent in ["", "abc", "Bearer", "Bearer ", "Basic abc", "DPoP abc"] {
-            assert_eq!(bearer(sent), None, "{sent:?}");
+    fn a_token_is_one_word_behind_its_scheme() {
+        assert_eq!(credential("Bearer abc"), Some((TokenType::Bearer, "abc")));
+        assert_eq!(credential("bearer  abc "), Some((TokenType::Bearer, "abc")));
+        assert_eq!(credential("DPoP abc"), Some((TokenType::Dpop, "abc")));
+        for sent in ["", "abc", "Bearer", "Bearer ", "DPoP ", "Basic abc"] {
+            assert_eq!(credential(sent), None, "{sent:?}");
         }
     }
 }

@@ -183,6 +183,10 @@ pub struct ClientSettings {
     /// What it may call for; everything when left out.
     #[serde(default)]
     pub scopes: Option<Vec<String>>,
+    /// Whether it gets no token without a proof of a key that the token is bound to (RFC 9449 5.2). It may bind its tokens
+    /// in any case.
+    #[serde(default)]
+    pub dpop: bool,
 }
 
 /// The longest that a request may be open, in seconds.

@@ -26,6 +26,7 @@ use vouchsafe_service::limits::{self, Gate};
 
 pub use self::openapi::document;
 use crate::app::App;
+use crate::clients::possession::Envelope;
 
 /// The most bytes of an answer (profile, limits), of a call to our API, and of a wallet's small forms.
 const ANSWER_BODY: usize = 256 * 1024;
@@ -95,6 +96,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let named = Path::<String>::from_request_parts(parts, state).await;
         Ok(Self(named.map_or_else(|_| String::new(), |Path(name)| name)))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Envelope {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let all = |name: &str| parts.headers.get_all(name).iter().map(text).collect();
+        Ok(Self {
+            method: parts.method.as_str().to_owned(),
+            path: parts.uri.path().to_owned(),
+            authorizations: all("authorization"),
+            proofs: all("dpop"),
+        })
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Kind {
     Token,
     /// The id of a client's assertion.
     Assertion,
+    /// The id of a proof of a token's key, with the key.
+    Proof,
     /// An `Idempotency-Key`.
     Repeat,
     /// The body that came with one.
@@ -66,6 +68,7 @@ impl Kind {
             Self::Decision => "decision",
             Self::Token => "token",
             Self::Assertion => "assertion",
+            Self::Proof => "proof",
             Self::Repeat => "repeat",
             Self::RepeatBody => "repeat body",
             Self::Cursor => "cursor",

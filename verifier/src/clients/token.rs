@@ -11,6 +11,7 @@ use vouchsafe_service::entropy;
 
 use super::Scopes;
 use super::assertion::{self, Assertion, AssertionError};
+use super::possession::{self, Envelope};
 use crate::app::{App, Unavailable};
 use crate::secrets::Kind;
 use crate::store::Grant;
@@ -24,6 +25,8 @@ pub struct Issued {
     pub token: String,
     /// What it is for.
     pub scopes: Scopes,
+    /// Whether it is bound to a key (RFC 9449 5).
+    pub bound: bool,
 }
 
 impl fmt::Debug for Issued {
@@ -47,6 +50,9 @@ pub enum TokenError {
     /// The assertion was used before.
     #[error("the client assertion was used before")]
     Used,
+    /// The proof of the key that the token would be bound to (RFC 9449 5).
+    #[error("the proof of a key is missing, not for this call, or was used before")]
+    Proof,
     /// A scope is unknown or not this client's.
     #[error("a scope is unknown or not one of this client's")]
     Scope,
@@ -62,13 +68,14 @@ pub enum TokenError {
 ///
 /// # Errors
 /// [`TokenError`] says whose fault it is.
-pub async fn issue(app: &App, form: &Form) -> Result<Issued, TokenError> {
+pub async fn issue(app: &App, envelope: &Envelope, form: &Form) -> Result<Issued, TokenError> {
     let now = app.now();
     let shown = client(app, form)?;
     if !shown.client.admits(now) {
         return Err(TokenError::Rate);
     }
     let scopes = scopes(form, shown.client.scopes)?;
+    let key = bound_key(app, envelope, shown.client.bound).await?;
     let once = app.vault().tag(Kind::Assertion, &shown.once);
     let fresh = app.store().use_once(once, shown.until, now).await.map_err(Unavailable::from)?;
     if !fresh {
@@ -76,10 +83,20 @@ pub async fn issue(app: &App, form: &Form) -> Result<Issued, TokenError> {
     }
     let token = entropy::token32(app.entropy());
     let (client, tenant) = (shown.client.id.clone(), shown.client.tenant.clone());
-    let grant = Grant { client, tenant, scopes, key: None, expires_at: now.plus(TTL) };
+    let grant = Grant { client, tenant, scopes, key, expires_at: now.plus(TTL) };
     let tag = app.vault().tag(Kind::Token, &token);
     app.store().put_token(tag, grant).await.map_err(Unavailable::from)?;
-    Ok(Issued { token, scopes })
+    Ok(Issued { token, scopes, bound: key.is_some() })
+}
+
+/// The key that the token will be bound to: that of the proof, if one came.
+async fn bound_key(app: &App, envelope: &Envelope, must: bool) -> Result<Option<[u8; 32]>, TokenError> {
+    if envelope.proofs.is_empty() {
+        let may = mutants::skips("api-dpop-required") || !must;
+        return if may { Ok(None) } else { Err(TokenError::Proof) };
+    }
+    let proof = possession::check(app, envelope, None, None).ok_or(TokenError::Proof)?;
+    if possession::spend(app, &proof).await? { Ok(Some(*proof.thumbprint())) } else { Err(TokenError::Proof) }
 }
 
 /// Who asks, in one way and no second (RFC 6749 2.3).

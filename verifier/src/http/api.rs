@@ -20,20 +20,24 @@ use self::body::{Created, DecisionBody, ListBody, StandingBody, StatusWord};
 use self::refusal::{Refusal, of_create};
 use super::{Name, is_type};
 use crate::app::App;
-use crate::clients::{self, Caller, Scope};
+use crate::clients::possession::Envelope;
+use crate::clients::{self, Caller, Denied, Scope};
 use crate::request::{self, Ask, CreateError, Listing, RepeatKey};
 use crate::store::RequestId;
 
 /// The most bytes of a query.
 const MAX_QUERY: usize = 2048;
+/// The challenge to who sent a token as one that is bound to a key (RFC 9449 7.1).
+const BOUND: &str = "DPoP realm=\"vouchsafe\", error=\"invalid_token\", algs=\"ES256\"";
 const REPEAT_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 pub(super) async fn create(
     State(app): State<Arc<App>>,
+    envelope: Envelope,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Response> {
-    let caller = caller(&app, &headers, Scope::RequestsWrite).await.map_err(Problem::into_response)?;
+    let caller = caller(&app, &envelope, Scope::RequestsWrite).await.map_err(Problem::into_response)?;
     open(&app, &caller, &headers, body).await.map_err(|fault| match fault {
         Unopened::Problem(problem) => problem.into_response(),
         Unopened::Create(fault) => not_created(&app, &caller, &fault),
@@ -93,10 +97,10 @@ fn repeat_key(headers: &HeaderMap) -> Result<Option<RepeatKey>, Refusal> {
 
 pub(super) async fn list(
     State(app): State<Arc<App>>,
+    envelope: Envelope,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = caller(&app, &headers, Scope::DecisionsRead).await?;
+    let caller = caller(&app, &envelope, Scope::DecisionsRead).await?;
     let asked = listing(query.as_deref().unwrap_or_default()).ok_or_else(|| Refusal::Query.problem())?;
     let page = request::list(&app, caller.tenant(), &asked).await;
     let page = page.map_err(|fault| Refusal::from(&fault).problem())?;
@@ -119,10 +123,10 @@ fn listing(query: &str) -> Option<Listing> {
 
 pub(super) async fn standing(
     State(app): State<Arc<App>>,
+    envelope: Envelope,
     Name(id): Name,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = caller(&app, &headers, Scope::DecisionsRead).await?;
+    let caller = caller(&app, &envelope, Scope::DecisionsRead).await?;
     let id = RequestId(id);
     let standing = request::standing(&app, caller.tenant(), &id).await;
     let standing = standing.map_err(|fault| about(&app, &caller, &id, Refusal::from(&fault)))?;
@@ -132,10 +136,10 @@ pub(super) async fn standing(
 
 pub(super) async fn decision(
     State(app): State<Arc<App>>,
+    envelope: Envelope,
     Name(id): Name,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = caller(&app, &headers, Scope::DecisionsRead).await?;
+    let caller = caller(&app, &envelope, Scope::DecisionsRead).await?;
     let id = RequestId(id);
     let found = request::decision(&app, caller.tenant(), &id).await;
     let found = found.map_err(|fault| about(&app, &caller, &id, Refusal::from(&fault)))?;
@@ -151,13 +155,12 @@ pub(super) async fn jwks(State(app): State<Arc<App>>) -> Response {
 }
 
 /// Who calls, if they may call for this.
-pub(super) async fn caller(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Caller, Problem> {
-    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
-    let first = sent.next().map(|value| value.to_str().unwrap_or_default());
-    // Of two, two readers could take two different ones.
-    let only = if sent.next().is_none() { first } else { Some("") };
-    let caller = clients::authenticate(app, only, scope).await;
-    caller.map_err(|denied| Refusal::from(&denied).problem())
+pub(super) async fn caller(app: &App, envelope: &Envelope, scope: Scope) -> Result<Caller, Problem> {
+    let caller = clients::authenticate(app, envelope, scope).await;
+    caller.map_err(|denied| match denied {
+        Denied::InvalidBound => Refusal::InvalidToken.problem().challenge(BOUND),
+        denied => Refusal::from(&denied).problem(),
+    })
 }
 
 /// A refusal about a request of the caller's own, with the reference that its page shows.

@@ -27,6 +27,7 @@ use super::api::refusal::Refusal;
 use super::api::{about, caller};
 use crate::app::App;
 use crate::clients::Scope;
+use crate::clients::possession::Envelope;
 use crate::request::{self, Standing};
 use crate::store::{RequestId, Status, Tenant};
 
@@ -44,10 +45,11 @@ const BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-bufferin
 
 pub(super) async fn events(
     State(app): State<Arc<App>>,
+    envelope: Envelope,
     Name(id): Name,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = caller(&app, &headers, Scope::DecisionsRead).await?;
+    let caller = caller(&app, &envelope, Scope::DecisionsRead).await?;
     let id = RequestId(id);
     let seen = last_event(&headers).ok_or_else(|| Refusal::LastEvent.problem())?;
     // Before the first look, so that nothing falls in between.

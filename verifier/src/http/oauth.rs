@@ -10,7 +10,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::dpop::ALGORITHMS;
 use vouchsafe_protocol::form::Form;
+use vouchsafe_protocol::jose::Alg;
 use vouchsafe_service::oauth::OauthError;
 
 use super::api::body::TokenBody;
@@ -19,12 +21,14 @@ use super::{API_BODY, is_type};
 use crate::app::App;
 use crate::clients::Scope;
 use crate::clients::assertion::AssertionError;
+use crate::clients::possession::Envelope;
 use crate::clients::token::{self, TokenError};
 
 pub(super) const PATH: &str = "/oauth/token";
 
 pub(super) async fn token(
     State(app): State<Arc<App>>,
+    envelope: Envelope,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -32,17 +36,17 @@ pub(super) async fn token(
         return OauthError::new("invalid_request").status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into_response();
     }
     // RFC 6749 2.3: one way to show who it is, and the assertion is ours.
-    let once = headers.get(header::AUTHORIZATION).is_none();
+    let once = envelope.authorizations.is_empty();
     let form = body.ok().filter(|_| mutants::skips("api-second-method") || once);
     let form = form.and_then(|body| Form::parse(&body, API_BODY).ok()).ok_or(TokenError::Request);
     let issued = match form {
-        Ok(form) => token::issue(&app, &form).await,
+        Ok(form) => token::issue(&app, &envelope, &form).await,
         Err(fault) => Err(fault),
     };
     match issued {
         Ok(issued) => Json(TokenBody {
             access_token: issued.token,
-            token_type: "Bearer",
+            token_type: if issued.bound { "DPoP" } else { "Bearer" },
             expires_in: token::TTL,
             scope: issued.scopes.to_string(),
         })
@@ -60,6 +64,10 @@ fn refused(fault: &TokenError) -> Response {
         TokenError::Grant => ("unsupported_grant_type", "The grant_type is client_credentials."),
         TokenError::Client(fault) => ("invalid_client", assertion_words(*fault)),
         TokenError::Used => ("invalid_client", "The client assertion was used before: draw a new jti."),
+        TokenError::Proof => (
+            "invalid_dpop_proof",
+            "The DPoP proof is not good, for another call or was used before; or it is missing, and this client's tokens are bound.",
+        ),
         TokenError::Scope => ("invalid_scope", "A scope is unknown, or not one of this client's."),
         TokenError::Rate => return Refusal::Rate.problem().into_response(),
         TokenError::Unavailable(fault) => return Refusal::from(fault).problem().into_response(),
@@ -97,6 +105,7 @@ pub(super) fn described(issuer: &str) -> Value {
         "scopes_supported": Scope::ALL.map(Scope::as_str),
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "EdDSA"],
+        "dpop_signing_alg_values_supported": ALGORITHMS.map(Alg::as_str),
         "service_documentation": format!("{issuer}/openapi.json"),
     })
 }

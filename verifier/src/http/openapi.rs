@@ -43,7 +43,8 @@ struct Operation {
 use Refusal as R;
 
 /// What every call of a client may be refused with.
-const LET_IN: [Refusal; 5] = [R::NoCredentials, R::InvalidToken, R::Rate, R::Unavailable, R::Internal];
+const LET_IN: [Refusal; 6] =
+    [R::NoCredentials, R::InvalidToken, R::InvalidProof, R::Rate, R::Unavailable, R::Internal];
 
 const OPENED: (u16, &str, &str, &str) =
     (201, "The request is open. Location says where it stands.", JSON, "OpenedRequest");
@@ -74,7 +75,7 @@ const API: [Operation; 5] = [
         tag: "requests",
         summary: "Ask one resident one question, by a policy.",
         scope: Some(Scope::RequestsWrite),
-        parameters: &["IdempotencyKey"],
+        parameters: &["IdempotencyKey", "Proof"],
         takes: Some((JSON, "NewRequest")),
         gives: &[OPENED],
         refusals: OPEN_REFUSALS,
@@ -86,7 +87,7 @@ const API: [Operation; 5] = [
         tag: "requests",
         summary: "The service's own requests, newest first.",
         scope: Some(Scope::DecisionsRead),
-        parameters: &["Cursor", "Limit", "Status"],
+        parameters: &["Cursor", "Limit", "Status", "Proof"],
         takes: None,
         gives: &[(200, "A page of the list.", JSON, "RequestList")],
         refusals: &[R::NeedsDecisionsRead, R::Query, R::Cursor],
@@ -98,7 +99,7 @@ const API: [Operation; 5] = [
         tag: "requests",
         summary: "How a request stands.",
         scope: Some(Scope::DecisionsRead),
-        parameters: &["Id"],
+        parameters: &["Id", "Proof"],
         takes: None,
         gives: &[(200, "How it stands.", JSON, "Request")],
         refusals: &[R::NeedsDecisionsRead, R::NoSuchRequest],
@@ -111,7 +112,7 @@ const API: [Operation; 5] = [
         summary: "How a request stands as it changes: waiting, answered, decided. Ends with the decision, or after \
                   some 25 seconds: come back with Last-Event-ID.",
         scope: Some(Scope::DecisionsRead),
-        parameters: &["Id", "LastEventId"],
+        parameters: &["Id", "LastEventId", "Proof"],
         takes: None,
         gives: &[
             (
@@ -131,7 +132,7 @@ const API: [Operation; 5] = [
         tag: "requests",
         summary: "The signed decision.",
         scope: Some(Scope::DecisionsRead),
-        parameters: &["Id"],
+        parameters: &["Id", "Proof"],
         takes: None,
         gives: &[(200, "The decision.", JSON, "Decision")],
         refusals: &[R::NeedsDecisionsRead, R::NoSuchRequest, R::NotDecided],
@@ -154,6 +155,7 @@ const OAUTH_ERROR: (u16, &str, &str, &str) = (400, "Refused.", JSON, "OauthError
 /// Routes that need no credentials: for whoever checks decisions, for wallets and for browsers.
 const OPEN: [Operation; 13] = [
     Operation {
+        parameters: &["Proof"],
         takes: Some((FORM, "TokenRequest")),
         gives: &[(200, "A token.", JSON, "Token"), OAUTH_ERROR],
         refusals: &[R::Rate, R::Unavailable],
@@ -426,6 +428,10 @@ fn parameters() -> Value {
             json!({"type": "string", "minLength": 1, "maxLength": 255})),
         "LastEventId": other("Last-Event-ID", "header", "The id of the last event seen.",
             json!({"type": "string", "enum": ["1", "2", "3"]})),
+        "Proof": other("DPoP", "header",
+            "A proof of a key (RFC 9449), ES256, for this method and address, made anew for each call. With the token \
+             request it binds the token; with a bound token it is needed.",
+            json!({"type": "string"})),
         "Cursor": other("cursor", "query", "`next` of the page before.", json!({"type": "string"})),
         "Limit": other("limit", "query", "How many at most.",
             json!({"type": "integer", "minimum": 1, "maximum": crate::request::MOST, "default": crate::request::USUAL})),
@@ -444,7 +450,8 @@ fn security_schemes() -> Value {
     json!({
         "token": {
             "type": "oauth2",
-            "description": "Client credentials with private_key_jwt. The only way for live services.",
+            "description": "Client credentials with private_key_jwt. The only way for live services. A token of type DPoP goes with a \
+                proof at each call.",
             "flows": {"clientCredentials": {"tokenUrl": "/oauth/token", "scopes": scopes}},
         },
         "testKey": {

@@ -39,7 +39,7 @@ pub(crate) async fn with_keys(keys: Value) -> Result<World, OpenError> {
     let world = World::new().await;
     let file = world.folder.path().join("system.jwks.json");
     std::fs::write(&file, json!({"keys": keys}).to_string()).unwrap();
-    let settings = ClientSettings { id: SYSTEM.into(), keys: file, scopes: None };
+    let settings = ClientSettings { id: SYSTEM.into(), keys: file, scopes: None, dpop: false };
     let app = world.reopen(|config| config.services[0].clients = vec![settings]).await?;
     let config = app.config().clone();
     Ok(World { router: router(app.clone()), app, config, ..world })

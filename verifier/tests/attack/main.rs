@@ -6,6 +6,7 @@ mod assertions;
 mod callers;
 #[cfg(feature = "mutants")]
 mod mutants;
+mod possession;
 mod repeats;
 mod routes;
 mod streams;

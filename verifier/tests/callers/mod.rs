@@ -47,7 +47,7 @@ impl System {
         let file = world.folder.path().join(format!("{}.jwks.json", self.kid));
         std::fs::write(&file, json!({"keys": [self.jwk()]}).to_string()).unwrap();
         let scopes = scopes.map(|scopes| scopes.iter().map(|scope| (*scope).to_owned()).collect());
-        ClientSettings { id: self.id.clone(), keys: file, scopes }
+        ClientSettings { id: self.id.clone(), keys: file, scopes, dpop: false }
     }
 
     /// The claims of a fresh assertion.

@@ -217,10 +217,10 @@ pub(in crate::http) struct EventBody<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Token)]
 pub(in crate::http) struct TokenBody {
-    /// The token, to be sent as `Authorization: Bearer`.
+    /// The token, to be sent as `Authorization: Bearer` or `DPoP`, as `token_type` says.
     #[schema(example = "q9Zk…")]
     pub(in crate::http) access_token: String,
-    /// `Bearer`.
+    /// `Bearer`, or `DPoP` where the call had a proof: then it is good with that key alone.
     #[schema(example = "Bearer")]
     pub(in crate::http) token_type: &'static str,
     /// For how many seconds it is valid.

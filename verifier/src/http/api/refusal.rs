@@ -35,6 +35,9 @@ refusals! {
     InvalidToken => Problem::unauthorized("invalid-token", "The token or key is unknown, expired or revoked.")
         .detail("Ask for a new token at /oauth/token.")
         .challenge("Bearer realm=\"vouchsafe\", error=\"invalid_token\"");
+    InvalidProof => Problem::unauthorized("invalid-dpop-proof", "The proof of the token's key is not one for this call.")
+        .detail("Send one new proof for this method, address and token, signed with the key that the token is bound to.")
+        .challenge("DPoP realm=\"vouchsafe\", error=\"invalid_dpop_proof\", algs=\"ES256\"");
     NeedsRequestsWrite => Problem::forbidden("insufficient-scope", "The token is not for opening requests.")
         .challenge("Bearer realm=\"vouchsafe\", error=\"insufficient_scope\", scope=\"requests:write\"");
     NeedsDecisionsRead => Problem::forbidden("insufficient-scope", "The token is not for seeing requests.")
@@ -93,7 +96,8 @@ impl From<&Denied> for Refusal {
     fn from(denied: &Denied) -> Self {
         match denied {
             Denied::NoCredentials => Self::NoCredentials,
-            Denied::InvalidToken => Self::InvalidToken,
+            Denied::InvalidToken | Denied::InvalidBound => Self::InvalidToken,
+            Denied::Proof => Self::InvalidProof,
             Denied::Scope(Scope::RequestsWrite) => Self::NeedsRequestsWrite,
             Denied::Scope(Scope::DecisionsRead) => Self::NeedsDecisionsRead,
             Denied::Scope(Scope::PermissionsRead) => Self::NeedsPermissionsRead,
