@@ -1,24 +1,20 @@
 //! The store in SQLite: one writer, immediate transactions, every write run to its end whoever still listens.
 //!
-//! Each change is one conditional statement, or one named transaction. Statements that a mutant weakens are
-//! written out twice, so that the text of every query is a constant.
-
-mod clients;
-mod decide;
-mod rows;
+//! What is said to the database is in `sql`; here is what is SQLite's own.
 
 use sqlx::migrate::Migrator;
-use vouchsafe_mutants as mutants;
-use vouchsafe_protocol::time::UnixTime;
-use vouchsafe_service::store::{Sqlite, detached};
+use vouchsafe_service::store::Sqlite;
 
-use super::clients::env_word;
-use super::rows::{self as stored, RequestRow, select};
-use super::{
-    ATTEMPTS, Answers, Consume, Decided, Decisions, Guesses, Key, LEASE_SECONDS, Lease, NewRequest, NoLease,
-    Pending, RETURN_GRACE_SECONDS, Request, RequestId, Requests, ServiceId, Stale, StoreError,
-    StoredDecision, Tag, Tenant, minute,
-};
+/// The one writer deletes what is over.
+macro_rules! forget {
+    ($table:literal, $over:literal) => {
+        concat!("DELETE FROM ", $table, " WHERE ", $over)
+    };
+}
+
+#[expect(clippy::duplicate_mod, reason = "one text for both dialects, compiled for each")]
+#[path = "sql/mod.rs"]
+mod sql;
 
 /// The schema of the verifier's database.
 pub static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -27,7 +23,11 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 #[derive(Clone)]
 pub struct SqliteStore(Sqlite);
 
-type Transaction = sqlx::Transaction<'static, sqlx::Sqlite>;
+type Own = SqliteStore;
+type Pools = Sqlite;
+type Db = sqlx::Sqlite;
+/// Holds the write lock from its first instant.
+type Tx = sqlx::Transaction<'static, Db>;
 
 impl SqliteStore {
     /// A store over an open database whose schema is [`MIGRATOR`]'s.
@@ -40,314 +40,5 @@ impl SqliteStore {
     #[must_use]
     pub fn database(&self) -> &Sqlite {
         &self.0
-    }
-
-    /// Ends a lease early and gives `attempts` back, unless a later lease was given.
-    fn end<'a>(&'a self, lease: &Lease, attempts: i64) -> Pending<'a, ()> {
-        let lease = lease.clone();
-        self.write(move |mut transaction| async move {
-            sqlx::query(
-                "UPDATE requests SET lease_until = 0, attempts = attempts - ? \
-                 WHERE service_id = ? AND id = ? AND fence = ?",
-            )
-            .bind(attempts)
-            .bind(&lease.service.0)
-            .bind(&lease.request.0)
-            .bind(lease.fence)
-            .execute(&mut *transaction)
-            .await?;
-            Ok((transaction, ()))
-        })
-    }
-
-    /// Runs one writing transaction to its end, even if the caller is dropped.
-    fn write<'a, T, F, W>(&self, work: W) -> Pending<'a, T>
-    where
-        T: Send + 'static,
-        W: FnOnce(Transaction) -> F + Send + 'static,
-        F: Future<Output = Result<(Transaction, T), StoreError>> + Send + 'static,
-    {
-        let database = self.0.clone();
-        Box::pin(async move {
-            let whole = async move {
-                let (transaction, value) = work(database.write().await?).await?;
-                transaction.commit().await?;
-                Ok(value)
-            };
-            detached(whole).await.unwrap_or(Err(StoreError::Unavailable))
-        })
-    }
-}
-
-impl Requests for SqliteStore {
-    fn insert(&self, new: NewRequest) -> Pending<'_, ()> {
-        self.write(|mut transaction| async move {
-            rows::insert_asked(&mut transaction, &new).await?;
-            rows::insert_request(&mut transaction, &new).await?;
-            Ok((transaction, ()))
-        })
-    }
-
-    fn request<'a>(&'a self, tenant: &'a Tenant, id: &'a RequestId) -> Pending<'a, Option<Request>> {
-        let query = if mutants::skips("store-tenant-request") {
-            select!("?1 <> '' AND id = ?2 AND env = ?3")
-        } else if mutants::skips("store-env-request") {
-            select!("service_id = ?1 AND id = ?2 AND ?3 <> ''")
-        } else {
-            select!("service_id = ?1 AND id = ?2 AND env = ?3")
-        };
-        Box::pin(async move {
-            let row: Option<RequestRow> = sqlx::query_as(query)
-                .bind(&tenant.service.0)
-                .bind(&id.0)
-                .bind(env_word(tenant.env))
-                .fetch_optional(self.0.reader())
-                .await?;
-            row.map(Request::try_from).transpose()
-        })
-    }
-
-    fn request_by(&self, key: Key) -> Pending<'_, Option<Request>> {
-        let (query, tag, now) = match key {
-            Key::Handle(tag) => (select!("handle_tag = ?1 AND ?2 = 0"), tag, 0),
-            Key::Page(tag) => (select!("page_tag = ?1 AND ?2 = 0"), tag, 0),
-            Key::Code(tag, _) if mutants::skips("store-code-time") => {
-                (select!("code_tag = ?1 AND ?2 = 0"), tag, 0)
-            }
-            Key::Code(tag, now) => (select!("code_tag = ?1 AND code_until > ?2"), tag, now.0),
-        };
-        Box::pin(async move {
-            let row: Option<RequestRow> =
-                sqlx::query_as(query).bind(tag.0.to_vec()).bind(now).fetch_optional(self.0.reader()).await?;
-            row.map(Request::try_from).transpose()
-        })
-    }
-
-    fn asked<'a>(&'a self, service: &'a ServiceId, digest: [u8; 32]) -> Pending<'a, Option<String>> {
-        Box::pin(async move {
-            let body = sqlx::query_scalar("SELECT body FROM asked WHERE service_id = ? AND digest = ?")
-                .bind(&service.0)
-                .bind(digest.to_vec())
-                .fetch_optional(self.0.reader())
-                .await?;
-            Ok(body)
-        })
-    }
-
-    fn bind_session<'a>(
-        &'a self,
-        service: &'a ServiceId,
-        id: &'a RequestId,
-        session: Tag,
-    ) -> Pending<'a, bool> {
-        let query = if mutants::skips("store-first-browser") {
-            "UPDATE requests SET session_tag = ? WHERE service_id = ? AND id = ?"
-        } else {
-            "UPDATE requests SET session_tag = ? WHERE service_id = ? AND id = ? AND session_tag IS NULL"
-        };
-        let (service, id) = (service.clone(), id.clone());
-        self.write(move |mut transaction| async move {
-            let done = sqlx::query(query)
-                .bind(session.0.to_vec())
-                .bind(&service.0)
-                .bind(&id.0)
-                .execute(&mut *transaction)
-                .await?;
-            Ok((transaction, done.rows_affected() == 1))
-        })
-    }
-}
-
-/// Takes the lease and counts the attempt (profile, section 7). A mutant replaces one bound by one that holds.
-const TAKE_LEASE: &str = "UPDATE requests SET attempts = attempts + 1, fence = fence + 1, lease_until = ?3 + ?4 \
-     WHERE service_id = ?1 AND id = ?2 AND status = 'open' \
-     AND (?5 OR expires_at > ?3) AND (?6 OR lease_until <= ?3) AND (?7 OR attempts < ?8) RETURNING fence";
-
-impl Answers for SqliteStore {
-    fn lease<'a>(
-        &'a self,
-        service: &'a ServiceId,
-        id: &'a RequestId,
-        now: UnixTime,
-    ) -> Pending<'a, Result<Lease, NoLease>> {
-        let (service, id) = (service.clone(), id.clone());
-        self.write(move |mut transaction| async move {
-            let fence: Option<i64> = sqlx::query_scalar(TAKE_LEASE)
-                .bind(&service.0)
-                .bind(&id.0)
-                .bind(now.0)
-                .bind(LEASE_SECONDS)
-                .bind(mutants::skips("store-lease-expired"))
-                .bind(mutants::skips("store-lease-held"))
-                .bind(mutants::skips("store-attempts"))
-                .bind(ATTEMPTS)
-                .fetch_optional(&mut *transaction)
-                .await?;
-            let lease = match fence {
-                Some(fence) => Ok(Lease { service, request: id, fence, until: now.plus(LEASE_SECONDS) }),
-                None => Err(rows::why_no_lease(&mut transaction, &service, &id, now).await?),
-            };
-            Ok((transaction, lease))
-        })
-    }
-
-    fn release<'a>(&'a self, lease: &'a Lease) -> Pending<'a, ()> {
-        self.end(lease, 0)
-    }
-
-    fn give_back<'a>(&'a self, lease: &'a Lease) -> Pending<'a, ()> {
-        self.end(lease, 1)
-    }
-
-    fn answered<'a>(
-        &'a self,
-        lease: &'a Lease,
-        finding: String,
-        response: Tag,
-        now: UnixTime,
-    ) -> Pending<'a, Result<(), Stale>> {
-        let lease = lease.clone();
-        self.write(move |mut transaction| async move {
-            let done = sqlx::query(
-                "UPDATE requests SET status = 'answered', finding = ?1, response_tag = ?2, sealed = NULL, \
-                 code_tag = NULL, lease_until = 0, close_at = max(expires_at, ?3 + ?4) \
-                 WHERE service_id = ?5 AND id = ?6 AND status = 'open' AND (?8 OR fence = ?7) AND (?9 OR lease_until > ?3)",
-            )
-            .bind(finding)
-            .bind(response.0.to_vec())
-            .bind(now.0)
-            .bind(RETURN_GRACE_SECONDS)
-            .bind(&lease.service.0)
-            .bind(&lease.request.0)
-            .bind(lease.fence)
-            .bind(mutants::skips("store-fence"))
-            .bind(mutants::skips("store-lease-ended"))
-            .execute(&mut *transaction)
-            .await?;
-            Ok((transaction, if done.rows_affected() == 1 { Ok(()) } else { Err(Stale) }))
-        })
-    }
-
-    fn error_seen<'a>(
-        &'a self,
-        service: &'a ServiceId,
-        id: &'a RequestId,
-        response: Option<Tag>,
-        now: UnixTime,
-    ) -> Pending<'a, bool> {
-        let (service, id) = (service.clone(), id.clone());
-        self.write(move |mut transaction| async move {
-            let done = sqlx::query(
-                "UPDATE requests SET error_seen = 1, response_tag = ? \
-                 WHERE service_id = ? AND id = ? AND status = 'open' AND expires_at > ?",
-            )
-            .bind(response.map(|tag| tag.0.to_vec()))
-            .bind(&service.0)
-            .bind(&id.0)
-            .bind(now.0)
-            .execute(&mut *transaction)
-            .await?;
-            Ok((transaction, done.rows_affected() == 1))
-        })
-    }
-}
-
-impl Decisions for SqliteStore {
-    fn decide_many(&self, members: Vec<Consume>) -> Pending<'_, Vec<Result<Decided, Stale>>> {
-        self.write(|mut transaction| async move {
-            let mut results = Vec::with_capacity(members.len());
-            for member in &members {
-                results.push(decide::one(&mut transaction, member).await?);
-            }
-            Ok((transaction, results))
-        })
-    }
-
-    fn decision<'a>(&'a self, tenant: &'a Tenant, id: &'a RequestId) -> Pending<'a, Option<StoredDecision>> {
-        let query = if mutants::skips("store-tenant-decision") {
-            rows::DECISION_OF_ANYBODY
-        } else if mutants::skips("store-env-decision") {
-            rows::DECISION_OF_ANY_ENV
-        } else {
-            rows::DECISION
-        };
-        Box::pin(async move {
-            let row: Option<(String, String, Option<Vec<u8>>)> = sqlx::query_as(query)
-                .bind(&tenant.service.0)
-                .bind(&id.0)
-                .bind(env_word(tenant.env))
-                .fetch_optional(self.0.reader())
-                .await?;
-            row.map(stored::stored_decision).transpose()
-        })
-    }
-
-    fn due(&self, now: UnixTime, limit: u32) -> Pending<'_, Vec<Request>> {
-        Box::pin(async move {
-            let rows: Vec<RequestRow> = sqlx::query_as(select!(
-                "status <> 'decided' AND (?4 OR lease_until <= ?1) \
-                 AND (?5 OR close_at <= ?1 OR (status = 'open' AND attempts >= ?2)) ORDER BY close_at LIMIT ?3"
-            ))
-            .bind(now.0)
-            .bind(ATTEMPTS)
-            .bind(limit)
-            .bind(mutants::skips("store-sweep-lease"))
-            .bind(mutants::skips("store-sweep-time"))
-            .fetch_all(self.0.reader())
-            .await?;
-            rows.into_iter().map(Request::try_from).collect()
-        })
-    }
-}
-
-impl Guesses for SqliteStore {
-    fn take_guess(&self, prefix: Tag, now: UnixTime, most: i64) -> Pending<'_, bool> {
-        let minute = minute(now);
-        self.write(move |mut transaction| async move {
-            sqlx::query("DELETE FROM misses WHERE minute < ?")
-                .bind(minute - 1)
-                .execute(&mut *transaction)
-                .await?;
-            let done = sqlx::query(
-                "INSERT INTO misses (prefix_tag, minute, count) VALUES (?1, ?2, 1) \
-                 ON CONFLICT (prefix_tag, minute) DO UPDATE SET count = count + 1 WHERE ?4 OR count < ?3",
-            )
-            .bind(prefix.0.to_vec())
-            .bind(minute)
-            .bind(most)
-            .bind(mutants::skips("store-guesses"))
-            .execute(&mut *transaction)
-            .await?;
-            Ok((transaction, done.rows_affected() == 1))
-        })
-    }
-
-    fn return_guess(&self, prefix: Tag, now: UnixTime) -> Pending<'_, ()> {
-        let minute = minute(now);
-        self.write(move |mut transaction| async move {
-            sqlx::query("UPDATE misses SET count = count - 1 WHERE prefix_tag = ? AND minute = ?")
-                .bind(prefix.0.to_vec())
-                .bind(minute)
-                .execute(&mut *transaction)
-                .await?;
-            Ok((transaction, ()))
-        })
-    }
-
-    fn see_register<'a>(&'a self, registrar: &'a str, reg_version: u64) -> Pending<'a, bool> {
-        let registrar = registrar.to_owned();
-        self.write(move |mut transaction| async move {
-            let version = i64::try_from(reg_version).map_err(|_| StoreError::Damaged("reg_version"))?;
-            let done = sqlx::query(
-                "INSERT INTO register_seen (registrar, reg_version) VALUES (?1, ?2) \
-                 ON CONFLICT (registrar) DO UPDATE SET reg_version = ?2 WHERE ?3 OR reg_version <= ?2",
-            )
-            .bind(registrar)
-            .bind(version)
-            .bind(mutants::skips("store-register-version"))
-            .execute(&mut *transaction)
-            .await?;
-            Ok((transaction, done.rows_affected() == 1))
-        })
     }
 }

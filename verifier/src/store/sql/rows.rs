@@ -1,40 +1,37 @@
-//! Statements of some length, in SQLite's words.
+//! Statements of some length.
 
 use vouchsafe_protocol::time::UnixTime;
 
-use super::super::clients::env_word;
-use super::super::rows::{LeaseRow, why_no_lease as why};
-use super::super::{NewRequest, NoLease, RequestId, ServiceId, StoreError};
-use super::Transaction;
+use super::super::super::clients::env_word;
+use super::super::super::rows::{LeaseRow, why_no_lease as why};
+use super::super::super::{NewRequest, NoLease, RequestId, ServiceId, StoreError};
+use super::Tx;
 
 pub(super) const DECISION: &str = "SELECT r.outcome, d.signing_input, r.ref_salt FROM decisions d \
      JOIN requests r ON r.service_id = d.service_id AND r.id = d.request_id \
-     WHERE d.service_id = ?1 AND d.request_id = ?2 AND r.env = ?3";
+     WHERE d.service_id = $1 AND d.request_id = $2 AND r.env = $3";
 pub(super) const DECISION_OF_ANYBODY: &str = "SELECT r.outcome, d.signing_input, r.ref_salt FROM decisions d \
      JOIN requests r ON r.service_id = d.service_id AND r.id = d.request_id \
-     WHERE ?1 <> '' AND d.request_id = ?2 AND r.env = ?3";
+     WHERE $1 <> '' AND d.request_id = $2 AND r.env = $3";
 pub(super) const DECISION_OF_ANY_ENV: &str = "SELECT r.outcome, d.signing_input, r.ref_salt FROM decisions d \
      JOIN requests r ON r.service_id = d.service_id AND r.id = d.request_id \
-     WHERE d.service_id = ?1 AND d.request_id = ?2 AND ?3 <> ''";
+     WHERE d.service_id = $1 AND d.request_id = $2 AND $3 <> ''";
 
-pub(super) async fn insert_asked(transaction: &mut Transaction, new: &NewRequest) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO asked (service_id, digest, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+pub(super) async fn insert_asked(writing: &mut Tx, new: &NewRequest) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO asked (service_id, digest, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
         .bind(&new.service.0)
         .bind(new.asked.digest.to_vec())
         .bind(&new.asked.body)
-        .execute(&mut **transaction)
+        .execute(&mut **writing)
         .await?;
     Ok(())
 }
 
-pub(super) async fn insert_request(
-    transaction: &mut Transaction,
-    new: &NewRequest,
-) -> Result<(), StoreError> {
+pub(super) async fn insert_request(writing: &mut Tx, new: &NewRequest) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO requests (service_id, env, id, asked_digest, policy_id, flow, status, created_at, expires_at, \
          close_at, handle_tag, page_tag, nonce_tag, state_tag, sealed, code_tag, code_until, ref, ref_salt) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open', ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+         VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(&new.service.0)
     .bind(env_word(new.env))
@@ -53,24 +50,25 @@ pub(super) async fn insert_request(
     .bind(new.code_until.0)
     .bind(new.reference.as_ref().map(|reference| reference.hash.clone()))
     .bind(new.reference.as_ref().map(|reference| reference.salt.to_vec()))
-    .execute(&mut **transaction)
+    .execute(&mut **writing)
     .await?;
     Ok(())
 }
 
-/// Why the statement that takes a lease matched nothing; in the same transaction, so that it is the true reason.
+/// Why the statement that takes a lease matched nothing. On a server the row may have changed since: then it says to come
+/// again.
 pub(super) async fn why_no_lease(
-    transaction: &mut Transaction,
+    writing: &mut Tx,
     service: &ServiceId,
     id: &RequestId,
     now: UnixTime,
 ) -> Result<NoLease, StoreError> {
     let row: Option<LeaseRow> = sqlx::query_as(
-        "SELECT status, expires_at, lease_until, attempts FROM requests WHERE service_id = ? AND id = ?",
+        "SELECT status, expires_at, lease_until, attempts FROM requests WHERE service_id = $1 AND id = $2",
     )
     .bind(&service.0)
     .bind(&id.0)
-    .fetch_optional(&mut **transaction)
+    .fetch_optional(&mut **writing)
     .await?;
     Ok(why(row, now))
 }

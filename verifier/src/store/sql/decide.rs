@@ -6,18 +6,19 @@
 
 use sqlx::Connection as _;
 use vouchsafe_mutants as mutants;
-use vouchsafe_service::store::{Postgres, Writing, code};
+use vouchsafe_service::store::code;
 
-use super::super::{ATTEMPTS, Consume, Decided, Effect, Ground, Stale};
+use super::super::super::{ATTEMPTS, Consume, Decided, Effect, Ground, Stale};
+use super::{Db, Pools, Tx};
 
-type Savepoint<'a> = sqlx::Transaction<'a, sqlx::Postgres>;
+type Savepoint<'a> = sqlx::Transaction<'a, Db>;
 
 /// How often a transaction that was given up is begun again.
 const AGAIN: usize = 3;
 
 /// Closes every member that still may be closed, and gives the results in the order of the members.
 pub(super) async fn many(
-    database: &Postgres,
+    database: &Pools,
     members: &[Consume],
 ) -> Result<Vec<Result<Decided, Stale>>, sqlx::Error> {
     for _ in 0..AGAIN {
@@ -29,12 +30,13 @@ pub(super) async fn many(
     once(database, members).await
 }
 
-/// A deadlock (40P01) or a serialization failure (40001): nothing of the transaction was kept.
+/// A server's deadlock (40P01) or serialization failure (40001): nothing of the transaction was kept. The one writer of a
+/// file is never given up.
 fn is_given_up(error: &sqlx::Error) -> bool {
     matches!(code(error).as_deref(), Some("40P01" | "40001"))
 }
 
-async fn once(database: &Postgres, members: &[Consume]) -> Result<Vec<Result<Decided, Stale>>, sqlx::Error> {
+async fn once(database: &Pools, members: &[Consume]) -> Result<Vec<Result<Decided, Stale>>, sqlx::Error> {
     let mut writing = database.write().await?;
     let mut order: Vec<usize> = (0..members.len()).collect();
     order.sort_by_key(|at| (&members[*at].service, &members[*at].request));
@@ -47,7 +49,7 @@ async fn once(database: &Postgres, members: &[Consume]) -> Result<Vec<Result<Dec
 }
 
 /// Closes one request with all its effects, or changes nothing.
-async fn one(writing: &mut Writing, member: &Consume) -> Result<Result<Decided, Stale>, sqlx::Error> {
+async fn one(writing: &mut Tx, member: &Consume) -> Result<Result<Decided, Stale>, sqlx::Error> {
     let mut savepoint = writing.begin().await?;
     match apply(&mut savepoint, member).await {
         Ok(true) => {
@@ -152,7 +154,7 @@ fn insert(effect: &Effect) -> &'static str {
             "INSERT INTO decisions (service_id, request_id, jti, signing_input, decided_at) VALUES ($1, $2, $3, $4, $5)"
         }
         Effect::Leaf(_) => {
-            "INSERT INTO log_leaves (service_id, leaf) SELECT $1, $3 WHERE $2::text IS NOT NULL"
+            "INSERT INTO log_leaves (service_id, leaf) SELECT $1, $3 WHERE CAST($2 AS TEXT) IS NOT NULL"
         }
         Effect::Outbox(_) => {
             "INSERT INTO outbox (service_id, request_id, topic, created_at) VALUES ($1, $2, $3, $4)"

@@ -1,39 +1,39 @@
-//! Calls of clients, in SQLite's words.
+//! Calls of clients.
 
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::time::UnixTime;
 
-use super::super::clients::{Attempt, Calls, Earlier, Grant, Position, Tenant, env_word};
-use super::super::rows::{EarlierRow, GrantRow, RequestRow, select};
-use super::super::{NewRequest, Pending, Request, Status, StoreError, Tag};
-use super::{SqliteStore, Transaction, rows};
+use super::super::super::clients::{Attempt, Calls, Earlier, Grant, Position, Tenant, env_word};
+use super::super::super::rows::{EarlierRow, GrantRow, RequestRow, select};
+use super::super::super::{NewRequest, Pending, Request, Status, StoreError, Tag};
+use super::{Own, Tx, rows};
 
 const TAKE_KEY: &str = "INSERT INTO attempts (service_id, env, key_tag, body_tag, request_id, expires_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (service_id, env, key_tag) DO UPDATE \
-     SET body_tag = ?4, request_id = ?5, expires_at = ?6 WHERE ?8 OR expires_at <= ?7";
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (service_id, env, key_tag) DO UPDATE \
+     SET body_tag = $4, request_id = $5, expires_at = $6 WHERE $8 OR attempts.expires_at <= $7";
 
-impl Calls for SqliteStore {
+impl Calls for Own {
     fn use_once(&self, tag: Tag, until: UnixTime, now: UnixTime) -> Pending<'_, bool> {
-        self.write(move |mut transaction| async move {
+        self.write(move |mut writing| async move {
             let done = sqlx::query(
-                "INSERT INTO used (tag, expires_at) VALUES (?1, ?2) \
-                 ON CONFLICT (tag) DO UPDATE SET expires_at = ?2 WHERE ?4 OR expires_at <= ?3",
+                "INSERT INTO used (tag, expires_at) VALUES ($1, $2) \
+                 ON CONFLICT (tag) DO UPDATE SET expires_at = $2 WHERE $4 OR used.expires_at <= $3",
             )
             .bind(tag.0.to_vec())
             .bind(until.0)
             .bind(now.0)
             .bind(mutants::skips("store-used-once"))
-            .execute(&mut *transaction)
+            .execute(&mut *writing)
             .await?;
-            Ok((transaction, done.rows_affected() == 1))
+            Ok((writing, done.rows_affected() == 1))
         })
     }
 
     fn put_token(&self, tag: Tag, grant: Grant) -> Pending<'_, ()> {
-        self.write(move |mut transaction| async move {
+        self.write(move |mut writing| async move {
             sqlx::query(
                 "INSERT INTO tokens (tag, client_id, service_id, env, scopes, key_thumbprint, expires_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(tag.0.to_vec())
             .bind(&grant.client)
@@ -42,9 +42,9 @@ impl Calls for SqliteStore {
             .bind(grant.scopes.to_string())
             .bind(grant.key.map(|key| key.to_vec()))
             .bind(grant.expires_at.0)
-            .execute(&mut *transaction)
+            .execute(&mut *writing)
             .await?;
-            Ok((transaction, ()))
+            Ok((writing, ()))
         })
     }
 
@@ -52,7 +52,7 @@ impl Calls for SqliteStore {
         Box::pin(async move {
             let row: Option<GrantRow> = sqlx::query_as(
                 "SELECT client_id, service_id, env, scopes, key_thumbprint, expires_at FROM tokens \
-                 WHERE tag = ?1 AND (?3 OR expires_at > ?2)",
+                 WHERE tag = $1 AND ($3 OR expires_at > $2)",
             )
             .bind(tag.0.to_vec())
             .bind(now.0)
@@ -64,14 +64,14 @@ impl Calls for SqliteStore {
     }
 
     fn insert_once(&self, new: NewRequest, attempt: Attempt, now: UnixTime) -> Pending<'_, Option<Earlier>> {
-        self.write(move |mut transaction| async move {
-            if !take_key(&mut transaction, &new, &attempt, now).await? {
-                let earlier = earlier(&mut transaction, &new.tenant(), attempt.key).await?;
-                return Ok((transaction, Some(earlier)));
+        self.write(move |mut writing| async move {
+            if !take_key(&mut writing, &new, &attempt, now).await? {
+                let earlier = earlier(&mut writing, &new.tenant(), attempt.key).await?;
+                return Ok((writing, Some(earlier)));
             }
-            rows::insert_asked(&mut transaction, &new).await?;
-            rows::insert_request(&mut transaction, &new).await?;
-            Ok((transaction, None))
+            rows::insert_asked(&mut writing, &new).await?;
+            rows::insert_request(&mut writing, &new).await?;
+            Ok((writing, None))
         })
     }
 
@@ -79,7 +79,7 @@ impl Calls for SqliteStore {
         Box::pin(async move {
             let row: Option<EarlierRow> = sqlx::query_as(
                 "SELECT body_tag, request_id FROM attempts \
-                 WHERE service_id = ?1 AND env = ?2 AND key_tag = ?3 AND expires_at > ?4",
+                 WHERE service_id = $1 AND env = $2 AND key_tag = $3 AND expires_at > $4",
             )
             .bind(&tenant.service.0)
             .bind(env_word(tenant.env))
@@ -107,7 +107,7 @@ impl Calls for SqliteStore {
                 .bind(status.map(Status::as_str))
                 .bind(at)
                 .bind(id)
-                .bind(limit)
+                .bind(i64::from(limit))
                 .fetch_all(self.0.reader())
                 .await?;
             rows.into_iter().map(Request::try_from).collect()
@@ -115,15 +115,15 @@ impl Calls for SqliteStore {
     }
 
     fn forget(&self, now: UnixTime) -> Pending<'_, ()> {
-        self.write(move |mut transaction| async move {
+        self.write(move |mut writing| async move {
             for query in [
-                "DELETE FROM tokens WHERE expires_at <= ?1",
-                "DELETE FROM used WHERE expires_at <= ?1",
-                "DELETE FROM attempts WHERE expires_at <= ?1",
+                forget!("tokens", "expires_at <= $1"),
+                forget!("used", "expires_at <= $1"),
+                forget!("attempts", "expires_at <= $1"),
             ] {
-                sqlx::query(query).bind(now.0).execute(&mut *transaction).await?;
+                sqlx::query(query).bind(now.0).execute(&mut *writing).await?;
             }
-            Ok((transaction, ()))
+            Ok((writing, ()))
         })
     }
 }
@@ -134,13 +134,13 @@ macro_rules! list {
         (
             select!(
                 $owner,
-                " AND ?3 IS NULL AND (created_at, id) < (?4, ?5) \
-                     ORDER BY created_at DESC, id DESC LIMIT ?6"
+                " AND $3 IS NULL AND (created_at, id) < ($4, $5) \
+                     ORDER BY created_at DESC, id DESC LIMIT $6"
             ),
             select!(
                 $owner,
-                " AND status = ?3 AND (created_at, id) < (?4, ?5) \
-                     ORDER BY created_at DESC, id DESC LIMIT ?6"
+                " AND status = $3 AND (created_at, id) < ($4, $5) \
+                     ORDER BY created_at DESC, id DESC LIMIT $6"
             ),
         )
     };
@@ -148,18 +148,18 @@ macro_rules! list {
 
 fn query(status: Option<Status>) -> &'static str {
     let (all, of_status) = if mutants::skips("store-tenant-list") {
-        list!("?1 <> '' AND env = ?2")
+        list!("$1 <> '' AND env = $2")
     } else if mutants::skips("store-env-list") {
-        list!("service_id = ?1 AND ?2 <> ''")
+        list!("service_id = $1 AND $2 <> ''")
     } else {
-        list!("service_id = ?1 AND env = ?2")
+        list!("service_id = $1 AND env = $2")
     };
     if status.is_some() { of_status } else { all }
 }
 
 /// Whether the key is now this call's.
 async fn take_key(
-    transaction: &mut Transaction,
+    writing: &mut Tx,
     new: &NewRequest,
     attempt: &Attempt,
     now: UnixTime,
@@ -173,19 +173,19 @@ async fn take_key(
         .bind(attempt.until.0)
         .bind(now.0)
         .bind(mutants::skips("store-once-taken"))
-        .execute(&mut **transaction)
+        .execute(&mut **writing)
         .await?;
     Ok(done.rows_affected() == 1)
 }
 
-async fn earlier(transaction: &mut Transaction, tenant: &Tenant, key: Tag) -> Result<Earlier, StoreError> {
+async fn earlier(writing: &mut Tx, tenant: &Tenant, key: Tag) -> Result<Earlier, StoreError> {
     let row: EarlierRow = sqlx::query_as(
-        "SELECT body_tag, request_id FROM attempts WHERE service_id = ?1 AND env = ?2 AND key_tag = ?3",
+        "SELECT body_tag, request_id FROM attempts WHERE service_id = $1 AND env = $2 AND key_tag = $3",
     )
     .bind(&tenant.service.0)
     .bind(env_word(tenant.env))
     .bind(key.0.to_vec())
-    .fetch_one(&mut **transaction)
+    .fetch_one(&mut **writing)
     .await?;
     Earlier::try_from(row)
 }
