@@ -332,6 +332,46 @@ async fn a_purpose_limits_a_query_alone() {
     town.house.world.stop().await;
 }
 
+/// Who cannot scan types: the code leads to the request of the page that shows it, and nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_typed_code_leads_to_the_request_of_its_page() {
+    let house = House::open().await;
+    let resident = house.resident(residents::MET).await;
+    let mut question = house.ask().await;
+    let shown = question.html.split_once("<p class=\"code\">").unwrap().1;
+    let code = shown.split_once("</p>").unwrap().0.to_lowercase();
+    let page = question.asked.url.clone();
+    let refused = async |page: &str, code: &str| resident.wallet.find(page, code).await.unwrap_err().code();
+    // U is in no code.
+    assert_eq!(refused(&page, "UUUU-UUUU").await, "typed-code");
+    assert_eq!(refused("openid4vp://x", &code).await, "link");
+    let link = resident.wallet.find(&page, &code).await.unwrap();
+    let back = resident.share(&link).await.unwrap();
+    question.browser.open(&back).await.unwrap();
+    assert_eq!(house.outcome(&question).await.as_deref(), Some("met"));
+
+    let elsewhere = Arc::new(Elsewhere(house.line.clone()));
+    let wallet = wallet(&house, elsewhere).await;
+    let led_away = async || wallet.find(LIBRARY, &code).await.map_err(|refused| refused.code());
+    assert_eq!(led_away().await.unwrap_err(), "link-address");
+    #[cfg(feature = "mutants")]
+    assert!(vouchsafe_mutants::without_async("wallet-code-origin", led_away()).await.is_ok());
+    house.world.stop().await;
+}
+
+/// A page whose codes lead to somebody else's request.
+struct Elsewhere(Arc<Line>);
+
+impl Http for Elsewhere {
+    fn send<'a>(&'a self, request: Outgoing<'a>) -> Sending<'a, Result<Incoming, HttpError>> {
+        if !request.url.starts_with(LIBRARY) {
+            return self.0.send(request);
+        }
+        let found = json!({"client_id": "x509_hash:A", "request_uri": "https://elsewhere.example/r/1"});
+        Box::pin(async move { Ok(incoming("application/json", found.to_string().into_bytes())) })
+    }
+}
+
 /// The library, with what the registrar signed for it.
 struct Library {
     leaf: Leaf,

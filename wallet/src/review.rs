@@ -12,6 +12,7 @@ mod learn;
 mod page;
 mod page_direct;
 mod refused;
+mod typed;
 
 use jiff::civil::Date;
 use serde::Serialize;

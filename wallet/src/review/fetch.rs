@@ -46,6 +46,9 @@ pub enum ReviewError {
     /// The request is refused, with the reason.
     #[error("the request is refused: {0}")]
     Refused(#[from] RequestError),
+    /// No request stands for the code that was typed.
+    #[error("the code is wrong, used or out of date: look at the page again, or ask for a new one")]
+    Code,
     /// What the resident named cannot be sent.
     #[error("what you named cannot answer this request")]
     Wish,
@@ -63,7 +66,7 @@ impl ReviewError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Link(LinkError::Form) | Self::NoTrust | Self::Wish => Fault::Caller,
-            Self::Gone => Fault::RefusedByPeer,
+            Self::Gone | Self::Code => Fault::RefusedByPeer,
             Self::Http(HttpError::Unreachable) | Self::Vault(_) => Fault::Unavailable,
             _ => Fault::RefusedByUs,
         }

@@ -78,6 +78,7 @@ impl ReviewError {
             Self::Gone => ("gone", Advice::Again),
             Self::NotARequest => ("not-a-request", Advice::Service),
             Self::Refused(refused) => of_request(refused),
+            Self::Code => ("typed-code", Advice::Again),
             Self::Wish => ("wish", Advice::Wish),
             Self::Http(HttpError::Address) => ("address", Advice::Service),
             Self::Http(HttpError::Unreachable) => ("network", Advice::Later),
@@ -215,11 +216,13 @@ mod tests {
         let links = [LinkError::Form, LinkError::RequestUri, LinkError::Method];
         let nets = [HttpError::Address, HttpError::Unreachable, HttpError::TooLarge];
         let vaults = [VaultError::Damaged, VaultError::Unavailable];
-        let others = [ReviewError::NoTrust, ReviewError::Gone, ReviewError::NotARequest, ReviewError::Wish];
+        let named = [ReviewError::Code, ReviewError::Wish];
+        let others = [ReviewError::NoTrust, ReviewError::Gone, ReviewError::NotARequest];
         let mut all: Vec<ReviewError> = requests.map(ReviewError::Refused).into();
         all.extend(links.map(ReviewError::Link));
         all.extend(nets.map(ReviewError::Http));
         all.extend(vaults.map(ReviewError::Vault));
+        all.extend(named);
         all.extend(others);
         all
     }

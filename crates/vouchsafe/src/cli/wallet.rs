@@ -17,7 +17,7 @@ use vouchsafe_wallet::http::Client;
 use vouchsafe_wallet::review::Wish;
 use vouchsafe_wallet::vault::Cost;
 use vouchsafe_wallet::words::Language;
-use vouchsafe_wallet::{Answered, Confirmed, Fault as WalletFault, Machine, Review, Wallet};
+use vouchsafe_wallet::{Answered, Confirmed, Fault as WalletFault, Machine, Review, ReviewError, Wallet};
 
 use super::print;
 use crate::exit::{Failure, Fault};
@@ -69,12 +69,7 @@ enum WalletCommand {
         refresh: bool,
     },
     /// Read a request: who asks, what for, what they would learn.
-    Review {
-        /// The request's link.
-        request: String,
-        #[command(flatten)]
-        wish: WishArgs,
-    },
+    Review(AskedArgs),
     /// Answer a request.
     Answer(AnswerArgs),
     /// What happened, newest first; it holds no values.
@@ -86,10 +81,8 @@ enum WalletCommand {
 
 #[derive(Args)]
 struct AnswerArgs {
-    /// The request's link.
-    request: String,
     #[command(flatten)]
-    wish: WishArgs,
+    asked: AskedArgs,
     /// Share what the review lists.
     #[arg(long, group = "choice", required_unless_present_any = ["no", "contrary"])]
     yes: bool,
@@ -99,6 +92,18 @@ struct AnswerArgs {
     /// Show that you do not meet the rule.
     #[arg(long, group = "choice")]
     contrary: bool,
+}
+
+/// Which request, and what is to be sent otherwise than by default.
+#[derive(Args)]
+struct AskedArgs {
+    /// The request's link; with `--at`, the code that its page shows.
+    request: String,
+    /// The address of the page that shows the code, as the browser names it.
+    #[arg(long, value_name = "URL")]
+    at: Option<String>,
+    #[command(flatten)]
+    wish: WishArgs,
 }
 
 /// What is to be sent otherwise than by default.
@@ -148,8 +153,8 @@ async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Resul
         }
         WalletCommand::Receive { offer: None, .. } => waiting(wallet, args.json, language).await,
         WalletCommand::List { refresh } => list(wallet, args.json, language, *refresh).await,
-        WalletCommand::Review { request, wish } => {
-            let review = review(wallet, request, wish, language).await?;
+        WalletCommand::Review(asked) => {
+            let review = review(wallet, asked, language).await?;
             print::one(args.json, review.facts(), || review.page(language).to_string())
         }
         WalletCommand::Answer(choice) => share(wallet, args.json, choice, language).await,
@@ -207,18 +212,17 @@ async fn list(wallet: &Wallet, json: bool, language: Language, refresh: bool) ->
     print::list(json, &held, |one| one.words(language))
 }
 
-async fn review(
-    wallet: &Wallet,
-    request: &str,
-    wish: &WishArgs,
-    language: Language,
-) -> Result<Review, Failure> {
-    let review = wallet.review_wishing(request, &wish.wish()).await;
-    review.map_err(|e| failure(e.fault(), e.code(), e.words(language)))
+async fn review(wallet: &Wallet, asked: &AskedArgs, language: Language) -> Result<Review, Failure> {
+    let refused = |e: ReviewError| failure(e.fault(), e.code(), e.words(language));
+    let link = match &asked.at {
+        Some(page) => wallet.find(page, &asked.request).await.map_err(refused)?,
+        None => asked.request.clone(),
+    };
+    wallet.review_wishing(&link, &asked.wish.wish()).await.map_err(refused)
 }
 
 async fn share(wallet: &Wallet, json: bool, choice: &AnswerArgs, language: Language) -> Result<(), Failure> {
-    let review = review(wallet, &choice.request, &choice.wish, language).await?;
+    let review = review(wallet, &choice.asked, language).await?;
     let answered = match (choice.no, choice.contrary) {
         (true, _) => wallet.decline(&review).await,
         (false, true) => wallet.share(&review, Confirmed::Contrary).await,
