@@ -5,7 +5,7 @@ use vouchsafe::demo::narrate::Narrator;
 use vouchsafe::demo::tell;
 
 /// Every step with its outcome, in order: a contract that scripts rely on.
-const STORY: [(&str, &str); 24] = [
+const STORY: [(&str, &str); 25] = [
     ("bus-pass/enrol", "ok"),
     ("bus-pass/receive", "ok"),
     ("bus-pass/ask", "ok"),
@@ -27,6 +27,7 @@ const STORY: [(&str, &str); 24] = [
     ("clearance/answer", "met"),
     ("clearance/suspend", "ok"),
     ("clearance/publish", "ok"),
+    ("clearance/holder", "ok"),
     ("clearance/suspended/answer", "not_met"),
     ("clearance/host-down", "ok"),
     ("clearance/unknown/answer", "undetermined"),
@@ -55,7 +56,7 @@ async fn the_demo_tells_every_outcome_and_ends_well() {
 #[tokio::test]
 async fn told_in_sentences_it_shows_what_the_wallet_says_and_no_value_of_a_resident() {
     let text = told(false).await;
-    assert!(text.ends_with("The demo is complete: 24 steps, everything as it should be.\n"), "{text}");
+    assert!(text.ends_with("The demo is complete: 25 steps, everything as it should be.\n"), "{text}");
     for value in ["1958-03-14", "14 March 1958", "Canary Street"] {
         assert!(!text.contains(value), "{value} was told:\n{text}");
     }

@@ -37,6 +37,7 @@ pub(super) async fn tell<W: Write>(stage: &mut Stage<W>) -> Result<(), Failure> 
     )
     .await?;
     suspend(stage).await?;
+    looks(stage, &resident).await?;
     let sentence = "The proof holds as before, but the bureau's list says that the clearance is suspended.";
     asked(stage, &resident, "clearance/suspended", ("not_met", "suspended"), sentence).await?;
     close(stage).await?;
@@ -112,6 +113,21 @@ fn outcome(decision: &Value, (outcome, reason): (&str, &str), sentence: &str) ->
         "the decision says {} for {}",
         decision["outcome"], decision["reasons"]
     )))
+}
+
+/// The holder sees it when they look, before anybody asks.
+async fn looks<W: Write>(stage: &mut Stage<W>, resident: &Resident) -> Result<(), Failure> {
+    stage
+        .step("clearance/holder", async |_| {
+            resident.wallet.refresh_status().await.map_err(Failure::unavailable)?;
+            let held = resident.wallet.list().await.map_err(Failure::unavailable)?;
+            let seen = held.iter().find_map(|one| one.status.as_ref()).map(|status| status.standing);
+            if seen != Some(Standing::Suspended) {
+                return Err(Failure::unavailable("the wallet does not show that the clearance is suspended"));
+            }
+            Ok(Told::ok((), "The wallet shows it too, when the resident looks: suspended for now."))
+        })
+        .await
 }
 
 async fn suspend<W: Write>(stage: &mut Stage<W>) -> Result<(), Failure> {
