@@ -153,7 +153,8 @@ impl Waits {
     #[must_use]
     pub fn words(&self, language: Language) -> String {
         let text = |both: &Bilingual| language.pick(&both.en, &both.cy).to_owned();
-        let minutes = self.wait_s.div_ceil(60).max(1);
+        // Two at least: no language has to count to one.
+        let minutes = self.wait_s.div_ceil(60).max(2);
         let (key, n) = if minutes < 120 {
             ("waiting_minutes", minutes)
         } else {

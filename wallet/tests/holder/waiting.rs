@@ -11,7 +11,8 @@ use vouchsafe_wallet::words::Language;
 use vouchsafe_wallet::{Outcome, Waited, Wallet};
 
 use crate::world::desk::{Cut, Decision, Rules};
-use crate::world::issuer::{COPIES, INTERVAL, TX_CODE};
+use crate::world::issuer::{COPIES, INTERVAL, Spoil, TX_CODE};
+use crate::world::service::Rogue;
 use crate::world::{World, old_resident};
 
 /// A resident whose council decides on requests.
@@ -223,6 +224,43 @@ async fn a_broken_connection_after_the_code_costs_nothing() {
     assert_eq!(refused.code(), "stayed-busy");
     assert_eq!(home.rows(Section::Waiting).await, 1);
     assert!(matches!(home.asks().await.outcome, Outcome::Received { copies: 3, .. }));
+    assert!(home.is_settled().await);
+}
+
+/// A resident who is offered two batches with one token, by a body with such faults.
+async fn offered_two(spoil: Spoil) -> Home {
+    let world = World::with(old_resident(), spoil, Rogue::None);
+    world.issuer.desk.rule(|rules| rules.reusable = true);
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    Home { world, wallet, directory }
+}
+
+#[tokio::test]
+async fn of_two_batches_each_comes_in_by_itself() {
+    let home = offered_two(Spoil::None).await;
+    let offer = home.world.issuer.double_offer().link();
+    let collected = home.wallet.receive(&offer, Some(TX_CODE)).await.unwrap();
+    assert_eq!((collected.received.len(), home.copies().await), (2, 6));
+
+    // The first came in, and the connection broke before the second.
+    let home = offered_two(Spoil::None).await;
+    home.world.issuer.desk.cut(Some(Cut::Before(7)));
+    let collected = async { home.wallet.receive(&offer, Some(TX_CODE)).await.is_ok() };
+    tokio::select! {
+        _ = collected => panic!("it was not stopped"),
+        () = home.world.issuer.desk.stopped.notified() => {}
+    }
+    home.world.issuer.desk.cut(None);
+    let home = home.again().await;
+    assert_eq!((home.copies().await, home.rows(Section::Waiting).await), (3, 1));
+    assert!(matches!(home.asks().await.outcome, Outcome::Received { copies: 3, .. }));
+    assert!(home.is_settled().await && home.copies().await == 6);
+
+    // Whoever sends one thing off is not asked for the rest.
+    let home = offered_two(Spoil::OwnKey).await;
+    assert_eq!(home.wallet.receive(&offer, Some(TX_CODE)).await.unwrap_err().code(), "batch");
+    assert_eq!((home.world.issuer.desk.asked("credential"), home.copies().await), (1, 0));
     assert!(home.is_settled().await);
 }
 

@@ -64,6 +64,8 @@ pub(crate) struct Rules {
     pub(crate) document: Option<Vec<u8>>,
     /// `vct#integrity` of copies.
     pub(crate) integrity: Option<String>,
+    /// Whether a token is good for more than one batch.
+    pub(crate) reusable: bool,
     /// The transaction that the desk names when asked again, other than the right one.
     pub(crate) other_transaction: bool,
 }

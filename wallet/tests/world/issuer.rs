@@ -36,6 +36,8 @@ pub(crate) const VCT: &str = "https://larkfield.example/types/residency/1";
 /// The same at an address of the body's own.
 pub(crate) const OWN_VCT: &str = "https://issuer.example/types/residency/1";
 pub(crate) const TX_CODE: &str = "493536";
+/// One more configuration of proof copies.
+const SECOND: &str = "second-zk";
 pub(crate) const COPIES: u32 = 3;
 /// The seconds to wait before asking for what was put off.
 pub(crate) const INTERVAL: u32 = 600;
@@ -146,6 +148,12 @@ impl Issuer {
         }
     }
 
+    /// An offer of two batches.
+    pub(crate) fn double_offer(&self) -> Offer {
+        let ids = vec![self.described.proof_configuration(), SECOND.to_owned()];
+        Offer { credential_configuration_ids: ids, ..self.offer() }
+    }
+
     /// The same for copies without proofs.
     pub(crate) fn plain_offer(&self) -> Offer {
         Offer { credential_configuration_ids: vec![self.described.id.clone()], ..self.offer() }
@@ -211,6 +219,7 @@ impl Issuer {
             credential_configurations_supported: [
                 (self.described.id.clone(), Configuration::plain(&self.described)),
                 (self.described.proof_configuration(), Configuration::proof(&self.described)),
+                (SECOND.to_owned(), Configuration::proof(&self.described)),
             ]
             .into(),
             issuer_entry: Some(self.entry.jws().to_owned()),
@@ -223,7 +232,7 @@ impl Issuer {
         let request = Received::encrypted(body, "k", &self.key, &RingAead).unwrap();
         let expected = Expected { issuer: ISSUER, batch_size: COPIES as usize, now };
         let proofs = Proofs::verify(&request.proofs, &expected, &Jws).unwrap();
-        *self.desk.spent.lock().unwrap() = true;
+        *self.desk.spent.lock().unwrap() = !self.desk.read(|rules| rules.reusable);
         let plain = request.asked == Asked::Configuration(self.described.id.clone());
         if self.desk.read(|rules| rules.put_off) {
             let put_off = PutOff { keys: proofs.keys().to_vec(), plain, collected: false };
