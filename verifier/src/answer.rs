@@ -190,6 +190,8 @@ struct Work {
 impl Work {
     async fn finish(self) -> Result<Answered, AnswerError> {
         let Self { app, place, request, secrets, pinned, authentic } = self;
+        // The place goes where no worker is needed any more; the room stays until the answer is at its end.
+        let _room = place.room();
         let lease = lease(&app, &request).await?;
         let result = match judge(&app, place, pinned, authentic).await {
             Ok(finding) => commit(&app, &request, &secrets, &lease, &finding).await,

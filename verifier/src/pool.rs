@@ -136,10 +136,16 @@ impl Place {
         permit.map_err(|_| Lost::Stopping)
     }
 
+    /// The room that comes with the place, to be kept beyond it.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.0.room.clone()
+    }
+
     /// Gives the place back and keeps the room: whoever waits for something else comes in again afterwards.
     #[must_use]
     pub fn leave(self) -> Room {
-        self.0.room.clone()
+        self.room()
     }
 }
 

@@ -4,6 +4,7 @@
 mod world;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use serde_json::Value;
@@ -13,11 +14,13 @@ use tokio::sync::oneshot;
 use vouchsafe_protocol::encoding::b64u_decode;
 use vouchsafe_protocol::jose::BoxFuture;
 use vouchsafe_protocol::openid4vp::request::Verified;
+use vouchsafe_protocol::openid4vp::response::error_form;
 use vouchsafe_protocol::status::{Bits, List, Publication};
 use vouchsafe_service::clock::Clock;
 use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_service::store::{Database, Schema};
 use vouchsafe_verifier::app::App;
+use vouchsafe_verifier::config::Config;
 use vouchsafe_verifier::http::router;
 use vouchsafe_verifier::pool::{Cap, Place};
 use vouchsafe_verifier::status::{Away, Fetch, Fetched};
@@ -50,11 +53,16 @@ struct Listed {
 
 impl Listed {
     async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut world = World::new().await;
         let file = world.folder.path().join("types/residency.toml");
         let described = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, described.replace("ttl_days = 30", "ttl_days = 30\nstatus = true")).unwrap();
         world.config.limits.worker_wait_ms = 1;
+        change(&mut world.config);
         let (asked, hears) = unbounded_channel();
         let (answers, told) = unbounded_channel();
         let gate = Arc::new(Gate { asked, answers: tokio::sync::Mutex::new(told) });
@@ -180,6 +188,26 @@ async fn a_look_up_takes_no_place_and_who_comes_back_to_a_full_pool_loses_nothin
         tokio::task::yield_now().await;
     }
     assert_eq!(send(&listed.world, &request, form).await.unwrap().0, StatusCode::OK, "the very same copy");
+    assert_eq!(listed.world.decision(&id).await["outcome"], "met");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_keeps_its_room_from_the_look_up_to_its_end() {
+    let mut listed = Listed::with(|config| config.limits.answers_at_once = 1).await;
+    let (id, request) = ask(&listed.world).await;
+    let form = listed.world.answer(&request, &listed.world.copy_listed(LIST, 0));
+    let waits = send(&listed.world, &request, form);
+    listed.asked.recv().await.unwrap();
+    // Whoever comes now is told to come back: while the host is waited for, and while the decision waits to be written.
+    let lock = listed.world.lock().await;
+    listed.answers.send(Some(listed.list().await)).unwrap();
+    let stranger = error_form("access_denied", "0123456789abcdefghijklmn");
+    for _ in 0..30 {
+        assert_eq!(send(&listed.world, &request, stranger.clone()).await.unwrap(), BUSY);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    drop(lock);
+    assert_eq!(waits.await.unwrap().0, StatusCode::OK);
     assert_eq!(listed.world.decision(&id).await["outcome"], "met");
 }
 
