@@ -6,6 +6,7 @@
 //!
 //! Leaves out: the credentials themselves. Neither copies nor seeds nor openings are stored.
 
+mod columns;
 mod deferring;
 mod either;
 mod memory;

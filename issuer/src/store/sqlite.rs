@@ -1,20 +1,30 @@
 //! The store in SQLite: one process, one writer.
 //!
-//! Every change is one immediate transaction on the writing connection, so a step is taken on the row it has read.
+//! What is said to the database is in `sql`; here is what is SQLite's own.
 
-mod deferring;
-mod imports;
-mod issuing;
-mod offers;
-mod statuses;
-
-use jiff::civil::Date;
 use sqlx::migrate::Migrator;
 use sqlx::{Sqlite, Transaction};
 use vouchsafe_service::store::Sqlite as Pools;
 
-use super::{Mac, StoreError};
-use crate::kind::Kind;
+use super::StoreError;
+
+/// Every change is an immediate transaction on the one writing connection: all rows are its own from its first instant.
+macro_rules! locked {
+    ($select:literal, $lock:literal) => {
+        $select
+    };
+}
+
+/// The one writer takes away what is over.
+macro_rules! forget {
+    ($take_away:literal, $table:literal, $key:literal, $over:literal) => {
+        concat!($take_away, " WHERE ", $over)
+    };
+}
+
+#[expect(clippy::duplicate_mod, reason = "one text for both dialects, compiled for each")]
+#[path = "sql/mod.rs"]
+mod sql;
 
 /// The migrations of this store, in the order in which they were added.
 pub static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -25,6 +35,10 @@ pub struct SqliteStore {
     pools: Pools,
 }
 
+type Own = SqliteStore;
+type Tx = Transaction<'static, Sqlite>;
+type Row = sqlx::sqlite::SqliteRow;
+
 impl SqliteStore {
     /// A store on pools whose database has had [`MIGRATOR`] run on it.
     #[must_use]
@@ -33,7 +47,7 @@ impl SqliteStore {
     }
 
     /// An immediate transaction: nobody else writes until it ends.
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(self.pools.write().await?)
     }
 
@@ -41,41 +55,4 @@ impl SqliteStore {
     pub async fn is_ready(&self) -> bool {
         self.pools.is_ready().await
     }
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
-                Self::Damaged
-            }
-            _ => Self::Unavailable,
-        }
-    }
-}
-
-/// 32 octets as they stand in a row.
-pub(super) fn octets(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
-    bytes.try_into().map_err(|_| StoreError::Damaged)
-}
-
-pub(super) fn mac(bytes: &[u8]) -> Result<Mac, StoreError> {
-    octets(bytes).map(Mac)
-}
-
-pub(super) fn kind(text: &str) -> Result<Kind, StoreError> {
-    Kind::parse(text).ok_or(StoreError::Damaged)
-}
-
-pub(super) fn date(text: &str) -> Result<Date, StoreError> {
-    text.parse().map_err(|_| StoreError::Damaged)
-}
-
-/// A count for a column: SQLite's integers are signed.
-pub(super) fn column(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-pub(super) fn count(column: i64) -> Result<u64, StoreError> {
-    u64::try_from(column).map_err(|_| StoreError::Damaged)
 }

@@ -1,14 +1,17 @@
 //! Batches that are put off.
 
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::Row as _;
 use vouchsafe_protocol::time::UnixTime;
 
-use super::super::deferring::{Collect, CollectRefusal, Defer, Deferred, Deferring, Pending, Stage, Verdict};
-use super::super::{IssueRefusal, Mac, StoreError};
+use super::super::super::columns::{kind, mac};
+use super::super::super::deferring::{
+    Collect, CollectRefusal, Defer, Deferred, Deferring, Pending, Stage, Verdict,
+};
+use super::super::super::{IssueRefusal, Mac, StoreError};
 use super::issuing::{record, spend_nonces, spend_token};
-use super::{SqliteStore, kind, mac};
+use super::{Own, Tx};
 
-impl Deferring for SqliteStore {
+impl Deferring for Own {
     async fn defer(&self, defer: &Defer) -> Result<Result<(), IssueRefusal>, StoreError> {
         let mut tx = self.begin().await?;
         if spend_token(&mut tx, defer.token, defer.now).await?.is_none() {
@@ -17,17 +20,22 @@ impl Deferring for SqliteStore {
         if !spend_nonces(&mut tx, &defer.nonces, defer.now).await? {
             return Ok(Err(IssueRefusal::Nonce));
         }
-        sqlx::query("UPDATE deferred SET holders = NULL WHERE expires_at <= ?")
-            .bind(defer.now.0)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(forget!(
+            "UPDATE deferred SET holders = NULL",
+            "deferred",
+            "transaction_id",
+            "expires_at <= $1 AND holders IS NOT NULL"
+        ))
+        .bind(defer.now.0)
+        .execute(&mut *tx)
+        .await?;
         insert(&mut tx, defer).await?;
         tx.commit().await?;
         Ok(Ok(()))
     }
 
     async fn deferred(&self, transaction: Mac) -> Result<Option<Deferred>, StoreError> {
-        let row = sqlx::query("SELECT token, holders, stage FROM deferred WHERE transaction_id = ?")
+        let row = sqlx::query("SELECT token, holders, stage FROM deferred WHERE transaction_id = $1")
             .bind(&transaction.0[..])
             .fetch_optional(self.pools.reader())
             .await?;
@@ -43,10 +51,11 @@ impl Deferring for SqliteStore {
 
     async fn collect(&self, collect: &Collect) -> Result<Result<(), CollectRefusal>, StoreError> {
         let mut tx = self.begin().await?;
-        let found: Option<(String, Vec<u8>)> = sqlx::query_as(
+        let found: Option<(String, Vec<u8>)> = sqlx::query_as(locked!(
             "SELECT deferred.stage, access_token.offer FROM deferred JOIN access_token USING (token) \
-             WHERE transaction_id = ?",
-        )
+             WHERE transaction_id = $1",
+            " FOR UPDATE OF deferred"
+        ))
         .bind(&collect.transaction.0[..])
         .fetch_optional(&mut *tx)
         .await?;
@@ -54,7 +63,7 @@ impl Deferring for SqliteStore {
         if let Err(refusal) = Stage::parse(&stage).ok_or(StoreError::Damaged)?.check_collectable() {
             return Ok(Err(refusal));
         }
-        sqlx::query("UPDATE deferred SET stage = 'collected', holders = NULL WHERE transaction_id = ?")
+        sqlx::query("UPDATE deferred SET stage = 'collected', holders = NULL WHERE transaction_id = $1")
             .bind(&collect.transaction.0[..])
             .execute(&mut *tx)
             .await?;
@@ -67,7 +76,7 @@ impl Deferring for SqliteStore {
         let rows = sqlx::query(
             "SELECT deferred.reference, deferred.created_at, offer.type_id, offer.kind, offer.person \
              FROM deferred JOIN access_token USING (token) JOIN offer ON offer.code = access_token.offer \
-             WHERE deferred.stage = 'waiting' AND deferred.expires_at > ? \
+             WHERE deferred.stage = 'waiting' AND deferred.expires_at > $1 \
              ORDER BY deferred.created_at, deferred.reference",
         )
         .bind(now.0)
@@ -90,11 +99,11 @@ impl Deferring for SqliteStore {
         let decide = match verdict {
             Verdict::Approve => {
                 "UPDATE deferred SET stage = 'approved' \
-                 WHERE reference = ? AND stage = 'waiting' AND expires_at > ?"
+                 WHERE reference = $1 AND stage = 'waiting' AND expires_at > $2"
             }
             Verdict::Refuse => {
                 "UPDATE deferred SET stage = 'refused', holders = NULL \
-                 WHERE reference = ? AND stage = 'waiting' AND expires_at > ?"
+                 WHERE reference = $1 AND stage = 'waiting' AND expires_at > $2"
             }
         };
         let mut tx = self.begin().await?;
@@ -104,10 +113,10 @@ impl Deferring for SqliteStore {
     }
 }
 
-async fn insert(tx: &mut Transaction<'static, Sqlite>, defer: &Defer) -> Result<(), StoreError> {
+async fn insert(tx: &mut Tx, defer: &Defer) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO deferred (transaction_id, token, reference, holders, stage, created_at, expires_at) \
-         VALUES (?, ?, ?, ?, 'waiting', ?, ?)",
+         VALUES ($1, $2, $3, $4, 'waiting', $5, $6)",
     )
     .bind(&defer.transaction.0[..])
     .bind(&defer.token.0[..])

@@ -1,23 +1,24 @@
 //! Offers and their one use.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::Row as _;
 use vouchsafe_protocol::time::UnixTime;
 
-use super::super::{
+use super::super::super::columns::{kind, mac};
+use super::super::super::{
     AddOfferError, Mac, NewOffer, OfferState, Offers, Redeem, RedeemRefusal, Stage, StoreError,
 };
-use super::{SqliteStore, kind, mac};
+use super::{Own, Row, Tx};
 
-impl Offers for SqliteStore {
+impl Offers for Own {
     async fn add_offer(&self, offer: NewOffer) -> Result<(), AddOfferError> {
         let mut tx = self.begin().await?;
-        let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM person WHERE type_id = ? AND person = ?")
-            .bind(&offer.type_id)
-            .bind(&offer.person.0[..])
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(StoreError::from)?;
+        let known: Option<bool> =
+            sqlx::query_scalar("SELECT TRUE FROM person WHERE type_id = $1 AND person = $2")
+                .bind(&offer.type_id)
+                .bind(&offer.person.0[..])
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(StoreError::from)?;
         if known.is_none() {
             return Err(AddOfferError::UnknownPerson);
         }
@@ -28,7 +29,7 @@ impl Offers for SqliteStore {
 
     async fn offer_of_code(&self, code: Mac) -> Result<Option<OfferState>, StoreError> {
         let row = sqlx::query(
-            "SELECT type_id, person, kind, tx_code, stage, misses, expires_at FROM offer WHERE code = ?",
+            "SELECT type_id, person, kind, tx_code, stage, misses, expires_at FROM offer WHERE code = $1",
         )
         .bind(&code.0[..])
         .fetch_optional(self.pools.reader())
@@ -38,7 +39,7 @@ impl Offers for SqliteStore {
 
     async fn offer(&self, handle: Mac) -> Result<Option<OfferState>, StoreError> {
         let row = sqlx::query(
-            "SELECT type_id, person, kind, tx_code, stage, misses, expires_at FROM offer WHERE handle = ?",
+            "SELECT type_id, person, kind, tx_code, stage, misses, expires_at FROM offer WHERE handle = $1",
         )
         .bind(&handle.0[..])
         .fetch_optional(self.pools.reader())
@@ -64,10 +65,10 @@ impl Offers for SqliteStore {
     }
 }
 
-async fn insert(tx: &mut Transaction<'static, Sqlite>, offer: &NewOffer) -> Result<(), StoreError> {
+async fn insert(tx: &mut Tx, offer: &NewOffer) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO offer (code, handle, tx_code, type_id, person, kind, stage, created_at, expires_at) \
-         VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8)",
     )
     .bind(&offer.code.0[..])
     .bind(&offer.handle.0[..])
@@ -82,17 +83,19 @@ async fn insert(tx: &mut Transaction<'static, Sqlite>, offer: &NewOffer) -> Resu
     Ok(())
 }
 
-async fn by_code(tx: &mut Transaction<'static, Sqlite>, code: Mac) -> Result<Option<OfferState>, StoreError> {
-    let row = sqlx::query(
-        "SELECT type_id, person, kind, tx_code, stage, misses, expires_at FROM offer WHERE code = ?",
-    )
+/// Under the offer's lock: of many tries at once, one follows the other.
+async fn by_code(tx: &mut Tx, code: Mac) -> Result<Option<OfferState>, StoreError> {
+    let row = sqlx::query(locked!(
+        "SELECT type_id, person, kind, tx_code, stage, misses, expires_at FROM offer WHERE code = $1",
+        " FOR UPDATE"
+    ))
     .bind(&code.0[..])
     .fetch_optional(&mut **tx)
     .await?;
     row.as_ref().map(state).transpose()
 }
 
-fn state(row: &SqliteRow) -> Result<OfferState, StoreError> {
+fn state(row: &Row) -> Result<OfferState, StoreError> {
     Ok(OfferState {
         type_id: row.try_get("type_id")?,
         person: mac(row.try_get("person")?)?,
@@ -105,12 +108,8 @@ fn state(row: &SqliteRow) -> Result<OfferState, StoreError> {
 }
 
 /// Written on every refusal too, changed or not: all refusals cost the same.
-async fn save(
-    tx: &mut Transaction<'static, Sqlite>,
-    code: Mac,
-    offer: &OfferState,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE offer SET stage = ?, misses = ? WHERE code = ?")
+async fn save(tx: &mut Tx, code: Mac, offer: &OfferState) -> Result<(), StoreError> {
+    sqlx::query("UPDATE offer SET stage = $1, misses = $2 WHERE code = $3")
         .bind(offer.stage.as_str())
         .bind(i64::from(offer.misses))
         .bind(&code.0[..])
@@ -119,16 +118,14 @@ async fn save(
     Ok(())
 }
 
-async fn count_unknown(
-    tx: &mut Transaction<'static, Sqlite>,
-) -> Result<Result<(), RedeemRefusal>, StoreError> {
-    sqlx::query("UPDATE unknown_code SET misses = misses + 1 WHERE only = 1").execute(&mut **tx).await?;
+async fn count_unknown(tx: &mut Tx) -> Result<Result<(), RedeemRefusal>, StoreError> {
+    sqlx::query("UPDATE unknown_code SET misses = misses + 1 WHERE \"only\" = 1").execute(&mut **tx).await?;
     Ok(Err(RedeemRefusal::UnknownCode))
 }
 
-async fn give_token(tx: &mut Transaction<'static, Sqlite>, redeem: &Redeem) -> Result<(), StoreError> {
+async fn give_token(tx: &mut Tx, redeem: &Redeem) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO access_token (token, offer, jkt, identified, expires_at) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO access_token (token, offer, jkt, identified, expires_at) VALUES ($1, $2, $3, $4, $5)",
     )
     .bind(&redeem.token.0[..])
     .bind(&redeem.code.0[..])

@@ -2,16 +2,16 @@
 
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::time::UnixTime;
-use vouchsafe_service::store::Writing;
 
-use super::super::{
+use super::super::super::columns::{column, count, date, octets};
+use super::super::super::{
     Batch, EnrolError, Enrolled, Import, ImportId, Mac, Progress, Register, SealedRow, StoreError,
     enrol_clash,
 };
-use super::{PostgresStore, column, count, date, octets};
+use super::{Own, Tx};
 use crate::import::{Reason, RowError};
 
-impl Register for PostgresStore {
+impl Register for Own {
     async fn begin_import(&self, import: &Import, now: UnixTime) -> Result<Progress, StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query("INSERT INTO import (id, type_id, facts_as_of, started_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
@@ -85,13 +85,15 @@ impl Register for PostgresStore {
     }
 }
 
-async fn progress(tx: &mut Writing, id: ImportId) -> Result<Progress, StoreError> {
-    let (read, added, updated, rejected, absent, finished): (i64, i64, i64, i64, i64, bool) = sqlx::query_as(
-        "SELECT records_read, added, updated, rejected, absent, finished FROM import WHERE id = $1 FOR UPDATE",
-    )
-    .bind(&id.0[..])
-    .fetch_one(&mut **tx)
-    .await?;
+async fn progress(tx: &mut Tx, id: ImportId) -> Result<Progress, StoreError> {
+    let (read, added, updated, rejected, absent, finished): (i64, i64, i64, i64, i64, bool) =
+        sqlx::query_as(locked!(
+            "SELECT records_read, added, updated, rejected, absent, finished FROM import WHERE id = $1",
+            " FOR UPDATE"
+        ))
+        .bind(&id.0[..])
+        .fetch_one(&mut **tx)
+        .await?;
     Ok(Progress {
         records_read: count(read)?,
         added: count(added)?,
@@ -102,7 +104,7 @@ async fn progress(tx: &mut Writing, id: ImportId) -> Result<Progress, StoreError
     })
 }
 
-async fn save(tx: &mut Writing, id: ImportId, progress: &Progress) -> Result<(), StoreError> {
+async fn save(tx: &mut Tx, id: ImportId, progress: &Progress) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE import SET records_read = $1, added = $2, updated = $3, rejected = $4, absent = $5, finished = $6 \
          WHERE id = $7",
@@ -120,7 +122,7 @@ async fn save(tx: &mut Writing, id: ImportId, progress: &Progress) -> Result<(),
 }
 
 /// Remembers, until the import ends, that its file names this person.
-async fn name(tx: &mut Writing, id: ImportId, person: Mac) -> Result<(), StoreError> {
+async fn name(tx: &mut Tx, id: ImportId, person: Mac) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO import_named (import_id, person) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(&id.0[..])
         .bind(&person.0[..])
@@ -130,7 +132,7 @@ async fn name(tx: &mut Writing, id: ImportId, person: Mac) -> Result<(), StoreEr
 }
 
 /// How many the file has not named; who was named is forgotten then.
-async fn absent(tx: &mut Writing, import: &Import) -> Result<u64, StoreError> {
+async fn absent(tx: &mut Tx, import: &Import) -> Result<u64, StoreError> {
     let (absent,): (i64,) = sqlx::query_as(
         "SELECT COUNT(*) FROM person WHERE type_id = $1 AND NOT EXISTS (SELECT 1 FROM import_named AS named \
          WHERE named.import_id = $2 AND named.person = person.person)",
@@ -146,7 +148,7 @@ async fn absent(tx: &mut Writing, import: &Import) -> Result<u64, StoreError> {
     count(absent)
 }
 
-async fn note(tx: &mut Writing, id: ImportId, error: &RowError) -> Result<(), StoreError> {
+async fn note(tx: &mut Tx, id: ImportId, error: &RowError) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO import_error (import_id, line, column_name, reason) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (import_id, line, column_name) DO UPDATE SET reason = excluded.reason",
@@ -170,7 +172,7 @@ fn in_one_order(rows: &[SealedRow]) -> Vec<&SealedRow> {
 
 /// A new person is written at once; one who is there, or whom another import is just writing, is looked at under a lock.
 async fn enrol_row(
-    tx: &mut Writing,
+    tx: &mut Tx,
     import: &Import,
     row: &SealedRow,
     progress: &mut Progress,
@@ -179,9 +181,10 @@ async fn enrol_row(
         progress.added += 1;
         return Ok(());
     }
-    let (written_by, facts_as_of): (Vec<u8>, String) = sqlx::query_as(
-        "SELECT import_id, facts_as_of FROM person WHERE type_id = $1 AND person = $2 FOR UPDATE",
-    )
+    let (written_by, facts_as_of): (Vec<u8>, String) = sqlx::query_as(locked!(
+        "SELECT import_id, facts_as_of FROM person WHERE type_id = $1 AND person = $2",
+        " FOR UPDATE"
+    ))
     .bind(&import.type_id)
     .bind(&row.person.0[..])
     .fetch_one(&mut **tx)
@@ -195,7 +198,7 @@ async fn enrol_row(
 }
 
 /// `false` when the person is there.
-async fn add_row(tx: &mut Writing, import: &Import, row: &SealedRow) -> Result<bool, StoreError> {
+async fn add_row(tx: &mut Tx, import: &Import, row: &SealedRow) -> Result<bool, StoreError> {
     let written = sqlx::query(
         "INSERT INTO person (type_id, person, sealed, facts_as_of, import_id) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (type_id, person) DO NOTHING",
@@ -210,7 +213,7 @@ async fn add_row(tx: &mut Writing, import: &Import, row: &SealedRow) -> Result<b
     Ok(written.rows_affected() == 1)
 }
 
-async fn update_row(tx: &mut Writing, import: &Import, row: &SealedRow) -> Result<(), StoreError> {
+async fn update_row(tx: &mut Tx, import: &Import, row: &SealedRow) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE person SET sealed = $3, facts_as_of = $4, import_id = $5, revision = revision + 1 \
          WHERE type_id = $1 AND person = $2",

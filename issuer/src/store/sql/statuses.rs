@@ -8,15 +8,15 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::status::Standing;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::entropy::Entropy;
-use vouchsafe_service::store::Writing;
 
-use super::super::statuses::{Leftover, column as state, draw, has_room, judge, standing};
-use super::super::{
+use super::super::super::columns::{column, count};
+use super::super::super::statuses::{Leftover, column as state, draw, has_room, judge, standing};
+use super::super::super::{
     Asked, Change, Mac, PublishedList, Reserve, ReserveRefusal, Shard, Snapshot, Statuses, StoreError,
 };
-use super::{PostgresStore, column, count};
+use super::{Own, Tx};
 
-impl Statuses for PostgresStore {
+impl Statuses for Own {
     async fn open_shard(&self) -> Result<Option<String>, StoreError> {
         let rows: Vec<(String, i64, i64)> =
             sqlx::query_as("SELECT name, entries, used FROM status_shard ORDER BY name")
@@ -190,22 +190,24 @@ impl Statuses for PostgresStore {
 }
 
 /// Shares the row with others who hand out or read.
-async fn share(tx: &mut Writing) -> Result<u64, StoreError> {
-    let sequence = sqlx::query_scalar("SELECT sequence FROM status_publication WHERE one = 1 FOR SHARE")
-        .fetch_one(&mut **tx)
-        .await?;
+async fn share(tx: &mut Tx) -> Result<u64, StoreError> {
+    let sequence =
+        sqlx::query_scalar(locked!("SELECT sequence FROM status_publication WHERE one = 1", " FOR SHARE"))
+            .fetch_one(&mut **tx)
+            .await?;
     count(sequence)
 }
 
 /// Has the row to itself until the transaction ends.
-async fn sequence(tx: &mut Writing) -> Result<u64, StoreError> {
-    let sequence = sqlx::query_scalar("SELECT sequence FROM status_publication WHERE one = 1 FOR UPDATE")
-        .fetch_one(&mut **tx)
-        .await?;
+async fn sequence(tx: &mut Tx) -> Result<u64, StoreError> {
+    let sequence =
+        sqlx::query_scalar(locked!("SELECT sequence FROM status_publication WHERE one = 1", " FOR UPDATE"))
+            .fetch_one(&mut **tx)
+            .await?;
     count(sequence)
 }
 
-async fn is_suspended(tx: &mut Writing, type_id: &str, person: Mac) -> Result<bool, StoreError> {
+async fn is_suspended(tx: &mut Tx, type_id: &str, person: Mac) -> Result<bool, StoreError> {
     let suspended: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM status_entry WHERE type_id = $1 AND person = $2 AND state = 2) \
          OR EXISTS (SELECT 1 FROM status_change WHERE type_id = $1 AND person = $2 AND state = 2)",
@@ -218,9 +220,9 @@ async fn is_suspended(tx: &mut Writing, type_id: &str, person: Mac) -> Result<bo
 }
 
 /// Counts the entries as used; how many the shard has, or `None` when there is no room.
-async fn take_room(tx: &mut Writing, reserve: &Reserve) -> Result<Option<u64>, StoreError> {
+async fn take_room(tx: &mut Tx, reserve: &Reserve) -> Result<Option<u64>, StoreError> {
     let found: Option<(i64, i64)> =
-        sqlx::query_as("SELECT entries, used FROM status_shard WHERE name = $1 FOR UPDATE")
+        sqlx::query_as(locked!("SELECT entries, used FROM status_shard WHERE name = $1", " FOR UPDATE"))
             .bind(&reserve.shard)
             .fetch_optional(&mut **tx)
             .await?;
@@ -237,7 +239,7 @@ async fn take_room(tx: &mut Writing, reserve: &Reserve) -> Result<Option<u64>, S
 }
 
 /// Takes one index; `false` when somebody had it.
-async fn take(tx: &mut Writing, reserve: &Reserve, idx: u64) -> Result<bool, StoreError> {
+async fn take(tx: &mut Tx, reserve: &Reserve, idx: u64) -> Result<bool, StoreError> {
     let written = sqlx::query(
         "INSERT INTO status_entry (shard, idx, type_id, person, expires_at) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (shard, idx) DO NOTHING",
@@ -252,7 +254,7 @@ async fn take(tx: &mut Writing, reserve: &Reserve, idx: u64) -> Result<bool, Sto
     Ok(mutants::skips("store-status-idx-once") || written.rows_affected() == 1)
 }
 
-async fn ask(tx: &mut Writing, change: &Change<'_>) -> Result<Asked, StoreError> {
+async fn ask(tx: &mut Tx, change: &Change<'_>) -> Result<Asked, StoreError> {
     let states: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT state, max(number) FROM status_entry WHERE type_id = $1 AND person = $2 GROUP BY state",
     )
@@ -275,7 +277,7 @@ async fn ask(tx: &mut Writing, change: &Change<'_>) -> Result<Asked, StoreError>
     Ok(asked)
 }
 
-async fn note(tx: &mut Writing, change: &Change<'_>, upto: i64) -> Result<(), StoreError> {
+async fn note(tx: &mut Tx, change: &Change<'_>, upto: i64) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO status_change (type_id, person, state, upto) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (type_id, person) DO UPDATE SET state = excluded.state, upto = excluded.upto",
@@ -293,7 +295,7 @@ async fn note(tx: &mut Writing, change: &Change<'_>, upto: i64) -> Result<(), St
 }
 
 /// Closes a shard and removes up to `most` of its entries; whether these were the last.
-async fn remove(tx: &mut Writing, name: &str, most: u32) -> Result<bool, StoreError> {
+async fn remove(tx: &mut Tx, name: &str, most: u32) -> Result<bool, StoreError> {
     sqlx::query("UPDATE status_shard SET used = entries WHERE name = $1")
         .bind(name)
         .execute(&mut **tx)
@@ -314,7 +316,7 @@ async fn remove(tx: &mut Writing, name: &str, most: u32) -> Result<bool, StoreEr
 }
 
 /// A shard that nobody needs any more.
-async fn over(tx: &mut Writing, before: UnixTime) -> Result<Option<String>, StoreError> {
+async fn over(tx: &mut Tx, before: UnixTime) -> Result<Option<String>, StoreError> {
     let shards: Vec<(String, i64, bool, bool)> = sqlx::query_as(
         "SELECT name, used, \
          EXISTS (SELECT 1 FROM status_entry WHERE shard = name \
@@ -334,7 +336,7 @@ async fn over(tx: &mut Writing, before: UnixTime) -> Result<Option<String>, Stor
 }
 
 /// Every entry that is marked now or that a change marks, as the next publication has it.
-async fn marked(tx: &mut Writing) -> Result<BTreeMap<String, BTreeMap<u64, Standing>>, StoreError> {
+async fn marked(tx: &mut Tx) -> Result<BTreeMap<String, BTreeMap<u64, Standing>>, StoreError> {
     let rows: Vec<(String, i64, i64)> = sqlx::query_as(
         "SELECT shard, idx, state FROM status_entry WHERE state <> 0 UNION ALL \
          SELECT entry.shard, entry.idx, change.state FROM status_change AS change JOIN status_entry AS entry \
@@ -351,7 +353,7 @@ async fn marked(tx: &mut Writing) -> Result<BTreeMap<String, BTreeMap<u64, Stand
     Ok(all)
 }
 
-async fn replace(tx: &mut Writing, list: &PublishedList) -> Result<(), StoreError> {
+async fn replace(tx: &mut Tx, list: &PublishedList) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE status_shard SET jwt = $1, cwt = $2, issued_at = $3, expires_at = $4, ttl = $5 WHERE name = $6",
     )
