@@ -62,6 +62,8 @@ pub(crate) struct Shelf {
 struct Kept {
     sequence: u64,
     looked_at: Option<UnixTime>,
+    /// Counts the times that somebody asked to look again: a look that began before has not seen what they did.
+    again: u64,
     lists: HashMap<String, Arc<Served>>,
 }
 
@@ -101,17 +103,18 @@ impl Shelf {
         if shard.len() != NAME || !shard.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c)) {
             return Ok(None);
         }
-        self.look(store, now).await?;
         loop {
+            self.look(store, now).await?;
             if let Some(served) = self.kept().lists.get(shard) {
                 return Ok(Some(Arc::clone(served)));
             }
             let Some((sequence, list)) = store.list(shard).await? else { return Ok(None) };
             let served = Arc::new(Served::from(list));
-            // A publication came between the read and now: read again, what is there is newer.
             if self.kept().put(sequence, shard, &served) {
                 return Ok(Some(served));
             }
+            // A publication came between the read and now, or the database was put back to what it was: look, and read again.
+            self.look_again();
         }
     }
 
@@ -122,6 +125,7 @@ impl Shelf {
         }
         let looking = self.looking.lock().await;
         if !self.is_looked_at(now) {
+            let again = self.kept().again;
             let found = store.sequence().await;
             let mut kept = self.kept();
             match found {
@@ -129,7 +133,7 @@ impl Shelf {
                 Err(fault) if kept.lists.is_empty() => return Err(fault),
                 Err(_) => tracing::warn!("the status lists are served from memory: the database is away"),
             }
-            kept.looked_at = Some(now);
+            kept.looked_at = Some(now).filter(|_| kept.again == again);
         }
         drop(looking);
         Ok(())
@@ -141,7 +145,8 @@ impl Shelf {
 
     /// The next call looks at the database: this process has published.
     pub(crate) fn look_again(&self) {
-        self.kept().looked_at = None;
+        let mut kept = self.kept();
+        (kept.looked_at, kept.again) = (None, kept.again + 1);
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -318,6 +323,17 @@ mod tests {
         database.away.store(false, Ordering::SeqCst);
         database.publish("second").await;
         assert_eq!(said(&shelf, &database, A, NOW.plus(2)).await, "second");
+    }
+
+    #[tokio::test]
+    async fn a_database_that_was_put_back_is_believed() {
+        let (shelf, later, earlier) = (Shelf::default(), database().await, database().await);
+        for mark in ["second", "third"] {
+            later.publish(mark).await;
+        }
+        assert_eq!(said(&shelf, &later, A, NOW).await, "third");
+        assert_eq!(said(&shelf, &earlier, B, NOW).await, "first");
+        assert_eq!(said(&shelf, &earlier, A, NOW).await, "first");
     }
 
     /// Of two who read, the slower read before a publication and the faster after it.
