@@ -8,6 +8,8 @@ mod callers;
 mod mutants;
 mod possession;
 mod repeats;
+#[cfg(feature = "mutants")]
+mod replicas;
 mod routes;
 mod streams;
 mod town;
