@@ -31,9 +31,9 @@ pub(crate) fn have_postgres() -> Result<(), Failure> {
     if vouchsafe_cluster::is_installed() {
         return Ok(());
     }
-    if !std::path::Path::new(NO_SERVER).exists() {
+    if !sets_no_server_up(&std::fs::read_to_string(NO_SERVER).unwrap_or_default()) {
         let setting =
-            format!("mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >{NO_SERVER}");
+            format!("mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >>{NO_SERVER}");
         if !succeeds(&mut as_root(&["sh", "-c", &setting]))? {
             return Err(Failure(format!(
                 "{NO_SERVER} cannot be written: write `create_main_cluster = false` there"
@@ -41,6 +41,12 @@ pub(crate) fn have_postgres() -> Result<(), Failure> {
         }
     }
     install(&["postgresql"])
+}
+
+/// Whether Debian's settings say so; a line behind a `#` says nothing.
+fn sets_no_server_up(settings: &str) -> bool {
+    let words = settings.lines().filter_map(|line| line.split_once('='));
+    words.into_iter().any(|(key, value)| key.trim() == "create_main_cluster" && value.trim() == "false")
 }
 
 /// Installs the packages of the programs that are missing.
@@ -141,6 +147,22 @@ fn node_suffices(version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn debians_default_sets_a_server_up() {
+        for says_no in [
+            "create_main_cluster = false\n",
+            "# else\ncreate_main_cluster=false",
+            "#a = b\n create_main_cluster = false",
+        ] {
+            assert!(sets_no_server_up(says_no), "{says_no}");
+        }
+        for says_nothing in
+            ["", "#create_main_cluster = false", "create_main_cluster = true", "start_conf = 'auto'"]
+        {
+            assert!(!sets_no_server_up(says_nothing), "{says_nothing}");
+        }
+    }
 
     #[test]
     fn old_nodes_are_told_apart() {

@@ -332,16 +332,22 @@ pub fn is_installed() -> bool {
     binaries().is_ok()
 }
 
+/// Where Debian keeps servers, each version in a folder of its own.
+const VERSIONS: &str = "/usr/lib/postgresql";
+
 /// Where the newest server's programs are.
 fn binaries() -> Result<PathBuf, Fault> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    newest(Path::new(VERSIONS))
+}
+
+fn newest(versions: &Path) -> Result<PathBuf, Fault> {
+    let folder = versions.display();
+    let versions = std::fs::read_dir(versions).into_iter().flatten().flatten();
     let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     let newest = versions.filter_map(|entry| Some((version(&entry.path())?, entry.path().join("bin"))));
     let newest = newest.filter(|(version, bin)| *version >= OLDEST && bin.join("postgres").is_file()).max();
     newest.map(|(_, bin)| bin).ok_or_else(|| {
-        Fault(format!(
-            "no PostgreSQL {OLDEST} or newer under /usr/lib/postgresql: `cargo xtask test` installs it"
-        ))
+        Fault(format!("no PostgreSQL {OLDEST} or newer under {folder}: `cargo xtask test` installs it"))
     })
 }
 
@@ -430,6 +436,27 @@ fn pause() {
 #[cfg(all(test, feature = "mutants"))]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt as _;
+
+    #[test]
+    fn postgres_is_found_by_its_version_and_missed_in_words() {
+        let versions = folder().unwrap_or_else(|fault| panic!("{fault}"));
+        let has = |version: &str| {
+            let programs = versions.join(version).join("bin");
+            std::fs::create_dir_all(&programs).and_then(|()| std::fs::write(programs.join("postgres"), ""))
+        };
+        let missed = || newest(&versions).map_err(|fault| fault.to_string()).expect_err("nothing suits");
+        assert!(missed().ends_with("`cargo xtask test` installs it"));
+        for too_old in ["13", "9.6", "current"] {
+            has(too_old).expect("a folder");
+        }
+        assert!(missed().starts_with("no PostgreSQL 15 or newer"));
+        for good in ["15", "17"] {
+            has(good).expect("a folder");
+            assert_eq!(newest(&versions).ok(), Some(versions.join(good).join("bin")));
+        }
+        let _ = std::fs::remove_dir_all(versions);
+    }
 
     fn databases(cluster: &Cluster) -> String {
         let mut psql = cluster.client("psql");
@@ -444,6 +471,11 @@ mod tests {
         let folder = cluster.socket().parent().expect("the socket lies in the folder").to_owned();
         let (one, two) = (cluster.database(), cluster.database());
         assert_ne!(one, two);
+        if server_user().is_some() {
+            let process = cluster.process().expect("it runs");
+            let owner = std::fs::metadata(format!("/proc/{process}")).map(|of| of.uid());
+            assert!(owner.is_ok_and(|owner| owner != 0), "the server is another's than root's");
+        }
         cluster.kill();
         assert_eq!(databases(&cluster), "", "nobody answers");
         cluster.start().unwrap_or_else(|fault| panic!("{fault}"));
