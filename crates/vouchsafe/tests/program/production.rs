@@ -187,7 +187,7 @@ async fn postgres_that_was_not_migrated_is_not_served_and_one_that_was_is() {
 async fn serves(dir: &Path, config: &str, address: std::net::SocketAddr) {
     let mut child = command(dir, &["serve", "issuer", "--config", config]).spawn().unwrap();
     let mut up = false;
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         up = tokio::net::TcpStream::connect(address).await.is_ok();
         if up {
             break;
