@@ -361,7 +361,7 @@ proptest! {
 
     #[test]
     fn what_is_issued_is_what_is_held(
-        claims in proptest::collection::btree_map("[a-z]{4,8}", leaf_value(), 0..12),
+        claims in proptest::collection::btree_map("own_[a-z]{1,6}", leaf_value(), 0..12),
         seed: [u8; 32],
         decoys in 0_usize..4,
     ) {
