@@ -301,7 +301,10 @@ mod tests {
         assert_eq!((pool.taken(), cap.enter().err()), (0, Some(Full)));
         let again = pool.enter(room).unwrap();
         assert_eq!((pool.taken(), again.run(|| 2).await), (1, Ok(2)));
+        let room = again.room();
         drop(again);
+        assert_eq!((pool.taken(), cap.enter().err()), (0, Some(Full)), "kept beyond the place");
+        drop(room);
         assert!(cap.enter().is_ok());
     }
 
