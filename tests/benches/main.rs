@@ -6,6 +6,7 @@
 mod answer;
 mod credential;
 mod measure;
+mod range;
 
 use measure::Report;
 
@@ -13,6 +14,7 @@ fn main() {
     vouchsafe_service::keys::install();
     let mut reports: Vec<Report> = credential::benches();
     reports.extend(answer::benches());
+    reports.extend(range::benches());
     for report in reports {
         report.print();
     }

@@ -7,10 +7,12 @@ use serde_json::{Map, Value, json};
 /// Rounds of which the median is taken. A round is one call, so that function and floor, in turn, find the processor's
 /// caches in the same state, and most rounds fit between two interruptions.
 const ROUNDS: usize = 901;
+/// Rounds of what takes milliseconds and has many sizes.
+const FEW: usize = 61;
 
 /// One line of the output.
 pub(crate) struct Report {
-    name: &'static str,
+    name: String,
     ns: f64,
     floor_ns: f64,
     parts: Map<String, Value>,
@@ -37,24 +39,49 @@ impl Report {
 }
 
 /// Measures `function` against `floor`.
-pub(crate) fn against<A, B>(
-    name: &'static str,
+pub(crate) fn against<A, B>(name: &str, function: impl FnMut() -> A, floor: impl FnMut() -> B) -> Report {
+    compared(name, ROUNDS, function, floor)
+}
+
+/// As [`against`], in fewer rounds; one call of `function` does `count` of what `floor` does once.
+pub(crate) fn against_few<A, B>(
+    name: &str,
+    count: u32,
+    function: impl FnMut() -> A,
+    floor: impl FnMut() -> B,
+) -> Report {
+    let report = compared(name, FEW, function, floor);
+    Report { ns: report.ns / f64::from(count), ..report }
+}
+
+fn compared<A, B>(
+    name: &str,
+    rounds: usize,
     mut function: impl FnMut() -> A,
     mut floor: impl FnMut() -> B,
 ) -> Report {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     round(&mut function);
     round(&mut floor);
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         ours.push(round(&mut function));
         theirs.push(round(&mut floor));
     }
-    Report { name, ns: median(&mut ours), floor_ns: median(&mut theirs), parts: Map::new() }
+    Report { name: name.to_owned(), ns: median(&mut ours), floor_ns: median(&mut theirs), parts: Map::new() }
 }
 
 /// The median nanoseconds of one function alone.
-pub(crate) fn alone<A>(mut function: impl FnMut() -> A) -> f64 {
-    let mut times: Vec<f64> = (0..ROUNDS).map(|_| round(&mut function)).collect();
+pub(crate) fn alone<A>(function: impl FnMut() -> A) -> f64 {
+    median_of(ROUNDS, function)
+}
+
+/// As [`alone`], in fewer rounds.
+pub(crate) fn alone_few<A>(function: impl FnMut() -> A) -> f64 {
+    median_of(FEW, function)
+}
+
+fn median_of<A>(rounds: usize, mut function: impl FnMut() -> A) -> f64 {
+    let mut times: Vec<f64> = (0..rounds).map(|_| round(&mut function)).collect();
     median(&mut times).round()
 }
 

@@ -164,8 +164,12 @@ def require_identity(point, why):
 # --- proving -----------------------------------------------------------------------------------------------------
 
 
-def prove(transcript, n, values, blindings, draw):
-    """The proof's bytes. `draw()` gives a fresh uniform scalar; a fixed one is for vectors alone."""
+def prove(transcript, n, values, blindings, draw, faults=(0, 0)):
+    """The proof's bytes. `draw()` gives a fresh uniform scalar; a fixed one is for vectors alone.
+
+    `faults` are added to t_x_blinding and e_blinding before they are sent: each makes its equation miss the identity
+    by that multiple of H and nothing else.
+    """
     m, count = len(values), n * len(values)
     points = [encode(ristretto.commit(v, r)) for v, r in zip(values, blindings)]
     begin(transcript, n, m, points)
@@ -198,6 +202,7 @@ def prove(transcript, n, values, blindings, draw):
     t_x = inner(left, right)
     t_x_blinding = tau1 * x + tau2 * x * x + sum(z ** (2 + j) * r for j, r in enumerate(blindings))
     e_blinding = alpha + rho * x
+    t_x_blinding, e_blinding = t_x_blinding + faults[0], e_blinding + faults[1]
     append_scalar(transcript, b"t_x", t_x)
     append_scalar(transcript, b"t_x_blinding", t_x_blinding)
     append_scalar(transcript, b"e_blinding", e_blinding)

@@ -2,7 +2,8 @@
 """The independent model's command: `run.py check` or `run.py make`.
 
 `check` reads every frozen vector of `specs/vectors` that concerns proofs, computes it again and compares; the last
-line is `N passed, N failed`. `make` writes the model's own answers for other implementations to accept.
+line is `N passed, N failed`. `make` writes the model's own answers for other implementations to accept, and
+wrong proofs for them to refuse.
 """
 
 import json
@@ -12,12 +13,14 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import basics  # noqa: E402
+import cancelling  # noqa: E402
 import make  # noqa: E402
 import presentation  # noqa: E402
 import vectors  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = ROOT / "specs/vectors/vouchsafe-1/model.json"
+CANCELLING = ROOT / "specs/vectors/bulletproofs/cancelling.json"
 
 
 class Count:
@@ -55,8 +58,9 @@ def own():
 
 def main(command):
     if command == "make":
-        MODEL.write_text(json.dumps(own(), indent=1, ensure_ascii=False) + "\n")
-        print(f"wrote {MODEL.relative_to(ROOT)}")
+        for path, made in ((MODEL, own()), (CANCELLING, cancelling.everything())):
+            path.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
+            print(f"wrote {path.relative_to(ROOT)}")
         return 0
     if command != "check":
         print(__doc__)
@@ -65,6 +69,7 @@ def main(command):
     basics.check(count)
     vectors.check(count, ROOT / "specs/vectors")
     vectors.own(count, MODEL, own())
+    vectors.wrong(count, CANCELLING, cancelling.everything())
     print(f"{count.passed} passed, {count.failed} failed")
     return 1 if count.failed else 0
 

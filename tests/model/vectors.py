@@ -5,6 +5,7 @@ import json
 import answer
 import binding
 import bulletproof
+import cancelling
 import dates
 import encoding
 import planner
@@ -155,3 +156,11 @@ def own(count, path, made):
     """What the model made is still what it makes, and holds."""
     count.true("model.json is what `make` writes", path.exists() and load(path) == made)
     count.true("the model accepts its own presentation", presentation.accepts(made["presentation"]))
+
+
+def wrong(count, path, made):
+    """The wrong proofs are still what the model makes, and it refuses them."""
+    count.true("cancelling.json is what `make` writes", path.exists() and load(path) == made)
+    count.true("the right proof is accepted", cancelling.accepts(made, made["right"]))
+    for proof in (made["alone"], *made["together"]):
+        count.true("a wrong proof is refused", not cancelling.accepts(made, proof))

@@ -10,14 +10,14 @@ use subtle::ConstantTimeEq;
 use vouchsafe_mutants as mutants;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use curve25519_dalek::RistrettoPoint;
+use curve25519_dalek::{RistrettoPoint, traits::Identity};
 
 use crate::{
     commitment::{Blinding, commit},
     context::{Attribute, Context},
     group,
     planner::{Entry, MAX_ENTRIES, Plan, PlanError, Side, plan_in},
-    range,
+    range::{self, Claim, Values},
     statement::{Statement, Term},
     transcript,
 };
@@ -99,7 +99,7 @@ pub fn prove(
     rng: &mut dyn CryptoRngCore,
 ) -> Result<Vec<u8>, ProveError> {
     let plan = plan_in(context, statements)?;
-    let points = points(context, statements, &plan).ok_or(ProveError::WrongOpening)?;
+    let points = values(context, statements, &plan).ok_or(ProveError::WrongOpening)?.encodings;
     let witness = witness(context, statements, &plan, openings)?;
     let mut t = transcript::bound(context, statements);
     transcript::sub_proof(&mut t, &plan, &points);
@@ -126,6 +126,40 @@ pub fn verify(context: &Context, statements: &[Statement], bytes: &[u8]) -> Resu
     checked(context, statements, bytes).map(drop)
 }
 
+/// One of many answers that are checked together, each against its own context and statements.
+#[derive(Clone, Copy)]
+pub struct Given<'a> {
+    /// What the verifier holds of the request and of the credentials it checked.
+    pub context: &'a Context,
+    /// The statements that apply.
+    pub statements: &'a [Statement],
+    /// The bytes that came.
+    pub bytes: &'a [u8],
+}
+
+/// Checks many answers in one sum, and each alone if that fails: the verdicts are those of [`verify`], in order.
+///
+/// The weights come from `rng`, which is asked when all answers are there: it must not be foreseeable by whoever made
+/// them. What it saves is the sum over the fixed generators, which all answers share.
+#[must_use]
+pub fn verify_all(answers: &[Given<'_>], rng: &mut dyn CryptoRngCore) -> Vec<Result<(), ProofFailed>> {
+    let claims: Vec<Option<Claim<'_>>> = answers.iter().map(claim).collect();
+    let (places, claims): (Vec<usize>, Vec<Claim<'_>>) =
+        claims.into_iter().enumerate().filter_map(|(place, claim)| Some((place, claim?))).unzip();
+    let mut verdicts = vec![Err(ProofFailed); answers.len()];
+    for (place, holds) in places.into_iter().zip(range::verify_all_vartime(&claims, rng)) {
+        if holds {
+            verdicts[place] = Ok(());
+        }
+    }
+    verdicts
+}
+
+fn claim<'a>(given: &Given<'a>) -> Option<Claim<'a>> {
+    let Prepared { mut t, n, values, proof } = prepare(given.context, given.statements, given.bytes)?;
+    Claim::new(&mut t, n, values, proof)
+}
+
 /// The 64-byte challenge "vector" after item 7 of an answer that holds, for comparing implementations.
 ///
 /// # Errors
@@ -139,17 +173,30 @@ pub fn final_checkpoint(
 }
 
 fn checked(context: &Context, statements: &[Statement], bytes: &[u8]) -> Result<Transcript, ProofFailed> {
-    let plan = plan_in(context, statements).map_err(|_| ProofFailed)?;
-    let proof = decode(bytes, &plan).ok_or(ProofFailed)?;
-    let points = points(context, statements, &plan).ok_or(ProofFailed)?;
-    let mut t = transcript::bound(context, statements);
-    transcript::sub_proof(&mut t, &plan, &points);
-    let holds = range::verify_vartime(&mut t, plan.n, &points, proof);
+    let Prepared { mut t, n, values, proof } = prepare(context, statements, bytes).ok_or(ProofFailed)?;
+    let holds = Claim::new(&mut t, n, values, proof).is_some_and(|claim| claim.holds_vartime());
     if !(mutants::skips("zk-proof") || holds) {
         return Err(ProofFailed);
     }
     transcript::proof_bytes(&mut t, proof);
     Ok(t)
+}
+
+/// An answer of the right form, and the transcript up to its range proof's own part.
+struct Prepared<'a> {
+    t: Transcript,
+    n: usize,
+    values: Values,
+    proof: &'a [u8],
+}
+
+fn prepare<'a>(context: &Context, statements: &[Statement], bytes: &'a [u8]) -> Option<Prepared<'a>> {
+    let plan = plan_in(context, statements).ok()?;
+    let proof = decode(bytes, &plan)?;
+    let values = values(context, statements, &plan)?;
+    let mut t = transcript::bound(context, statements);
+    transcript::sub_proof(&mut t, &plan, &values.encodings);
+    Some(Prepared { t, n: plan.n, values, proof })
 }
 
 /// The length in bytes of an answer to this plan, whoever gives it.
@@ -185,15 +232,15 @@ fn decode<'a>(bytes: &'a [u8], plan: &Plan) -> Option<&'a [u8]> {
 }
 
 /// The point C_w of every entry, padded to m with the identity.
-fn points(context: &Context, statements: &[Statement], plan: &Plan) -> Option<Vec<[u8; 32]>> {
+fn values(context: &Context, statements: &[Statement], plan: &Plan) -> Option<Values> {
     let mut points = Vec::with_capacity(plan.m);
     for entry in &plan.entries {
         let (attribute, _) = named(context, statements, entry)?;
-        let c = group::decode_signed(&attribute.c.0)?;
-        points.push(entry_point(entry.side, c).compress().0);
+        points.push(entry_point(entry.side, group::decode_signed(&attribute.c.0)?));
     }
-    points.resize(plan.m, group::IDENTITY);
-    Some(points)
+    points.resize_with(plan.m, RistrettoPoint::identity);
+    let encodings = points.iter().map(|point| point.compress().0).collect();
+    Some(Values { points, encodings })
 }
 
 /// v <= K: C_w = K*B - C. v >= K: C_w = C - K*B.

@@ -10,9 +10,10 @@
 //! * [`statement`] and [`context`]: what is proved, and all that the proof is bound to;
 //! * [`planner`]: which range entries prove the statements, a pure function of public data;
 //! * [`transcript`]: the one list of bindings, item by item;
+//! * [`range`]: checking range proofs, one or many at once;
 //! * [`answer`]: making and checking the bytes that travel.
 //!
-//! Left out: sums, sets, equality between credentials, and batch verification.
+//! Left out: sums, sets, equality between credentials.
 //!
 //! What its user must guard: a [`context::Context`] is built from the verifier's own request record and from
 //! the credential whose issuer signature it checked, never from what the wallet echoes; an answer is accepted
@@ -27,6 +28,6 @@ pub mod encoding;
 mod group;
 mod hex;
 pub mod planner;
-mod range;
+pub mod range;
 pub mod statement;
 pub mod transcript;

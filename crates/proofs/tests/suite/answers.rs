@@ -2,7 +2,7 @@
 
 use crate::common::{age, bus_pass, everything, rng};
 use vouchsafe_proofs::{
-    answer::{MAX_LENGTH, Openings, ProveError, length, prove},
+    answer::{Given, MAX_LENGTH, Openings, ProofFailed, ProveError, length, prove, verify_all},
     commitment::{Blinding, Commitment, Seed, commit},
     context::SignedRange,
     planner::{Declared, PlanError, plan},
@@ -225,4 +225,30 @@ fn a_seed_gives_each_attribute_its_own_blinding() {
         assert_ne!(*seed.blinding(iss, vct, pointer).to_bytes(), *r.to_bytes());
     }
     assert_ne!(commit(1, &r), commit(2, &r));
+}
+
+/// Of answers to different requests, each is judged as if it stood alone.
+#[test]
+fn many_answers_at_once() {
+    let cases = [age(), bus_pass(), everything(), age()];
+    let mut answers = cases.each_ref().map(|case| case.prove().unwrap());
+    let all = |answers: &[Vec<u8>; 4]| {
+        let given = cases.iter().zip(answers).map(|(case, bytes)| Given {
+            context: &case.context,
+            statements: &case.statements,
+            bytes,
+        });
+        verify_all(&given.collect::<Vec<_>>(), &mut rng(3))
+    };
+    assert_eq!(all(&answers), [Ok(()); 4]);
+    answers[1][40] ^= 1;
+    assert_eq!(all(&answers), [Ok(()), Err(ProofFailed), Ok(()), Ok(())]);
+    // What has not even the form is left out of the sum, and keeps its place.
+    answers[2].clear();
+    assert_eq!(all(&answers), [Ok(()), Err(ProofFailed), Err(ProofFailed), Ok(())]);
+    answers.swap(0, 3);
+    assert_eq!(all(&answers)[0], Ok(()));
+    answers.swap(0, 1);
+    assert_eq!(all(&answers)[..2], [Err(ProofFailed); 2]);
+    assert_eq!(verify_all(&[], &mut rng(3)), []);
 }
