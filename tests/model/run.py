@@ -13,13 +13,18 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import basics  # noqa: E402
+import binding  # noqa: E402
 import cancelling  # noqa: E402
 import make  # noqa: E402
 import presentation  # noqa: E402
+import sigma  # noqa: E402
+import strobe  # noqa: E402
 import vectors  # noqa: E402
+from fixed import scalars  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = ROOT / "specs/vectors/vouchsafe-1/model.json"
+SIGMA = ROOT / "specs/vectors/vouchsafe-1/model-sigma.json"
 CANCELLING = ROOT / "specs/vectors/bulletproofs/cancelling.json"
 
 
@@ -56,9 +61,15 @@ def own():
     return {"profile": 1, "answers": make.answers(), "presentation": presentation.everything()}
 
 
+def without_range():
+    """Proofs of the model's own that need no range."""
+    draw = scalars("sigma").__next__
+    return {"proofs": sigma.everything(strobe.Transcript, binding.checkpoint, draw)}
+
+
 def main(command):
     if command == "make":
-        for path, made in ((MODEL, own()), (CANCELLING, cancelling.everything())):
+        for path, made in ((MODEL, own()), (SIGMA, without_range()), (CANCELLING, cancelling.everything())):
             path.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
             print(f"wrote {path.relative_to(ROOT)}")
         return 0
@@ -69,6 +80,7 @@ def main(command):
     basics.check(count)
     vectors.check(count, ROOT / "specs/vectors")
     vectors.own(count, MODEL, own())
+    vectors.without_range(count, SIGMA, without_range())
     vectors.wrong(count, CANCELLING, cancelling.everything())
     print(f"{count.passed} passed, {count.failed} failed")
     return 1 if count.failed else 0

@@ -11,6 +11,7 @@ import encoding
 import planner
 import presentation
 import ristretto
+import sigma
 import strobe
 from ristretto import Invalid
 
@@ -156,6 +157,20 @@ def own(count, path, made):
     """What the model made is still what it makes, and holds."""
     count.true("model.json is what `make` writes", path.exists() and load(path) == made)
     count.true("the model accepts its own presentation", presentation.accepts(made["presentation"]))
+
+
+def without_range(count, path, made):
+    """What the model proves without a range is still what it proves; it accepts the frozen proofs, and no change."""
+    count.true("model-sigma.json is what `make` writes", path.exists() and load(path) == made)
+    for one in load(path.with_name("sigma.json"))["proofs"] + made["proofs"]:
+        transcript = strobe.Transcript(sigma.LABEL)
+        try:
+            sigma.verify(transcript, one)
+            count.equal(f"after {one['kind']}", binding.checkpoint(transcript).hex(), one["checkpoint"])
+        except Invalid as refusal:
+            count.true(f"{one['kind']}: {refusal}", False)
+        changed = one | {"proof": one["proof"][:-3] + ("0" if one["proof"][-3] != "0" else "1") + one["proof"][-2:]}
+        count.refused(f"{one['kind']}, changed", lambda: sigma.verify(strobe.Transcript(sigma.LABEL), changed), Invalid)
 
 
 def wrong(count, path, made):

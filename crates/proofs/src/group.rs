@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use curve25519_dalek::{
-    RistrettoPoint, Scalar,
+    RistrettoPoint, Scalar, constants,
     ristretto::{CompressedRistretto, RistrettoBasepointTable},
     traits::{Identity, IsIdentity},
 };
@@ -32,6 +32,21 @@ static H_TABLE: LazyLock<RistrettoBasepointTable> = LazyLock::new(|| {
 /// v*B + r*H, in constant time.
 pub(crate) fn commit(v: &Scalar, r: &Scalar) -> RistrettoPoint {
     RistrettoPoint::mul_base(v) + &*H_TABLE * r
+}
+
+/// r*H, in constant time.
+pub(crate) fn blind(r: &Scalar) -> RistrettoPoint {
+    &*H_TABLE * r
+}
+
+/// B as an element.
+pub(crate) fn value_base() -> RistrettoPoint {
+    constants::RISTRETTO_BASEPOINT_POINT
+}
+
+/// H as an element.
+pub(crate) fn blinding_base() -> RistrettoPoint {
+    H_TABLE.basepoint()
 }
 
 /// k*B of a public `k`, in variable time: a bound has some twenty bits, and only those cost anything.

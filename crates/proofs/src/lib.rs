@@ -11,9 +11,10 @@
 //! * [`planner`]: which range entries prove the statements, a pure function of public data;
 //! * [`transcript`]: the one list of bindings, item by item;
 //! * [`range`]: checking range proofs, one or many at once;
+//! * [`sigma`]: equal, not equal, one of a list;
 //! * [`answer`]: making and checking the bytes that travel.
 //!
-//! Left out: sums, sets, equality between credentials.
+//! Left out: sums, and answers that use [`sigma`].
 //!
 //! What its user must guard: a [`context::Context`] is built from the verifier's own request record and from
 //! the credential whose issuer signature it checked, never from what the wallet echoes; an answer is accepted
@@ -29,5 +30,6 @@ mod group;
 mod hex;
 pub mod planner;
 pub mod range;
+pub mod sigma;
 pub mod statement;
 pub mod transcript;

@@ -186,8 +186,19 @@ pub(crate) fn sub_proof(t: &mut Transcript, plan: &Plan, points: &[[u8; 32]]) {
     count(t, "zk-bind-n", b"7.n", plan.n);
     count(t, "zk-bind-m", b"7.m", plan.m);
     for point in points {
-        bytes(t, "zk-bind-point", b"7.point", point);
+        self::point(t, point);
     }
+}
+
+/// Item 7 of a sub-proof that is no range proof: type and index.
+pub(crate) fn sigma_proof(t: &mut Transcript, kind: u64, index: u64) {
+    number(t, "zk-bind-sub-proof", b"7.type", kind);
+    number(t, "zk-bind-index", b"7.index", index);
+}
+
+/// A point of a sub-proof's statement.
+pub(crate) fn point(t: &mut Transcript, encoding: &[u8; 32]) {
+    bytes(t, "zk-bind-point", b"7.point", encoding);
 }
 
 /// Item 7, after the messages: the complete bytes. The package leaves the last two scalars out of its own

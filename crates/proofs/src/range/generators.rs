@@ -47,6 +47,10 @@ pub(super) const fn exist(n: usize, m: usize) -> bool {
 }
 
 /// The sum of all terms, by the multiples that are kept for (n, m) where there are any. Variable time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "proofs and generators are public, and the name says what it is"
+)]
 pub(super) fn sum_vartime(sum: &Sum) -> RistrettoPoint {
     let (scalars, points) = (&sum.scalars, &sum.points);
     match table(sum.n, sum.m) {

@@ -1,0 +1,223 @@
+//! Proofs about commitments that need no range: equal, not equal, one of a list.
+//!
+//! Each is a Schnorr proof made non-interactive by the transcript (`specs/proofs/README.md` section 6.2), for a statement
+//! that is public: the prover announces, the transcript gives the challenge, the prover responds. The announcement, the
+//! statement's points and the digest of a list are absorbed before the challenge; the complete bytes after it, so that
+//! whatever is drawn later depends on them. Every function takes the transcript with items 1 to 6 in it, and the
+//! sub-proof's index, and leaves it where the next sub-proof begins.
+//!
+//! Provers take constant time in their witnesses; verifiers see public data alone and say so in their names.
+
+pub mod equality;
+pub mod inequality;
+pub mod membership;
+pub mod one_of;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests;
+
+use curve25519_dalek::{RistrettoPoint, Scalar, traits::VartimeMultiscalarMul};
+use merlin::{Transcript, TranscriptRng};
+use rand_core::{CryptoRngCore, RngCore};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use vouchsafe_mutants as mutants;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
+
+use crate::{
+    commitment::{Blinding, Commitment},
+    encoding::Text,
+    group::{self, IDENTITY},
+    transcript,
+};
+
+/// A hidden attribute as its proofs need it: the signed commitment, read.
+#[derive(Clone, Copy)]
+pub struct Hidden {
+    point: RistrettoPoint,
+    encoding: [u8; 32],
+}
+
+impl Hidden {
+    /// Reads a commitment that an issuer signed; `None` if it is no canonical point, or the identity.
+    #[must_use]
+    pub fn new(c: &Commitment) -> Option<Self> {
+        group::decode_signed(&c.0).map(|point| Self { point, encoding: c.0 })
+    }
+}
+
+/// What a commitment hides, and its blinding; wiped after use.
+#[derive(ZeroizeOnDrop)]
+pub struct Opened {
+    v: Scalar,
+    r: Scalar,
+}
+
+impl Opened {
+    /// The opening of an integer's commitment.
+    #[must_use]
+    pub fn integer(v: u64, r: &Blinding) -> Self {
+        Self { v: Scalar::from(v), r: r.0 }
+    }
+
+    /// The opening of a text's commitment.
+    #[must_use]
+    pub fn text(v: &Text, r: &Blinding) -> Self {
+        Self { v: v.0, r: r.0 }
+    }
+
+    /// What opens the difference of two commitments: all that another wallet must tell for a proof about both.
+    #[must_use]
+    pub fn difference(one: &Self, other: &Self) -> Self {
+        Self { v: one.v - other.v, r: one.r - other.r }
+    }
+}
+
+/// A public value that a hidden one is compared with, as its encoding has it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Element(Scalar);
+
+impl From<u64> for Element {
+    fn from(v: u64) -> Self {
+        Self(Scalar::from(v))
+    }
+}
+
+impl From<&Text> for Element {
+    fn from(v: &Text) -> Self {
+        Self(v.0)
+    }
+}
+
+/// Elements that one hidden value is compared with, in their published order.
+///
+/// The digest of all of them binds a proof to the list as it stood.
+#[derive(Clone)]
+pub struct List {
+    elements: Vec<Scalar>,
+    digest: [u8; 32],
+}
+
+impl List {
+    /// `None` if it is empty or longer than 65,536.
+    #[must_use]
+    pub fn new(elements: &[Element]) -> Option<Self> {
+        if elements.is_empty() || elements.len() > membership::LONGEST {
+            return None;
+        }
+        let elements: Vec<Scalar> = elements.iter().map(|element| element.0).collect();
+        // SHA-256 of the count as 8 bytes big-endian, then each scalar's 32 bytes little-endian.
+        let mut hash = Sha256::new_with_prefix((elements.len() as u64).to_be_bytes());
+        elements.iter().for_each(|element| hash.update(element.as_bytes()));
+        Some(Self { elements, digest: hash.finalize().into() })
+    }
+
+    /// The place of a value, in time that does not depend on the place.
+    fn place(&self, v: &Scalar) -> Option<usize> {
+        let mut place = None;
+        for (i, element) in self.elements.iter().enumerate() {
+            place = if bool::from(element.ct_eq(v)) { Some(i) } else { place };
+        }
+        place
+    }
+}
+
+/// The type byte of each sub-proof.
+#[derive(Clone, Copy)]
+enum Kind {
+    Equality = 0x02,
+    Inequality = 0x03,
+    OneOf = 0x04,
+    Membership = 0x05,
+}
+
+/// Type, index and the statement's points.
+fn begin(t: &mut Transcript, kind: Kind, index: u64, points: &[Hidden]) {
+    transcript::sigma_proof(t, kind as u64, index);
+    points.iter().for_each(|hidden| transcript::point(t, &hidden.encoding));
+}
+
+fn absorb_list(t: &mut Transcript, list: &List) {
+    append(t, "zk-sigma-list", b"7.list", &list.digest);
+}
+
+/// Absorbs what the prover announces. Its encoding is given where it travels.
+fn announce(t: &mut Transcript, encodings: &[[u8; 32]]) {
+    encodings.iter().for_each(|encoding| append(t, "zk-sigma-announcement", b"7.announcement", encoding));
+}
+
+fn append(t: &mut Transcript, mutant: &'static str, label: &'static [u8], message: &[u8]) {
+    if !mutants::skips(mutant) {
+        t.append_message(label, message);
+    }
+}
+
+/// 64 bytes of the transcript, reduced mod l.
+fn challenge(t: &mut Transcript) -> Scalar {
+    let mut wide = [0; 64];
+    t.challenge_bytes(b"7.challenge", &mut wide);
+    Scalar::from_bytes_mod_order_wide(&wide)
+}
+
+/// Scalars that nobody else can know, if either the witnesses or `rng` are unknown to them.
+struct Nonces(TranscriptRng);
+
+impl Nonces {
+    fn new(t: &Transcript, witnesses: &[&Scalar], mut rng: &mut dyn CryptoRngCore) -> Self {
+        let mut builder = t.build_rng();
+        for witness in witnesses {
+            builder = builder.rekey_with_witness_bytes(b"w", witness.as_bytes());
+        }
+        Self(builder.finalize(&mut rng))
+    }
+
+    fn next(&mut self) -> Zeroizing<Scalar> {
+        let mut wide = Zeroizing::new([0; 64]);
+        self.0.fill_bytes(wide.as_mut());
+        Zeroizing::new(Scalar::from_bytes_mod_order_wide(&wide))
+    }
+
+    fn take(&mut self, count: usize) -> Vec<Zeroizing<Scalar>> {
+        (0..count).map(|_| self.next()).collect()
+    }
+}
+
+/// The bytes of scalars, one after the other.
+fn joined(scalars: &[Scalar]) -> Vec<u8> {
+    scalars.iter().flat_map(|scalar| scalar.to_bytes()).collect()
+}
+
+/// The scalars of a proof; `None` unless there are exactly `N`, each canonical.
+fn scalars<const N: usize>(bytes: &[u8]) -> Option<[Scalar; N]> {
+    let (words, rest) = bytes.as_chunks::<32>();
+    let words: &[[u8; 32]; N] = words.try_into().ok().filter(|_| rest.is_empty())?;
+    let mut scalars = [Scalar::ZERO; N];
+    for (scalar, word) in scalars.iter_mut().zip(words) {
+        *scalar = canonical(word)?;
+    }
+    Some(scalars)
+}
+
+fn canonical(word: &[u8; 32]) -> Option<Scalar> {
+    if mutants::skips("zk-sigma-scalar") {
+        return Some(Scalar::from_bytes_mod_order(*word));
+    }
+    Option::from(Scalar::from_canonical_bytes(*word))
+}
+
+/// sum of scalar times point. Variable time: public data only.
+#[expect(clippy::disallowed_methods, reason = "only verifiers call it, and the name says what it is")]
+fn sum_vartime<const N: usize>(terms: [(Scalar, RistrettoPoint); N]) -> RistrettoPoint {
+    RistrettoPoint::vartime_multiscalar_mul(
+        terms.iter().map(|(scalar, _)| scalar),
+        terms.iter().map(|(_, point)| point),
+    )
+}
+
+/// Whether a point that a prover sends is one and not the identity.
+fn sent(encoding: &[u8; 32]) -> Option<RistrettoPoint> {
+    if !(mutants::skips("zk-sigma-identity") || *encoding != IDENTITY) {
+        return None;
+    }
+    curve25519_dalek::ristretto::CompressedRistretto(*encoding).decompress()
+}
