@@ -87,7 +87,8 @@ pub fn verify_all_vartime(claims: &[Claim<'_>], rng: &mut dyn CryptoRngCore) -> 
     claims.iter().map(Claim::holds_vartime).collect()
 }
 
-fn all_hold_vartime(claims: &[Claim<'_>], rng: &mut dyn CryptoRngCore) -> bool {
+/// Whether the one sum of all is the identity.
+pub(super) fn all_hold_vartime(claims: &[Claim<'_>], rng: &mut dyn CryptoRngCore) -> bool {
     let n = claims.iter().map(|claim| claim.n).max().unwrap_or(0);
     let m = claims.iter().map(|claim| claim.points.len()).max().unwrap_or(0);
     let mut sum = Sum::new(n, m);

@@ -130,7 +130,7 @@ struct Inverses {
     u: Vec<Scalar>,
 }
 
-/// By one inversion. A challenge is nought with probability 2^-252, and then the proof is refused or was true.
+/// By one inversion. A challenge is nought with probability 2^-252: nobody finds such a proof.
 fn inverses(y: &Scalar, u: &[Scalar]) -> Inverses {
     let mut all: Vec<Scalar> = u.iter().chain([y]).copied().collect();
     Scalar::invert_batch_alloc(&mut all);

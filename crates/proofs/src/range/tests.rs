@@ -10,7 +10,9 @@ use zeroize::Zeroizing;
 
 use curve25519_dalek::Scalar;
 
-use super::{Claim, Values, Witness, package, proof_length, prove, verify_all_vartime};
+use super::{
+    Claim, Values, Witness, claim::all_hold_vartime, package, proof_length, prove, verify_all_vartime,
+};
 use crate::hex::tests::unhex;
 
 const LABEL: &[u8] = b"test";
@@ -180,6 +182,16 @@ fn many_sizes_in_one_sum() {
         [(16, 1), (64, 2), (32, 1), (8, 4), (16, 8), (32, 2)].map(|(n, m)| Said::of(n, m)).into();
     assert_eq!(together(&all.iter().collect::<Vec<_>>()), [true; 6]);
     assert_eq!(together(&[]), [true; 0]);
+    // Not by the second check of each alone, which would hide a generator in the wrong place.
+    let claims: Vec<_> = all.iter().map(|said| said.claim().unwrap()).collect();
+    assert!(all_hold_vartime(&claims, &mut ChaCha20Rng::seed_from_u64(1)));
+    for place in 0..all.len() {
+        let wrong = all[place].with(|said| said.label = b"another");
+        let mut others: Vec<&Said> = all.iter().collect();
+        others[place] = &wrong;
+        let expected: Vec<bool> = (0..all.len()).map(|at| at != place).collect();
+        assert_eq!(together(&others), expected);
+    }
 }
 
 #[test]
