@@ -137,6 +137,7 @@ def prove_one_of(transcript, index, point, elements, opening, draw):
 
 
 def verify_one_of(transcript, index, point, elements, proof):
+    require(len(elements) <= 8)
     parts = list(map(ristretto.scalar_from_canonical, words(proof, 2 * len(elements))))
     begin(transcript, ONE_OF, index, [point], elements=elements)
     for c, z, s in zip(parts[::2], parts[1::2], elements):

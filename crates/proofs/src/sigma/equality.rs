@@ -2,6 +2,8 @@
 //!
 //! T = k*H; c from the transcript; z = k + c*d. Bytes: c || z. The verifier computes T = z*H - c*(C1 - C2) and draws c
 //! again. Whoever could answer two challenges, and whose C1 - C2 has a part in B, knows the logarithm of H.
+//!
+//! A commitment equals itself, which anybody can show: whoever asks about two credentials must see that they are two.
 
 use curve25519_dalek::Scalar;
 use merlin::Transcript;

@@ -64,7 +64,7 @@ pub fn prove(
     absorb_list(t, list);
     let mut nonces = Nonces::new(t, &[&opened.v, &opened.r], rng);
     let digits: Vec<Digit> =
-        (0..bits(list.elements.len())).map(|j| Digit::new(place >> j & 1, &mut nonces)).collect();
+        (0..bits(list.elements.len())).map(|j| Digit::new(*place >> j & 1, &mut nonces)).collect();
     let rho = nonces.take(digits.len());
     let q = coefficients(&list.elements, &digits);
     let sent: Vec<[u8; 32]> = digits
@@ -84,16 +84,16 @@ pub fn prove(
 /// z = r*x^m - sum_k rho_k*x^k.
 fn response(x: &Scalar, r: &Scalar, rho: &[Zeroizing<Scalar>]) -> Scalar {
     let mut power = Scalar::ONE;
-    let mut masks = Scalar::ZERO;
+    let mut masks = Zeroizing::new(Scalar::ZERO);
     for rho in rho {
-        masks += **rho * power;
+        *masks += **rho * power;
         power *= x;
     }
-    r * power - masks
+    r * power - *masks
 }
 
 /// One bit of the secret place, with its masks.
-struct Digit {
+pub(super) struct Digit {
     bit: Zeroizing<Scalar>,
     a: Zeroizing<Scalar>,
     r: Zeroizing<Scalar>,
@@ -102,9 +102,9 @@ struct Digit {
 }
 
 impl Digit {
-    fn new(bit: usize, nonces: &mut Nonces) -> Self {
+    pub(super) fn new(bit: u64, nonces: &mut Nonces) -> Self {
         let [a, r, s, t] = [(); 4].map(|()| nonces.next());
-        Self { bit: Zeroizing::new(Scalar::from(bit as u64)), a, r, s, t }
+        Self { bit: Zeroizing::new(Scalar::from(bit)), a, r, s, t }
     }
 
     /// L, A, B, and E for the coefficient of the same number.
@@ -123,29 +123,32 @@ impl Digit {
 
 /// The coefficients q_0 to q_(m-1) of q(x) = sum_i s_i*p_i(x).
 ///
-/// Folded bit by bit, least significant first: each pair becomes f_(j,0)*even + f_(j,1)*odd, of one degree more.
-fn coefficients(elements: &[Scalar], digits: &[Digit]) -> Zeroizing<Vec<Scalar>> {
+/// Folded bit by bit, least significant first: each pair becomes f_(j,0)*even + f_(j,1)*odd, of one degree more. A level
+/// tells the bits below it, and one that grew would leave copies behind: each has its room from the start.
+pub(super) fn coefficients(elements: &[Scalar], digits: &[Digit]) -> Zeroizing<Vec<Scalar>> {
     let mut level: Zeroizing<Vec<Scalar>> = Zeroizing::new(padded(elements, digits.len()));
     for (degree, digit) in digits.iter().enumerate() {
         let width = degree + 1;
-        let folded = level.chunks(2 * width).flat_map(|pair| {
+        let mut folded = Zeroizing::new(Vec::with_capacity(level.len() / (2 * width) * (width + 1)));
+        for pair in level.chunks(2 * width) {
             let (even, odd) = pair.split_at(width);
-            digit.fold(even, odd)
-        });
-        level = Zeroizing::new(folded.collect());
+            folded.extend(digit.fold(even, odd));
+        }
+        level = folded;
     }
     level
 }
 
 impl Digit {
     /// (x*(1 - bit) - a)*even + (x*bit + a)*odd.
-    fn fold(&self, even: &[Scalar], odd: &[Scalar]) -> Vec<Scalar> {
-        let other = Scalar::ONE - *self.bit;
-        let at = |side: &[Scalar], k: usize| side.get(k).copied().unwrap_or(Scalar::ZERO);
-        let below = |side: &[Scalar], k: usize| k.checked_sub(1).map_or(Scalar::ZERO, |k| at(side, k));
-        let coefficient =
-            |k| *self.a * (at(odd, k) - at(even, k)) + other * below(even, k) + *self.bit * below(odd, k);
-        (0..=even.len()).map(coefficient).collect()
+    fn fold(&self, even: &[Scalar], odd: &[Scalar]) -> impl Iterator<Item = Scalar> {
+        let other = Zeroizing::new(Scalar::ONE - *self.bit);
+        let of =
+            |side: &[Scalar], k: Option<usize>| k.and_then(|k| side.get(k)).copied().unwrap_or(Scalar::ZERO);
+        (0..=even.len()).map(move |k| {
+            let (same, below) = (Some(k), k.checked_sub(1));
+            *self.a * (of(odd, same) - of(even, same)) + *other * of(even, below) + *self.bit * of(odd, below)
+        })
     }
 }
 
@@ -191,12 +194,15 @@ pub fn verify_vartime(t: &mut Transcript, index: u64, hidden: &Hidden, list: &Li
     mutants::skips("zk-membership") || holds
 }
 
-/// Two for each bit, of 128 bits. The last equation needs none.
+/// Two for each bit, of 128 bits. The last equation needs none: where all others hold, only it is left in the sum.
 fn weights(t: &Transcript, bits: usize) -> Vec<[Scalar; 2]> {
     let mut t = t.clone();
     let mut weight = || {
         let mut bytes = [0; 16];
         t.challenge_bytes(b"weight", &mut bytes);
+        if mutants::skips("zk-sigma-weight") {
+            return Scalar::ONE;
+        }
         Scalar::from(u128::from_le_bytes(bytes))
     };
     (0..bits).map(|_| [weight(), weight()]).collect()

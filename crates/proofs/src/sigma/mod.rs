@@ -20,7 +20,7 @@ use curve25519_dalek::{RistrettoPoint, Scalar, traits::VartimeMultiscalarMul};
 use merlin::{Transcript, TranscriptRng};
 use rand_core::{CryptoRngCore, RngCore};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use vouchsafe_mutants as mutants;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
@@ -112,13 +112,16 @@ impl List {
         Some(Self { elements, digest: hash.finalize().into() })
     }
 
-    /// The place of a value, in time that does not depend on the place.
-    fn place(&self, v: &Scalar) -> Option<usize> {
-        let mut place = None;
-        for (i, element) in self.elements.iter().enumerate() {
-            place = if bool::from(element.ct_eq(v)) { Some(i) } else { place };
+    /// The place of a value, the last where it stands twice; wiped after use. Nothing branches on it.
+    fn place(&self, v: &Scalar) -> Option<Zeroizing<u64>> {
+        let mut place = Zeroizing::new(0);
+        let mut found = Choice::from(0);
+        for (i, element) in (0..).zip(&self.elements) {
+            let here = element.ct_eq(v);
+            place.conditional_assign(&i, here);
+            found |= here;
         }
-        place
+        bool::from(found).then_some(place)
     }
 }
 

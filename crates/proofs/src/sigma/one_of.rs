@@ -41,14 +41,17 @@ pub fn prove(
     begin(t, Kind::OneOf, index, &[*hidden]);
     absorb_list(t, list);
     let mut nonces = Nonces::new(t, &[&opened.v, &opened.r], rng);
+    let is_true = |j: usize| (j as u64).ct_eq(&place);
     let mut branches: Vec<Branch> =
-        (0..list.elements.len()).map(|j| Branch::new(is(j, place), &mut nonces)).collect();
+        (0..list.elements.len()).map(|j| Branch::new(is_true(j), &mut nonces)).collect();
     let announced: Vec<[u8; 32]> =
         branches.iter().zip(&list.elements).map(|(branch, s)| branch.announcement(opened, s)).collect();
     announce(t, &announced);
     let simulated: Zeroizing<Scalar> = Zeroizing::new(branches.iter().map(|branch| *branch.c).sum());
     let own = Zeroizing::new(challenge(t) - *simulated);
-    branches.iter_mut().for_each(|branch| branch.respond(&own, &opened.r));
+    for (j, branch) in branches.iter_mut().enumerate() {
+        branch.respond(is_true(j), &own, &opened.r);
+    }
     let words: Vec<Scalar> = branches.iter().flat_map(|branch| [*branch.c, *branch.z]).collect();
     let proof = joined(&words);
     transcript::proof_bytes(t, &proof);
@@ -78,13 +81,10 @@ pub fn verify_vartime(t: &mut Transcript, index: u64, hidden: &Hidden, list: &Li
     mutants::skips("zk-one-of") || holds
 }
 
-fn is(j: usize, place: usize) -> Choice {
-    (j as u64).ct_eq(&(place as u64))
-}
-
 /// One alternative: c and z of a simulated one are drawn first; z of the true one is its nonce until the challenge comes.
+///
+/// It does not keep which it is: that could not be wiped.
 struct Branch {
-    is_true: Choice,
     c: Zeroizing<Scalar>,
     z: Zeroizing<Scalar>,
 }
@@ -93,7 +93,7 @@ impl Branch {
     fn new(is_true: Choice, nonces: &mut Nonces) -> Self {
         let (c, z) = (nonces.next(), nonces.next());
         let c = Zeroizing::new(Scalar::conditional_select(&c, &Scalar::ZERO, is_true));
-        Self { is_true, c, z }
+        Self { c, z }
     }
 
     /// z*H - c*D with D = (v - s)*B + r*H, by the tables of B and H; c is nought for the true branch.
@@ -103,9 +103,9 @@ impl Branch {
         group::commit(&of_b, &of_h).compress().0
     }
 
-    fn respond(&mut self, own: &Scalar, r: &Scalar) {
+    fn respond(&mut self, is_true: Choice, own: &Scalar, r: &Scalar) {
         let answered = Zeroizing::new(*self.z + own * r);
-        self.c = Zeroizing::new(Scalar::conditional_select(&self.c, own, self.is_true));
-        self.z = Zeroizing::new(Scalar::conditional_select(&self.z, &answered, self.is_true));
+        self.c = Zeroizing::new(Scalar::conditional_select(&self.c, own, is_true));
+        self.z = Zeroizing::new(Scalar::conditional_select(&self.z, &answered, is_true));
     }
 }

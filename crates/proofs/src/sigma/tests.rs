@@ -8,10 +8,11 @@ use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use serde_json::{Value, json};
 
 use super::{
-    Element, Hidden, List, Opened,
+    Element, Hidden, List, Nonces, Opened,
     equality::{self},
     inequality::{self, Different},
-    membership, one_of,
+    membership::{self, Digit},
+    one_of,
 };
 use crate::{
     commitment::{Blinding, Commitment, Seed, commit, commit_text},
@@ -215,6 +216,33 @@ fn every_place_of_a_list() {
     }
 }
 
+/// The last of the same elements is the place, whichever the resident has in mind.
+#[test]
+fn elements_may_stand_twice() {
+    for (elements, place) in [([7, 5, 7, 9], 2), ([7, 7, 7, 7], 3), ([5, 9, 9, 7], 3)] {
+        let list = list(&elements);
+        assert_eq!(list.place(&Scalar::from(7_u64)).as_deref(), Some(&place));
+        assert!(list.place(&Scalar::from(8_u64)).is_none());
+        for claimed in
+            [Claimed::OneOf(hidden(7, "a"), list.clone()), Claimed::Member(hidden(7, "a"), list.clone())]
+        {
+            assert!(claimed.holds(&claimed.prove(4, &opened(7, "a")).unwrap()));
+        }
+    }
+}
+
+/// What the prover folds a list into never moved: a vector that grew has room to spare.
+#[test]
+fn coefficients_have_their_room_from_the_start() {
+    for (count, bits) in [(1_u64, 1), (2, 1), (6, 3), (1_000, 10)] {
+        let elements: Vec<Scalar> = (0..count).map(Scalar::from).collect();
+        let nonces = &mut Nonces::new(&start(), &[], &mut rng());
+        let digits: Vec<Digit> = (0..bits).map(|j| Digit::new(j as u64 & 1, nonces)).collect();
+        let q = membership::coefficients(&elements, &digits);
+        assert_eq!((q.len(), q.capacity()), (bits + 1, bits + 1));
+    }
+}
+
 #[test]
 fn lists_have_bounds() {
     assert!(List::new(&[]).is_none());
@@ -281,6 +309,58 @@ fn identity_forgery() -> (Claimed, Vec<u8>) {
 fn a_difference_of_nought_is_refused() {
     let (claimed, proof) = identity_forgery();
     assert!(!claimed.holds(&proof));
+}
+
+/// 7 is not in the list. L, A, B, E are multiples of H, all equations are wrong, and their sum with these weights is the
+/// identity: f solves its part in B, which is linear in it, and z its part in H.
+fn weighted_forgery(weights: impl FnOnce(&mut Transcript) -> [Scalar; 2]) -> (Claimed, Vec<u8>) {
+    let (point, list) = (hidden(7, "a"), list(&[5, 9]));
+    let [two, three, four, five, seven, nine] = [2_u64, 3, 4, 5, 7, 9].map(Scalar::from);
+    let mut t = start();
+    super::begin(&mut t, super::Kind::Membership, 4, &[point]);
+    super::absorb_list(&mut t, &list);
+    let announced = [Scalar::ONE, two, three, four].map(|k| crate::group::blind(&k).compress().0);
+    super::announce(&mut t, &announced);
+    let x = super::challenge(&mut t);
+    let [first, second] = weights(&mut t);
+    // 7x - 5(x - f) - 9f - first f = 0.
+    let f = (seven - five) * x * (nine - five + first).invert();
+    let z = first * (x + two) + second * (x - f + three) - four + x * opened(7, "a").r;
+    let proof = [announced.concat(), super::joined(&[f, Scalar::ZERO, Scalar::ZERO, z])].concat();
+    (Claimed::Member(point, list), proof)
+}
+
+fn weightless_forgery() -> (Claimed, Vec<u8>) {
+    weighted_forgery(|_| [Scalar::ONE; 2])
+}
+
+/// By the weights that the transcript would give before the complete bytes.
+fn early_forgery() -> (Claimed, Vec<u8>) {
+    weighted_forgery(|t| {
+        [(); 2].map(|()| {
+            let mut bytes = [0; 16];
+            t.challenge_bytes(b"weight", &mut bytes);
+            Scalar::from(u128::from_le_bytes(bytes))
+        })
+    })
+}
+
+/// u and w of each bit, and z, are all scalars of H that the challenge does not depend on.
+#[test]
+fn faults_that_cancel_are_refused() {
+    for (claimed, forged) in [weightless_forgery(), early_forgery()] {
+        assert!(!claimed.holds(&forged));
+    }
+    let (_, claimed, opened, _) = honest().remove(4);
+    let proof = claimed.prove(4, &opened).unwrap();
+    let places = [9, 10, 12, 13, 14];
+    for (more, less) in places.iter().flat_map(|more| places.map(|less| (*more, less))) {
+        let mut words = proof.as_chunks::<32>().0.to_vec();
+        for (place, change) in [(more, Scalar::ONE), (less, -Scalar::ONE)] {
+            words[place] = (Scalar::from_canonical_bytes(words[place]).unwrap() + change).to_bytes();
+        }
+        assert_eq!(claimed.holds(&words.concat()), more == less, "{more}, {less}");
+    }
 }
 
 /// Frozen, made here, and checked by the independent model; the model's own are accepted.
@@ -399,6 +479,14 @@ mod switched_off {
         let forged = super::super::joined(&[c, Scalar::from(5_u64)]);
         assert!(!claimed.holds(&forged));
         assert!(without("zk-sigma-announcement", || claimed.holds(&forged)));
+    }
+
+    #[test]
+    fn without_the_weights() {
+        let (claimed, forged) = weightless_forgery();
+        assert!(without("zk-sigma-weight", || claimed.holds(&forged)));
+        let (claimed, forged) = early_forgery();
+        assert!(without("zk-bind-proof", || claimed.holds(&forged)));
     }
 
     #[test]
