@@ -8,7 +8,8 @@
 //! * an issuer must stand in a pinned registrar's register, and every copy and commitment is checked before a batch is
 //!   stored, all or none;
 //! * a request must be signed by a registered service, for a registered purpose, and ask no more than the purpose
-//!   allows; what would be learnt is rendered from the statements, never from the requester's words;
+//!   allows; what would be learnt is rendered from the statements and claims, never from the requester's words;
+//! * what a service can do without is sent only where the resident adds it, and nothing where something needed is missing;
 //! * a copy is shown once, and is marked spent before its presentation leaves;
 //! * what its issuer took back is not offered; that is looked up when the resident asks, never while answering;
 //! * an answer that a rule is not met is sent only on a confirmation of its own;
