@@ -26,6 +26,7 @@ usage: cargo xtask COMMAND
   test          every test there is, on a machine prepared for it
   check         format, lints, unit tests and flows: before each commit
   bench [ARGS]  measure, and keep the figures in specs/results/
+  timing [ARGS] whether a proof takes longer for one hidden value than for another; kept there too
   wasm          build the pure crates for the browser and look at what they pull in
   deps          hold the dependency graph against deny.toml
   sizes         functions and files within their bounds
@@ -48,7 +49,7 @@ fn run(command: &str, rest: &[String]) -> Result<ExitCode, Failure> {
     process::enter_workspace()?;
     match command {
         "demo" => steps::demo(rest),
-        "bench" => bench::run(rest),
+        "bench" | "timing" => bench::run(command, rest),
         "test" => steps::run_all(&steps::everything()),
         "check" => steps::run_all(&steps::before_commit()),
         "wasm" => steps::run_all(&[("wasm", wasm::build)]),
