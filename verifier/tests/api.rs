@@ -5,11 +5,11 @@ mod callers;
 mod world;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Response, StatusCode, header};
 use callers::{call, changed, counter, get, post, refusal, with_system};
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
 use vouchsafe_service::clock::Clock as _;
@@ -255,17 +255,20 @@ async fn a_stream_tells_of_an_answer_that_waits_for_its_browser() {
     let opened = world.ask("bus-pass", "same_device").await;
     let (id, page) = (opened["id"].as_str().unwrap(), path_of(opened["url"].as_str().unwrap()));
     let cookie = world::cookie_of(&world.get(page).await).unwrap();
-    let stream = follow(&world, id, &[]).await;
-    let story = async {
-        let request = world.fetch(opened["qr_text"].as_str().unwrap()).await;
-        let copy = world.copy("1950-01-01", "2026-11-20").await;
-        let answered = world.post_form(path_of(request.response_uri()), world.answer(&request, &copy)).await;
-        let back = json_of(answered).await["redirect_uri"].as_str().unwrap().to_owned();
-        // The stream hears of the answer before the browser is back.
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        world.get_with(path_of(&back), header::COOKIE, &cookie).await;
-    };
-    let (text, ()) = tokio::join!(text_of(stream), story);
+    let mut stream = follow(&world, id, &[]).await.into_body().into_data_stream();
+    let request = world.fetch(opened["qr_text"].as_str().unwrap()).await;
+    let copy = world.copy("1950-01-01", "2026-11-20").await;
+    let answered = world.post_form(path_of(request.response_uri()), world.answer(&request, &copy)).await;
+    let back = json_of(answered).await["redirect_uri"].as_str().unwrap().to_owned();
+    // The stream hears of the answer before the browser is back.
+    let mut text = String::new();
+    while !told_words(&text).contains(&"answered".to_owned()) {
+        text.push_str(std::str::from_utf8(&stream.next().await.unwrap().unwrap()).unwrap());
+    }
+    world.get_with(path_of(&back), header::COOKIE, &cookie).await;
+    while let Some(more) = stream.next().await {
+        text.push_str(std::str::from_utf8(&more.unwrap()).unwrap());
+    }
     assert_eq!(told_words(&text), ["waiting", "answered", "decided"]);
 }
 

@@ -50,7 +50,7 @@ fn router() -> Router {
         .route("/small", post(|body: String| async move { body }).layer(DefaultBodyLimit::max(10)))
         .route("/panic", get(async || -> String { panic!("a broken invariant") }))
         .route("/slow", get(|| async { sleep(Duration::from_secs(60)).await }))
-        .route("/pause", get(|| async { sleep(Duration::from_millis(1_000)).await }))
+        .route("/pause", get(|| async { sleep(Duration::from_millis(1_500)).await }))
         .route(
             "/peer",
             get(|Extension(peer): Extension<AddressPrefix>| async move { format!("{:?}", peer.as_bytes()) }),
@@ -191,12 +191,12 @@ async fn all_bodies_together_have_a_cap() {
     // What is announced and does not come takes nothing from others.
     let mut announced = server.connect().await;
     announced.write_all(head(1_000).as_bytes()).await.unwrap();
-    sleep(Duration::from_millis(50)).await;
+    sleep(Duration::from_millis(150)).await;
     assert!(server.exchange(&post(1_000)).await.starts_with("HTTP/1.1 200"));
     let mut held = server.connect().await;
     held.write_all(head(1_000).as_bytes()).await.unwrap();
     held.write_all("x".repeat(900).as_bytes()).await.unwrap();
-    sleep(Duration::from_millis(50)).await;
+    sleep(Duration::from_millis(150)).await;
     let refused = server.exchange(&post(700)).await;
     assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after: 1\r\n"), "{refused}");
     assert!(server.exchange(&post(500)).await.starts_with("HTTP/1.1 200"), "there is room for less");
@@ -262,7 +262,7 @@ async fn stopping_finishes_what_is_in_progress() {
     let mut server = clear(short()).await;
     let mut stream = server.connect().await;
     stream.write_all(b"GET /pause HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-    sleep(Duration::from_millis(300)).await;
+    sleep(Duration::from_millis(600)).await;
     server.stop.take().unwrap().send(()).unwrap();
     assert!(rest(&mut stream).await.starts_with("HTTP/1.1 200"));
     timeout(PATIENCE, server.ended).await.unwrap().unwrap();
