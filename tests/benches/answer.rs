@@ -2,13 +2,12 @@
 
 use vouchsafe_proofs::answer::{self, Openings};
 use vouchsafe_proofs::commitment::{Seed, commit};
-use vouchsafe_proofs::context::{
-    Attribute, Authorisation, Context, Credential, IssuerKey, Policy, ReplyTo, Request, SignedRange,
-};
+use vouchsafe_proofs::context::{Attribute, Authorisation, Context, Credential, IssuerKey, SignedRange};
 use vouchsafe_proofs::encoding::{Encoding, day};
 use vouchsafe_proofs::statement::{Predicate, Statement};
 use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
 
+use crate::asked::{policy, request};
 use crate::credential::{self, Bench};
 use crate::measure::{Report, against, alone};
 
@@ -66,30 +65,6 @@ fn question() -> (Context, [Statement; 1], Openings) {
     let mut openings = Openings::new();
     openings.add("q0", POINTER, born, blinding());
     (context, [Statement::of("age-q0", "q0", POINTER, Predicate::Le(131_699))], openings)
-}
-
-fn request() -> Request {
-    Request {
-        service: "https://buses.larkfield.example".into(),
-        client_id: "x509_hash:Uvo3HtuIxuhC92rShpgqcT3YXwrqRxWEviRiA0OZszk".into(),
-        nonce: "n-0S6_WzA2MjQ1c8YpJ0Zg".into(),
-        state_sha256: [1; 32],
-        reply_to: ReplyTo::ResponseUri("https://ask.larkfield.example/a/1".into()),
-        encryption_key: Some([2; 32]),
-    }
-}
-
-fn policy() -> Policy {
-    Policy {
-        purpose: "https://larkfield.example/purposes/older-persons-bus-pass".into(),
-        id: "bus-pass".into(),
-        version: 1,
-        digest: [3; 32],
-        statements: [4; 32],
-        option: 0,
-        as_of: 155_918,
-        tables: Vec::new(),
-    }
 }
 
 fn credential(attribute: Attribute) -> Credential {

@@ -4,6 +4,7 @@
 //! rounds. One JSON object a line. Nothing is asserted here: results are kept in `specs/results/`.
 
 mod answer;
+mod asked;
 mod credential;
 mod measure;
 mod range;

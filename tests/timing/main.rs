@@ -8,6 +8,8 @@
 //!
 //! Nothing is asserted here: results are kept in `specs/results/`. `--samples N` and `--runs N` change the size of a run.
 
+#[path = "../benches/asked.rs"]
+mod asked;
 mod provers;
 mod welch;
 

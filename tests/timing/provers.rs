@@ -5,14 +5,14 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::RngCore;
 use vouchsafe_proofs::answer::{Openings, prove};
 use vouchsafe_proofs::commitment::{Blinding, Commitment, Seed, commit};
-use vouchsafe_proofs::context::{
-    Attribute, Authorisation, Context, Credential, IssuerKey, Policy, ReplyTo, Request, SignedRange,
-};
+use vouchsafe_proofs::context::{Attribute, Authorisation, Context, Credential, IssuerKey, SignedRange};
 use vouchsafe_proofs::encoding::Encoding;
 use vouchsafe_proofs::sigma::inequality::Different;
 use vouchsafe_proofs::sigma::{Element, Hidden, List, Opened, equality, inequality, membership, one_of};
 use vouchsafe_proofs::statement::{Predicate, Statement};
 use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
+
+use crate::asked::{policy, request};
 
 /// The bound of the range proof, and its fixed value: the difference has no bit set.
 const BOUND: u64 = (1 << 31) + 12_345;
@@ -148,29 +148,5 @@ fn context(c: Commitment) -> Context {
             holder_key: [7; 32],
             attributes: vec![attribute],
         }],
-    }
-}
-
-fn request() -> Request {
-    Request {
-        service: "https://service.example".into(),
-        client_id: "x509_hash:Uvo3HtuIxuhC92rShpgqcT3YXwrqRxWEviRiA0OZszk".into(),
-        nonce: "n-0S6_WzA2MjQ1c8YpJ0Zg".into(),
-        state_sha256: [1; 32],
-        reply_to: ReplyTo::ResponseUri("https://ask.example/a/1".into()),
-        encryption_key: Some([2; 32]),
-    }
-}
-
-fn policy() -> Policy {
-    Policy {
-        purpose: "https://service.example/purposes/1".into(),
-        id: "income".into(),
-        version: 1,
-        digest: [3; 32],
-        statements: [4; 32],
-        option: 0,
-        as_of: 155_918,
-        tables: Vec::new(),
     }
 }
