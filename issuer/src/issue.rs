@@ -9,7 +9,7 @@
 use jiff::civil::Date;
 use rand_core::CryptoRngCore;
 use serde_json::{Map, Value, json};
-use vouchsafe_proofs::commitment::{Commitment, Seed, commit};
+use vouchsafe_proofs::commitment::{Commitment, Seed};
 use vouchsafe_protocol::jose::jws::{EncodedHeader, NewHeader};
 use vouchsafe_protocol::jose::{PublicJwk, Signer};
 use vouchsafe_protocol::openid4vci::credential::{Copy, Openings};
@@ -188,8 +188,8 @@ impl Batch<'_> {
         value: &Value,
         seed: &Seed,
     ) -> Result<Commitment, IssueError> {
-        let v = attribute.encode(value, self.lists).map_err(|_| IssueError::Facts)?;
+        let hidden = attribute.hidden(value, self.lists).map_err(|_| IssueError::Facts)?;
         let r = seed.blinding(self.iss, &vct(self.credential_type, self.kind), &attribute.pointer);
-        Ok(commit(v, &r))
+        Ok(hidden.commit(attribute.unit(), &r))
     }
 }

@@ -16,6 +16,7 @@ use vouchsafe_protocol::encoding::{b64u, b64u_array};
 use vouchsafe_protocol::openid4vci::batch::Opened;
 use vouchsafe_protocol::status::Standing;
 use vouchsafe_protocol::text::{Bilingual, Env};
+use vouchsafe_protocol::zkc;
 use vouchsafe_service::entropy::Entropy;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -104,13 +105,14 @@ impl Drop for Copy {
     }
 }
 
-/// What opens the commitments of a proof copy: its seed, and each attribute as the issuer signed it with its integer.
+/// What opens the commitments of a proof copy: its seed, and each attribute as the issuer signed it with what it hides.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Openings {
     seed: String,
     attributes: Vec<context::Attribute>,
-    values: BTreeMap<String, u64>,
+    /// A number, or a text since there are texts that are proved.
+    values: BTreeMap<String, zkc::Value>,
 }
 
 impl Openings {
@@ -146,7 +148,12 @@ pub(crate) struct Held {
 impl Held {
     /// The integer behind a commitment.
     pub(crate) fn encoded(&self, pointer: &str) -> Option<u64> {
-        self.openings.as_ref()?.values.get(pointer).copied()
+        self.hidden(pointer)?.integer()
+    }
+
+    /// What a commitment hides: an integer or a text.
+    pub(crate) fn hidden(&self, pointer: &str) -> Option<&zkc::Value> {
+        self.openings.as_ref()?.values.get(pointer)
     }
 }
 

@@ -34,6 +34,8 @@ mod standard;
 mod switches;
 #[path = "openid/transactions.rs"]
 mod transactions;
+#[path = "openid/types.rs"]
+mod types;
 #[cfg(feature = "mutants")]
 #[path = "openid/vp_switches.rs"]
 mod vp_switches;

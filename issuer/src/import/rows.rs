@@ -176,7 +176,7 @@ impl<'a, R: Read> Rows<'a, R> {
         }
         let value = attribute.value_of(text, self.lists)?;
         if attribute.may(Answer::Prove) {
-            attribute.encode(&value, self.lists)?;
+            attribute.hidden(&value, self.lists)?;
         }
         Ok(Some(value))
     }

@@ -78,8 +78,8 @@ async fn a_council_enrols_its_register_and_resident_0042_gets_a_letter() {
     assert_eq!(received.len(), 30);
     for (copy, visible) in received.iter().zip(&visible) {
         let values = &copy.opened.as_ref().unwrap().values;
-        assert_eq!(values["/birth_date"], 130_829);
-        assert_eq!((values["/ward"], values["/tenant"]), (142, 1));
+        let hidden = ["/birth_date", "/ward", "/tenant"].map(|pointer| values[pointer].integer());
+        assert_eq!(hidden, [Some(130_829), Some(142), Some(1)]);
         assert_eq!(copy.held.claims()["name"], "Resident 0042");
         assert_eq!(
             (copy.facts_as_of, copy.expires_at.0),
@@ -176,7 +176,7 @@ async fn a_later_register_updates_people_by_their_key() {
     let token = wallet.token(&council.offer(Kind::Proof).await).await;
     let reply = wallet.ask_encrypted(&token, &wallet.nonce().await).await;
     let received = wallet.keep(wallet.open(&reply), &credential_type().proof_vct());
-    assert_eq!(received[0].opened.as_ref().unwrap().values["/ward"], 143);
+    assert_eq!(received[0].opened.as_ref().unwrap().values["/ward"].integer(), Some(143));
     assert_eq!(received[0].facts_as_of, Some(date(2026, 11, 21)));
 }
 

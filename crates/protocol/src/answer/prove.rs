@@ -13,6 +13,7 @@ use super::{PROOF_CLAIM, PROOF_HASH_CLAIM};
 use crate::encoding::{b64u, sha256};
 use crate::openid4vp::{Asked, Chosen};
 use crate::sd_jwt::Held;
+use crate::zkc;
 
 /// A copy that answers one query.
 #[derive(Clone, Copy)]
@@ -23,8 +24,8 @@ pub struct Holding<'a> {
     pub held: &'a Held,
     /// Its signed attributes; empty for a plain copy.
     pub attributes: &'a [Attribute],
-    /// The committed integers by pointer; empty for a plain copy.
-    pub values: &'a BTreeMap<String, u64>,
+    /// What the commitments hide, by pointer; empty for a plain copy.
+    pub values: &'a BTreeMap<String, zkc::Value>,
     /// The seed that blinds them; none for a plain copy.
     pub seed: Option<&'a Seed>,
 }
@@ -127,8 +128,10 @@ fn openings(holdings: &[&Holding<'_>]) -> Openings {
         else {
             continue;
         };
-        for (pointer, v) in holding.values {
-            openings.add(holding.query, pointer, *v, seed.blinding(iss, vct, pointer));
+        for (pointer, value) in holding.values {
+            // A text has no integer: nothing can be said of it but that it equals another, or does not.
+            let Some(v) = value.integer() else { continue };
+            openings.add(holding.query, pointer, v, seed.blinding(iss, vct, pointer));
         }
     }
     openings

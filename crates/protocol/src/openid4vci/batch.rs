@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
-use vouchsafe_proofs::commitment::{Seed, commit};
+use vouchsafe_proofs::commitment::Seed;
 use vouchsafe_proofs::context::Attribute;
 use vouchsafe_proofs::encoding::date_from;
 
@@ -69,8 +69,8 @@ pub struct Opened {
     pub seed: Seed,
     /// The attributes as the issuer signed them.
     pub attributes: Vec<Attribute>,
-    /// The committed integers, by pointer.
-    pub values: BTreeMap<String, u64>,
+    /// What the commitments hide, by pointer.
+    pub values: BTreeMap<String, zkc::Value>,
 }
 
 /// Why a batch is refused. All are the issuer's fault.
@@ -119,7 +119,7 @@ pub enum BatchError {
     #[error("the openings are not for exactly the attributes without a Disclosure")]
     Values,
     /// A value without an encoding.
-    #[error("a value has no integer for its attribute")]
+    #[error("a value has no integer, or no canonical form, for its attribute")]
     Value,
     /// A value outside the signed range.
     #[error("a value is outside the range that the issuer signed")]
@@ -261,19 +261,27 @@ fn open_one(
     attribute: &Attribute,
     openings: &Openings,
     expected: &Expected<'_>,
-) -> Result<(String, u64), BatchError> {
+) -> Result<(String, zkc::Value), BatchError> {
     let pointer = &attribute.pointer;
     let value = shown(held, pointer).or_else(|| openings.values().get(pointer)).ok_or(BatchError::Values)?;
-    let v = zkc::encode(attribute, value, expected.lists).ok_or(BatchError::Value)?;
-    let within = attribute.range.is_some_and(|range| range.lo <= v && v <= range.hi);
-    if !(mutants::skips("zk-open-range") || within) {
+    let hidden = zkc::encode(attribute, value, expected.lists).ok_or(BatchError::Value)?;
+    if !(mutants::skips("zk-open-range") || within(attribute, &hidden)) {
         return Err(BatchError::Range);
     }
     let r = openings.seed().blinding(&expected.issuer.sub, expected.vct, pointer);
-    if !(mutants::skips("zk-open-commitment") || bool::from(commit(v, &r).ct_eq(&attribute.c))) {
+    let opens = hidden.commit(&attribute.unit, &r).ct_eq(&attribute.c);
+    if !(mutants::skips("zk-open-commitment") || bool::from(opens)) {
         return Err(BatchError::Opening);
     }
-    Ok((pointer.clone(), v))
+    Ok((pointer.clone(), hidden))
+}
+
+/// Whether an integer lies within the signed range; a text has none.
+fn within(attribute: &Attribute, hidden: &zkc::Value) -> bool {
+    match (attribute.range, hidden.integer()) {
+        (Some(range), Some(v)) => range.lo <= v && v <= range.hi,
+        (range, v) => range.is_none() && v.is_none(),
+    }
 }
 
 /// Copies differ in key, salts and commitments, and in nothing else.

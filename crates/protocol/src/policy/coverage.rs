@@ -4,7 +4,6 @@ use jiff::civil::Date;
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::answer;
-use vouchsafe_proofs::context::SignedRange;
 use vouchsafe_proofs::planner::{self, Declared};
 use vouchsafe_proofs::statement::{Statement, Term};
 
@@ -231,6 +230,5 @@ fn cost(
 fn declared(query: &Query, types: &[CredentialType], term: &Term) -> Option<Declared> {
     let vct = *query.credential(&term.query)?.vct_values().first()?;
     let form = types.iter().find(|t| t.has_vct(vct))?.attribute(&term.pointer)?.form()?;
-    let range = SignedRange { b: form.b, lo: form.lo, hi: form.hi };
-    Some(Declared { enc: form.enc, range: Some(range) })
+    Some(Declared { enc: form.enc, range: form.range })
 }

@@ -38,7 +38,7 @@ pub(crate) fn a_good_batch_is_kept_whatever_its_order() {
     let received = district.receive(copies, PROOF).unwrap();
     assert_eq!(received.iter().map(|copy| copy.key).collect::<Vec<_>>(), [1, 2, 0]);
     let opened = received[0].opened.as_ref().unwrap();
-    assert_eq!(opened.values["/ward"], 105);
+    assert_eq!(opened.values["/ward"].integer(), Some(105));
     assert_eq!(received[0].facts_as_of.unwrap().to_string(), "2026-11-20");
     let plain = Resident { proof: false, ..OLD };
     let copies = (0..3).map(|i| district.copy(i, &plain)).collect();

@@ -8,6 +8,7 @@ use vouchsafe_protocol::statement::StatementError;
 
 use crate::{
     answers, batches, collecting, credentials, documents, messages, policies, queries, requests, standard,
+    types,
 };
 
 /// A test of this folder, and the checks that it would miss.
@@ -69,6 +70,17 @@ fn switches_that_batches_notice() {
                 "vci-batch-visible",
             ],
         ),
+    ]);
+}
+
+#[test]
+fn switches_that_types_notice() {
+    each_is_noticed(&[
+        (types::a_text_is_proved_under_a_unit_and_a_mask, &["type-text-pattern", "type-text-unit"]),
+        (types::a_text_has_one_spelling, &["type-text-canonical"]),
+        (types::totals_can_be_corrected, &["type-period-status"]),
+        (types::a_month_is_over_after_its_last_day, &["type-period-over"]),
+        (types::a_range_on_a_text_is_no_member, &["zk-zkc-text"]),
     ]);
 }
 
