@@ -1,22 +1,24 @@
 //! An answer by proof: one credential, one day bound, width 16.
 
-use vouchsafe_proofs::answer::{self, Openings};
+use vouchsafe_proofs::answer::{self, Given, Openings};
 use vouchsafe_proofs::commitment::{Seed, commit};
-use vouchsafe_proofs::context::{Attribute, Authorisation, Context, Credential, IssuerKey, SignedRange};
+use vouchsafe_proofs::context::{
+    Attribute, Authorisation, Context, Credential, IssuerKey, Request, SignedRange,
+};
 use vouchsafe_proofs::encoding::{Encoding, day};
 use vouchsafe_proofs::statement::{Predicate, Statement};
 use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
 
 use crate::asked::{policy, request};
 use crate::credential::{self, Bench};
-use crate::measure::{Report, against, alone};
+use crate::measure::{Report, against, against_few, alone, alone_few};
 
 const ISS: &str = "https://issuer.example";
 const VCT: &str = "https://larkfield.example/types/residency/1/zk";
 const POINTER: &str = "/birth_date";
 
 pub(crate) fn benches() -> Vec<Report> {
-    vec![age()]
+    vec![age(), together()]
 }
 
 /// Checking the whole answer: both signatures, every check of the credential, every binding, the proof. The floor is
@@ -39,6 +41,36 @@ fn age() -> Report {
         .part("proof_bytes", proof.len())
         .part("proof_verify_ns", alone(|| answer::verify(&context, &statements, &proof)))
         .part("prove_ns", alone(prove))
+}
+
+/// So many answers waited for a worker of a small machine whose queue is full.
+const WAITED: usize = 8;
+
+/// One of the proofs of answers that waited together, floor a check alone; what one wrong proof costs each of them stands
+/// in the parts.
+fn together() -> Report {
+    let (context, statements, openings) = question();
+    let entropy = OsEntropy::new();
+    let proof =
+        answer::prove(&context, &statements, &openings, &mut EntropyRng(&entropy)).expect("it is met");
+    let good = Given { context: &context, statements: &statements, bytes: &proof };
+    let elsewhere = Context { request: elsewhere(), ..context.clone() };
+    let all = [good; WAITED];
+    let mut spoiled = all;
+    spoiled[WAITED / 2].context = &elsewhere;
+    let check = |all: &[Given<'_>], wrong| {
+        let verdicts = answer::verify_all(all, &mut EntropyRng(&entropy));
+        assert_eq!(verdicts.iter().filter(|verdict| verdict.is_err()).count(), wrong);
+    };
+    let alone = || answer::verify(&context, &statements, &proof).expect("it holds");
+    let each_with_one_wrong = alone_few(|| check(&spoiled, 1)) / WAITED as f64;
+    against_few("zk/answer/together", WAITED as u32, || check(&all, 0), alone)
+        .part("each_with_one_wrong_ns", each_with_one_wrong.round())
+}
+
+/// Another request than the one that the proofs are made for.
+fn elsewhere() -> Request {
+    Request { nonce: "another-nonce-of-some-length".into(), ..request() }
 }
 
 fn question() -> (Context, [Statement; 1], Openings) {

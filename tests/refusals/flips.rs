@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vouchsafe_proofs::answer::verify;
-use vouchsafe_protocol::answer::{PROOF_CLAIM, Presented};
+use vouchsafe_protocol::answer::{Committed, PROOF_CLAIM, Presented};
 use vouchsafe_protocol::encoding::b64u_decode;
 use vouchsafe_protocol::jose::x5c;
 use vouchsafe_protocol::sd_jwt::key_binding::Expected;
@@ -23,10 +23,11 @@ use crate::world::{NOON, Opened, World};
 
 /// Whether `text` is a good answer to the request, by every check from the first to the proof.
 fn passes(opened: &Opened, rules: &Rules, text: &str) -> bool {
-    checked(opened, rules, text).is_some()
+    committed(opened, rules, text).is_some_and(|committed| committed.check_proof().is_ok())
 }
 
-fn checked(opened: &Opened, rules: &Rules, text: &str) -> Option<()> {
+/// `text` as far as the proof, which is not yet checked.
+pub(crate) fn committed(opened: &Opened, rules: &Rules, text: &str) -> Option<Committed> {
     let asked = opened.request.asked();
     let expected = Expected { aud: opened.client_id(), nonce: opened.nonce(), now: NOON, max_age: SKEW };
     let bound = Unverified::parse(text).ok()?.check_binding(&expected).ok()?;
@@ -37,7 +38,7 @@ fn checked(opened: &Opened, rules: &Rules, text: &str) -> Option<()> {
     let presented = Presented::new(asked, BTreeMap::from([("q0".to_owned(), verified)])).ok()?;
     let complete =
         presented.check_trust(asked, &rules.register, Env::Test).ok()?.check_complete(asked).ok()?;
-    complete.check_commitments(asked, &rules.types).ok()?.check_proof().ok().map(drop)
+    complete.check_commitments(asked, &rules.types).ok()
 }
 
 /// Each change of one bit, then each proper beginning.

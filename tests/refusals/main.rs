@@ -20,4 +20,5 @@ mod runner;
 mod sd_jwt;
 mod status_fetch;
 mod status_list;
+mod together;
 mod world;

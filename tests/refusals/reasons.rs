@@ -1,12 +1,18 @@
-//! Reads back the reason that the verifier counts for a refusal and tells nobody.
+//! Reads back what the verifier counts and tells nobody: the reason of a refusal, and how many were checked together.
 
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
-use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use metrics::{
+    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
 
 const COUNTER: &str = "vouchsafe_answers_refused_total";
 
+const BATCHES: &str = "vouchsafe_proof_batch_size";
+
 static LAST: Mutex<String> = Mutex::new(String::new());
+
+static SIZES: Mutex<Vec<f64>> = Mutex::new(Vec::new());
 
 /// Listens to the counters of this process from now on.
 pub(crate) fn listen() {
@@ -19,9 +25,22 @@ pub(crate) fn take() -> String {
     std::mem::take(&mut *LAST.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// The sizes of batches since this was asked.
+pub(crate) fn sizes() -> Vec<f64> {
+    std::mem::take(&mut *SIZES.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 struct Last;
 
 struct Reason(String);
+
+struct Sizes;
+
+impl HistogramFn for Sizes {
+    fn record(&self, value: f64) {
+        SIZES.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+    }
+}
 
 impl CounterFn for Reason {
     fn increment(&self, _: u64) {
@@ -48,7 +67,7 @@ impl Recorder for Last {
         Gauge::noop()
     }
 
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        if key.name() == BATCHES { Histogram::from_arc(Arc::new(Sizes)) } else { Histogram::noop() }
     }
 }

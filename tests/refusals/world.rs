@@ -19,13 +19,16 @@ use vouchsafe_protocol::openid4vp::request::{Expected, Unverified, Verified};
 use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_protocol::trust::{Judge, Registrar, TrustFile};
-use vouchsafe_service::clock::{Clock as _, ManualClock};
+use vouchsafe_service::clock::{Clock, ManualClock};
 use vouchsafe_service::dev_ca::{DevCa, Leaf};
 use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_service::keys::{Jws, SigningKey, install};
-use vouchsafe_service::store::Schema;
+use vouchsafe_service::store::{Database, Schema};
 use vouchsafe_verifier::app::App;
+use vouchsafe_verifier::config::Config;
 use vouchsafe_verifier::http::router;
+use vouchsafe_verifier::status::Fetch;
+use vouchsafe_verifier::store;
 use vouchsafe_verifier::trust::{Sources, sign};
 
 use crate::reasons;
@@ -63,7 +66,8 @@ pub(crate) struct World {
     pub(crate) registrar: SigningKey,
     pub(crate) router: Router,
     /// Deleted with the world.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    config: Config,
     /// A switched-off check is off in the whole process: there is one world at a time.
     _alone: MutexGuard<'static, ()>,
 }
@@ -115,10 +119,28 @@ impl World {
         let trust = TrustFile { registrar: pinned, anchors: anchors.into() };
         let config = files::write(folder.path(), &request, &signed.jws, &trust);
         // The loader refuses the policy `untyped`; here it slipped through, as when the register changed after it.
-        let opening = App::open(config, clock.clone(), Arc::new(OsEntropy::new()), Schema::Migrate);
+        let opening = App::open(config.clone(), clock.clone(), Arc::new(OsEntropy::new()), Schema::Migrate);
         let app = without_async("trust-policy-issuer", opening).await.unwrap();
         let router = router(app.clone());
-        Self { app, clock, trust, ca, other_ca, request, registrar, router, _folder: folder, _alone: alone }
+        Self { app, clock, trust, ca, other_ca, request, registrar, router, folder, config, _alone: alone }
+    }
+
+    /// The same, of a type with status, whose lists come from the host that `host` makes; nobody is kept waiting too
+    /// long for a worker.
+    pub(crate) async fn listed(host: impl FnOnce(&DevCa) -> Arc<dyn Fetch>) -> Self {
+        let mut world = Self::new().await;
+        let file = world.folder.path().join("types/residency.toml");
+        let described = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, described.replace("ttl_days = 30", "ttl_days = 30\nstatus = true")).unwrap();
+        world.config.limits.worker_wait_ms = 600_000;
+        let clock: Arc<dyn Clock> = world.clock.clone();
+        world.app.close().await;
+        let database = Database::open(&world.config.database, store::MIGRATORS, Schema::Expect, &clock);
+        let store = store::over(&database.await.unwrap());
+        let (config, entropy) = (world.config.clone(), Arc::new(OsEntropy::new()));
+        let opening = App::open_with(config, clock, entropy, store, Some(host(&world.ca)));
+        let app = without_async("trust-policy-issuer", opening).await.unwrap();
+        Self { router: router(app.clone()), app, ..world }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Response<Body> {

@@ -12,6 +12,7 @@
 //! Presentations are dropped with this function; what stays are codes.
 
 mod check;
+mod together;
 
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ use vouchsafe_service::store::detached;
 
 pub use self::check::Refusal;
 use self::check::{Authentic, Pinned};
+pub(crate) use self::together::Concluding;
+use self::together::Ready;
 use crate::app::{App, Unavailable};
 use crate::decision::Finding;
 use crate::pool::{Full, Lost, Place};
@@ -208,7 +211,8 @@ impl Work {
     }
 }
 
-/// Steps 7 to 12: 9 may wait for a host, and does so outside the bounded pool; the others are on a thread of it.
+/// Steps 7 to 12: 9 may wait for a host, and does so outside the bounded pool; the others are on a thread of it, the last
+/// three with other answers that wait for them.
 async fn judge(
     app: &App,
     place: Place,
@@ -229,8 +233,7 @@ async fn judge(
         complete.told(&standings);
         app.pool.enter(room).map_err(Unavailable::from)?
     };
-    let work = move || check::conclude(&pinned, complete, &rules);
-    Ok(place.run(work).await??)
+    Ok(place.gather(&app.proofs, Ready::new(pinned, complete, rules)).await??)
 }
 
 /// Step 13: what was found becomes the decision, or waits for the browser that must come back.

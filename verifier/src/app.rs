@@ -27,11 +27,13 @@ use vouchsafe_service::problem::Reference;
 use vouchsafe_service::secret::{SecretError, ServerKey};
 use vouchsafe_service::store::{self as database, Database, Schema};
 
+use crate::answer::Concluding;
 use crate::clients::{ClientFault, Clients};
 use crate::config::{Config, MAX_REQUEST_TTL};
 use crate::decision::{Desk, Finding};
 use crate::paths::PathCache;
 use crate::policies::{self, FileFault, Refusal};
+use crate::pool::gather::Gathering;
 use crate::pool::{Cap, Full, ProofPool};
 use crate::question::{Question, QuestionError, Questions};
 use crate::secrets::{Kind, Vault};
@@ -82,6 +84,7 @@ pub struct App {
     clients: Clients,
     questions: Questions,
     pub(crate) pool: ProofPool,
+    pub(crate) proofs: Gathering<Concluding>,
     pub(crate) flights: Cap,
     pub(crate) paths: PathCache,
     pub(crate) signatures: Jws,
@@ -228,6 +231,7 @@ impl App {
             Some(door) => door,
             None => status_door(&config, &rules)?,
         };
+        let proofs = Concluding::gathering(entropy.clone());
         let statuses = Book::new(config.status.clone(), door, clock.clone());
         Ok(Self {
             config,
@@ -242,6 +246,7 @@ impl App {
             clients,
             questions: Questions::default(),
             pool,
+            proofs,
             flights,
             paths: PathCache::default(),
             signatures: Jws,
@@ -352,6 +357,12 @@ impl App {
     #[must_use]
     pub fn pool(&self) -> &ProofPool {
         &self.pool
+    }
+
+    /// How many answers wait for a worker that checks their proofs, alone or with each other.
+    #[must_use]
+    pub fn proofs_waiting(&self) -> usize {
+        self.proofs.waiting()
     }
 
     pub(crate) fn entropy(&self) -> &dyn Entropy {

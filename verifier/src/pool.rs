@@ -1,9 +1,13 @@
 //! The bounded pool for signatures and proofs: as many at once as there are cores, a short queue, never on the async
 //! threads.
 //!
+//! Work that is cheaper together is taken together where it waits ([`gather`]).
+//!
 //! A full queue is answered at once, and whoever has waited for a worker so long as nobody should is turned away too:
 //! trying again is right, and nothing was done. An answer takes one place for all of its work, and gives it back where it
 //! waits for somebody else than a worker ([`Place::leave`]), so that no slow host keeps answers out that need none.
+
+pub mod gather;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vouchsafe_proofs::answer::ProofFailed;
-use vouchsafe_protocol::answer::{AnswerError as Wire, Complete, Judged, Presented};
+use vouchsafe_protocol::answer::{AnswerError as Wire, Committed, Complete, Judged, Presented};
 use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::jose::SignatureVerifier;
 use vouchsafe_protocol::jose::x5c::{Anchor, VerifiedLeaf, X5cError, validate_or_cached};
@@ -180,11 +180,14 @@ pub(super) fn complete(
     Ok(trusted.check_complete(asked)?)
 }
 
-/// Steps 10 to 12, once the statuses were looked up.
-pub(super) fn conclude(pinned: &Pinned, complete: Complete, rules: &Rules) -> Result<Finding, Refusal> {
-    let asked = &pinned.asked;
-    let proven = complete.check_commitments(asked, &rules.types)?.check_proof()?;
-    let judged = proven.judge(asked, pinned.expect.as_deref());
+/// Step 10, once the statuses were looked up.
+pub(super) fn commit(pinned: &Pinned, complete: Complete, rules: &Rules) -> Result<Committed, Refusal> {
+    Ok(complete.check_commitments(&pinned.asked, &rules.types)?)
+}
+
+/// Steps 11 and 12.
+pub(super) fn conclude(pinned: &Pinned, committed: Committed) -> Result<Finding, Refusal> {
+    let judged = committed.check_proof()?.judge(&pinned.asked, pinned.expect.as_deref());
     let Judged { outcome, reasons, evidence } = judged;
     Ok(Finding { outcome, reasons, evidence })
 }

@@ -15,7 +15,7 @@ mod verify;
 
 pub use judge::Judged;
 pub use prove::{AnswerClaims, Holding, ProveError, credential, prove};
-pub use verify::{AnswerError, Committed, Complete, Presented, Proven, Sought, Trusted};
+pub use verify::{AnswerError, Committed, Complete, Presented, Proven, Sought, Trusted, check_proofs};
 
 /// The claim of the key binding that carries the proof.
 pub const PROOF_CLAIM: &str = "urn:vouchsafe:proof:1";
