@@ -11,7 +11,8 @@
 //! * [`planner`]: which range entries prove the statements, a pure function of public data;
 //! * [`transcript`]: the one list of bindings, item by item;
 //! * [`range`]: checking range proofs, one or many at once;
-//! * [`sigma`]: equal, not equal, one of a list;
+//! * [`sigma`]: equal, not equal, one of a list, a pseudonym of a link secret;
+//! * [`pseudonym`]: link secrets, contexts, pseudonyms;
 //! * [`answer`]: making and checking the bytes that travel.
 //!
 //! Left out: sums, and answers that use [`sigma`].
@@ -29,6 +30,7 @@ pub mod encoding;
 mod group;
 mod hex;
 pub mod planner;
+pub mod pseudonym;
 pub mod range;
 pub mod sigma;
 pub mod statement;

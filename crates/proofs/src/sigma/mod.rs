@@ -10,6 +10,7 @@
 
 pub mod equality;
 pub mod inequality;
+pub mod link;
 pub mod membership;
 pub mod one_of;
 #[cfg(test)]
