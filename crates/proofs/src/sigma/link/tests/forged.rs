@@ -4,7 +4,6 @@ use curve25519_dalek::{RistrettoPoint, Scalar};
 
 use super::{
     super::{KIND, Statement, append},
-    batch::{changed, twice},
     *,
 };
 use crate::{
@@ -184,7 +183,10 @@ fn the_pseudonym_of_nought_is_refused() {
 mod switched_off {
     use vouchsafe_mutants::without;
 
-    use super::*;
+    use super::{
+        super::batch::{changed, twice},
+        *,
+    };
 
     #[test]
     fn without_the_verdict() {
