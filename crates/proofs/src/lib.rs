@@ -12,7 +12,8 @@
 //! * [`planner`]: which sub-proofs prove the statements, a pure function of public data;
 //! * [`transcript`]: the one list of bindings, item by item;
 //! * [`range`]: checking range proofs, one or many at once;
-//! * [`sigma`]: equal, not equal, one of a list, between the ends of one of many intervals;
+//! * [`sigma`]: equal, not equal, one of a list, between the ends of one of many intervals, a pseudonym of a link secret;
+//! * [`pseudonym`]: link secrets, contexts, pseudonyms;
 //! * [`answer`]: making and checking the bytes that travel.
 //!
 //! What its user must guard: a [`context::Context`] is built from the verifier's own request record and from
@@ -28,6 +29,7 @@ pub mod encoding;
 mod group;
 mod hex;
 pub mod planner;
+pub mod pseudonym;
 pub mod range;
 pub mod set;
 pub mod sigma;

@@ -61,7 +61,12 @@ pub(crate) fn challenge(t: &Transcript) -> [u8; 64] {
 
 /// Item 1: protocol, suite, tier, generators.
 fn protocol() -> Transcript {
-    let mut t = Transcript::new(if mutants::skips("zk-bind-protocol") { b"" } else { PROTOCOL });
+    started(PROTOCOL)
+}
+
+/// A protocol's label, then suite, tier and generators.
+pub(crate) fn started(protocol: &'static [u8]) -> Transcript {
+    let mut t = Transcript::new(if mutants::skips("zk-bind-protocol") { b"" } else { protocol });
     bytes(&mut t, "zk-bind-suite", b"1.suite", SUITE);
     number(&mut t, "zk-bind-tier", b"1.tier", TIER);
     bytes(&mut t, "zk-bind-generators", b"1.generators", GENERATORS);

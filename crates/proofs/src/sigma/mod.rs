@@ -11,6 +11,7 @@
 pub mod equality;
 pub mod inequality;
 pub mod interval;
+pub mod link;
 pub mod membership;
 pub mod one_of;
 #[cfg(test)]

@@ -105,6 +105,8 @@ fn every_name_has_a_test() {
         include_str!("../../src/answer/tests.rs"),
         include_str!("../../src/range/tests.rs"),
         include_str!("../../src/sigma/tests.rs"),
+        include_str!("../../src/sigma/link/tests/forged.rs"),
+        include_str!("../../src/pseudonym.rs"),
     ];
     let attacks: Vec<&str> =
         beside.iter().map(|text| text.split_once("mod switched_off").unwrap().1).collect();
