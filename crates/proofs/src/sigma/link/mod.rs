@@ -39,11 +39,6 @@ impl Opened {
     pub fn link(x: &LinkSecret, t: &Blinding) -> Self {
         Self { v: x.0, r: t.0 }
     }
-
-    /// Whether it opens this commitment, found out in constant time.
-    fn opens(&self, hidden: &Hidden) -> bool {
-        group::commit(&self.v, &self.r).compress().0.ct_eq(&hidden.encoding).into()
-    }
 }
 
 /// The pseudonym that a proof shows: what the verifier has for item 4, once it knows the context.
@@ -65,7 +60,7 @@ pub fn prove(
 ) -> Option<Vec<u8>> {
     let statement = Statement::new(link, item4)?;
     let own = Nym::of(&opened.v, &statement.base).to_bytes().ct_eq(&statement.nym.to_bytes());
-    (bool::from(own) && opened.opens(link)).then(|| statement.prove(t, index, opened, rng))
+    bool::from(own & opened.opens(link)).then(|| statement.prove(t, index, opened, rng))
 }
 
 /// Whether the pseudonym of item 4 is that of the link secret in `link`. Variable time.

@@ -85,7 +85,7 @@ pub fn prove(
     let statement = Statement::new(asked, copies, base, Nym::of(&x.0, &base))?;
     let opened: Vec<Opened> = t.iter().map(|t| Opened::link(x, t)).collect();
     let fit = opened.len() == copies.len()
-        && statement.links.iter().zip(&opened).all(|(link, opened)| opened.opens(link));
+        && statement.links.iter().zip(&opened).all(|(link, opened)| bool::from(opened.opens(link)));
     fit.then(|| statement.prove(x, &opened, rng))
 }
 
