@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import basics  # noqa: E402
 import binding  # noqa: E402
 import cancelling  # noqa: E402
+import link  # noqa: E402
 import make  # noqa: E402
 import presentation  # noqa: E402
 import sigma  # noqa: E402
@@ -25,6 +26,7 @@ from fixed import scalars  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = ROOT / "specs/vectors/vouchsafe-1/model.json"
 SIGMA = ROOT / "specs/vectors/vouchsafe-1/model-sigma.json"
+LINK = ROOT / "specs/vectors/vouchsafe-1/model-link.json"
 CANCELLING = ROOT / "specs/vectors/bulletproofs/cancelling.json"
 
 
@@ -67,9 +69,15 @@ def without_range():
     return {"proofs": sigma.everything(strobe.Transcript, binding.checkpoint, draw)}
 
 
+def links():
+    """Pseudonyms that the model shows, batches that it registers."""
+    return link.everything(binding.checkpoint, scalars("link").__next__)
+
+
 def main(command):
     if command == "make":
-        for path, made in ((MODEL, own()), (SIGMA, without_range()), (CANCELLING, cancelling.everything())):
+        files = {MODEL: own(), SIGMA: without_range(), LINK: links(), CANCELLING: cancelling.everything()}
+        for path, made in files.items():
             path.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
             print(f"wrote {path.relative_to(ROOT)}")
         return 0
@@ -81,6 +89,7 @@ def main(command):
     vectors.check(count, ROOT / "specs/vectors")
     vectors.own(count, MODEL, own())
     vectors.without_range(count, SIGMA, without_range())
+    vectors.links(count, LINK, links())
     vectors.wrong(count, CANCELLING, cancelling.everything())
     print(f"{count.passed} passed, {count.failed} failed")
     return 1 if count.failed else 0

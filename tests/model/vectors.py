@@ -8,6 +8,7 @@ import bulletproof
 import cancelling
 import dates
 import encoding
+import link
 import planner
 import presentation
 import ristretto
@@ -18,6 +19,7 @@ from ristretto import Invalid
 
 def check(count, folder):
     group(count, load(folder / "rfc9496/ristretto255.json"))
+    link.check_hash(count, load(folder / "rfc9497/ristretto255.json"))
     range_proofs(count, load(folder / "bulletproofs/range_proof.json"))
     ours = load(folder / "vouchsafe-1/proofs.json")
     count.equal("the profile", ours.pop("version"), "vouchsafe/v1")
@@ -171,6 +173,16 @@ def without_range(count, path, made):
             count.true(f"{one['kind']}: {refusal}", False)
         changed = one | {"proof": one["proof"][:-3] + ("0" if one["proof"][-3] != "0" else "1") + one["proof"][-2:]}
         count.refused(f"{one['kind']}, changed", lambda: sigma.verify(strobe.Transcript(sigma.LABEL), changed), Invalid)
+
+
+def links(count, path, made):
+    """What the model shows and registers is still the same; it accepts the frozen proofs, and no change."""
+    count.true("model-link.json is what `make` writes", path.exists() and load(path) == made)
+    for name, file in (("link.json", load(path.with_name("link.json"))), ("model-link.json", made)):
+        for index, one in enumerate(file["pseudonyms"]):
+            link.check_shown(count, f"{name}, pseudonym {index}", one)
+        for index, one in enumerate(file["registrations"]):
+            link.check_batch(count, f"{name}, registration {index}", one)
 
 
 def wrong(count, path, made):

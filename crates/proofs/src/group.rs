@@ -56,6 +56,18 @@ pub(crate) fn multiple_vartime(k: u64) -> RistrettoPoint {
     RistrettoPoint::vartime_double_scalar_mul_basepoint(&Scalar::ZERO, &none, &Scalar::from(k))
 }
 
+/// k*P of a public point and a public `k`, in variable time.
+#[expect(clippy::disallowed_methods, reason = "both are public, and the name says what it is")]
+pub(crate) fn times_vartime(k: i64, point: &RistrettoPoint) -> RistrettoPoint {
+    let size = Scalar::from(k.unsigned_abs());
+    let multiple = if k.unsigned_abs() == 1 {
+        *point
+    } else {
+        RistrettoPoint::vartime_double_scalar_mul_basepoint(&size, point, &Scalar::ZERO)
+    };
+    if k < 0 { -multiple } else { multiple }
+}
+
 /// A point an issuer signed: the canonical encoding (RFC 9496 4.3.1) of a point other than the identity.
 pub(crate) fn decode_signed(encoding: &[u8; 32]) -> Option<RistrettoPoint> {
     let point = CompressedRistretto(*encoding).decompress()?;

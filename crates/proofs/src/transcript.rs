@@ -61,7 +61,12 @@ pub(crate) fn challenge(t: &Transcript) -> [u8; 64] {
 
 /// Item 1: protocol, suite, tier, generators.
 fn protocol() -> Transcript {
-    let mut t = Transcript::new(if mutants::skips("zk-bind-protocol") { b"" } else { PROTOCOL });
+    started(PROTOCOL)
+}
+
+/// A protocol's label, then suite, tier and generators.
+pub(crate) fn started(protocol: &'static [u8]) -> Transcript {
+    let mut t = Transcript::new(if mutants::skips("zk-bind-protocol") { b"" } else { protocol });
     bytes(&mut t, "zk-bind-suite", b"1.suite", SUITE);
     number(&mut t, "zk-bind-tier", b"1.tier", TIER);
     bytes(&mut t, "zk-bind-generators", b"1.generators", GENERATORS);
@@ -164,25 +169,34 @@ fn asked(t: &mut Transcript, statements: &[Statement]) {
             text(t, "zk-bind-term-pointer", b"6.term-pointer", &term.pointer);
             bytes(t, "zk-bind-coefficient", b"6.coefficient", &term.coeff.to_be_bytes());
         }
-        bounds(t, statement.predicate);
+        bounds(t, &statement.predicate);
     }
 }
 
-fn bounds(t: &mut Transcript, predicate: Predicate) {
+fn bounds(t: &mut Transcript, predicate: &Predicate) {
     match predicate {
-        Predicate::Le(k) | Predicate::Ge(k) => number(t, "zk-bind-bound", b"6.k", k),
+        Predicate::Le(k) | Predicate::Ge(k) | Predicate::Eq(k) | Predicate::Ne(k) => {
+            number(t, "zk-bind-bound", b"6.k", *k);
+        }
         Predicate::In { lo, hi } => {
-            number(t, "zk-bind-interval-lo", b"6.lo", lo);
-            number(t, "zk-bind-interval-hi", b"6.hi", hi);
+            number(t, "zk-bind-interval-lo", b"6.lo", *lo);
+            number(t, "zk-bind-interval-hi", b"6.hi", *hi);
+        }
+        Predicate::Member(set) | Predicate::NotMember(set) => {
+            bytes(t, "zk-bind-set", b"6.set", &set.digest());
         }
     }
 }
 
-/// Item 7, before the messages of the one sub-proof: count, type, index, n, m, every point with the padding.
-pub(crate) fn sub_proof(t: &mut Transcript, plan: &Plan, points: &[[u8; 32]]) {
-    count(t, "zk-bind-sub-proofs", b"7.sub-proofs", 1);
+/// Item 7, before the first sub-proof: how many there are.
+pub(crate) fn sub_proofs(t: &mut Transcript, plan: &Plan) {
+    count(t, "zk-bind-sub-proofs", b"7.sub-proofs", plan.count());
+}
+
+/// Item 7 of the aggregate, before its messages: type, index, n, m, every point with the padding.
+pub(crate) fn range_proof(t: &mut Transcript, plan: &Plan, points: &[[u8; 32]]) {
     number(t, "zk-bind-sub-proof", b"7.type", RANGE_PROOF.into());
-    number(t, "zk-bind-index", b"7.index", 0);
+    count(t, "zk-bind-index", b"7.index", plan.parts.len());
     count(t, "zk-bind-n", b"7.n", plan.n);
     count(t, "zk-bind-m", b"7.m", plan.m);
     for point in points {

@@ -61,7 +61,7 @@ pub fn prove(
 ) -> Option<Vec<u8>> {
     let place = list.place(&opened.v)?;
     begin(t, Kind::Membership, index, &[*hidden]);
-    absorb_list(t, list);
+    absorb_list(t, &list.digest);
     let mut nonces = Nonces::new(t, &[&opened.v, &opened.r], rng);
     let digits: Vec<Digit> =
         (0..bits(list.elements.len())).map(|j| Digit::new(*place >> j & 1, &mut nonces)).collect();
@@ -186,7 +186,7 @@ pub fn verify_vartime(t: &mut Transcript, index: u64, hidden: &Hidden, list: &Li
     let bits = bits(list.elements.len());
     let Some(parsed) = Parsed::new(proof, bits) else { return false };
     begin(t, Kind::Membership, index, &[*hidden]);
-    absorb_list(t, list);
+    absorb_list(t, &list.digest);
     announce(t, &proof.as_chunks::<32>().0[..4 * bits]);
     let x = challenge(t);
     transcript::proof_bytes(t, proof);

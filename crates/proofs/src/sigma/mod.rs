@@ -1,4 +1,4 @@
-//! Proofs about commitments that need no range: equal, not equal, one of a list.
+//! Proofs about commitments that need no range: equal, not equal, one of a list, one of many intervals.
 //!
 //! Each is a Schnorr proof made non-interactive by the transcript (`specs/proofs/README.md` section 6.2), for a statement
 //! that is public: the prover announces, the transcript gives the challenge, the prover responds. The announcement, the
@@ -10,6 +10,8 @@
 
 pub mod equality;
 pub mod inequality;
+pub mod interval;
+pub mod link;
 pub mod membership;
 pub mod one_of;
 #[cfg(test)]
@@ -28,6 +30,7 @@ use crate::{
     commitment::{Blinding, Commitment},
     encoding::Text,
     group::{self, IDENTITY},
+    planner::Shows,
     transcript,
 };
 
@@ -44,10 +47,19 @@ impl Hidden {
     pub fn new(c: &Commitment) -> Option<Self> {
         group::decode_signed(&c.0).map(|point| Self { point, encoding: c.0 })
     }
+
+    /// What two commitments hide together, the first less the second.
+    pub(crate) fn difference([one, other]: &[Self; 2]) -> Self {
+        Self::computed(one.point - other.point)
+    }
+
+    fn computed(point: RistrettoPoint) -> Self {
+        Self { point, encoding: point.compress().0 }
+    }
 }
 
 /// What a commitment hides, and its blinding; wiped after use.
-#[derive(ZeroizeOnDrop)]
+#[derive(Clone, ZeroizeOnDrop)]
 pub struct Opened {
     v: Scalar,
     r: Scalar,
@@ -70,6 +82,18 @@ impl Opened {
     #[must_use]
     pub fn difference(one: &Self, other: &Self) -> Self {
         Self { v: one.v - other.v, r: one.r - other.r }
+    }
+
+    /// The integer: scalars of integers are below 2^64.
+    fn low_word(&self) -> Zeroizing<u64> {
+        let bytes = Zeroizing::new(self.v.to_bytes());
+        let (low, _) = bytes.split_first_chunk().expect("a scalar has 32 bytes");
+        Zeroizing::new(u64::from_le_bytes(*low))
+    }
+
+    /// Whether it opens a point. In constant time.
+    pub(crate) fn opens(&self, hidden: &Hidden) -> Choice {
+        group::commit(&self.v, &self.r).compress().0.ct_eq(&hidden.encoding)
     }
 }
 
@@ -102,10 +126,13 @@ impl List {
     /// `None` if it is empty or longer than 65,536.
     #[must_use]
     pub fn new(elements: &[Element]) -> Option<Self> {
+        Self::of(elements.iter().map(|element| element.0).collect())
+    }
+
+    fn of(elements: Vec<Scalar>) -> Option<Self> {
         if elements.is_empty() || elements.len() > membership::LONGEST {
             return None;
         }
-        let elements: Vec<Scalar> = elements.iter().map(|element| element.0).collect();
         // SHA-256 of the count as 8 bytes big-endian, then each scalar's 32 bytes little-endian.
         let mut hash = Sha256::new_with_prefix((elements.len() as u64).to_be_bytes());
         elements.iter().for_each(|element| hash.update(element.as_bytes()));
@@ -132,6 +159,19 @@ enum Kind {
     Inequality = 0x03,
     OneOf = 0x04,
     Membership = 0x05,
+    Interval = 0x06,
+}
+
+/// The type byte of the sub-proof that shows it.
+pub(crate) const fn kind(shows: &Shows) -> u8 {
+    let kind = match shows {
+        Shows::Equal => Kind::Equality,
+        Shows::Differ | Shows::DiffersFrom(_) => Kind::Inequality,
+        Shows::OneOf(_) => Kind::OneOf,
+        Shows::Element(_) => Kind::Membership,
+        Shows::Within(_) => Kind::Interval,
+    };
+    kind as u8
 }
 
 /// Type, index and the statement's points.
@@ -140,8 +180,8 @@ fn begin(t: &mut Transcript, kind: Kind, index: u64, points: &[Hidden]) {
     points.iter().for_each(|hidden| transcript::point(t, &hidden.encoding));
 }
 
-fn absorb_list(t: &mut Transcript, list: &List) {
-    append(t, "zk-sigma-list", b"7.list", &list.digest);
+fn absorb_list(t: &mut Transcript, digest: &[u8; 32]) {
+    append(t, "zk-sigma-list", b"7.list", digest);
 }
 
 /// Absorbs what the prover announces. Its encoding is given where it travels.

@@ -39,7 +39,7 @@ pub fn prove(
 ) -> Option<Vec<u8>> {
     let place = list.place(&opened.v).filter(|_| list.elements.len() <= LONGEST)?;
     begin(t, Kind::OneOf, index, &[*hidden]);
-    absorb_list(t, list);
+    absorb_list(t, &list.digest);
     let mut nonces = Nonces::new(t, &[&opened.v, &opened.r], rng);
     let is_true = |j: usize| (j as u64).ct_eq(&place);
     let mut branches: Vec<Branch> =
@@ -69,7 +69,7 @@ pub fn verify_vartime(t: &mut Transcript, index: u64, hidden: &Hidden, list: &Li
     let Some(words) = words.iter().map(canonical).collect::<Option<Vec<Scalar>>>() else { return false };
     let (branches, _) = words.as_chunks::<2>();
     begin(t, Kind::OneOf, index, &[*hidden]);
-    absorb_list(t, list);
+    absorb_list(t, &list.digest);
     let announced = branches.iter().zip(&list.elements).map(|([c, z], s)| {
         let d = hidden.point - RistrettoPoint::mul_base(s);
         sum_vartime([(*z, group::blinding_base()), (-c, d)]).compress().0

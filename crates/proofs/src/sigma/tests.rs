@@ -11,6 +11,7 @@ use super::{
     Element, Hidden, List, Nonces, Opened,
     equality::{self},
     inequality::{self, Different},
+    interval,
     membership::{self, Digit},
     one_of,
 };
@@ -18,6 +19,7 @@ use crate::{
     commitment::{Blinding, Commitment, Seed, commit, commit_text},
     encoding::Text,
     hex::{tests::unhex, to_hex},
+    set::Set,
     transcript,
 };
 
@@ -42,6 +44,10 @@ fn list(elements: &[u64]) -> List {
     List::new(&elements.iter().copied().map(Element::from).collect::<Vec<_>>()).unwrap()
 }
 
+fn intervals() -> Set {
+    Set::of([[1, 3], [6, 9], [12, 40]]).unwrap()
+}
+
 fn start() -> Transcript {
     Transcript::new(b"sigma")
 }
@@ -54,6 +60,7 @@ enum Claimed {
     DiffersFrom(Hidden, u64),
     OneOf(Hidden, List),
     Member(Hidden, List),
+    Within(Hidden, Set),
 }
 
 impl Claimed {
@@ -67,6 +74,7 @@ impl Claimed {
             }
             Self::OneOf(one, list) => one_of::prove(t, index, one, list, opened, rng),
             Self::Member(one, list) => membership::prove(t, index, one, list, opened, rng),
+            Self::Within(one, set) => interval::prove(t, index, one, set, opened, rng).map(|made| made.0),
         }
     }
 
@@ -79,6 +87,7 @@ impl Claimed {
             }
             Self::OneOf(one, list) => one_of::verify_vartime(t, index, one, list, proof),
             Self::Member(one, list) => membership::verify_vartime(t, index, one, list, proof),
+            Self::Within(one, set) => interval::verify_vartime(t, index, one, set, proof).is_some(),
         }
     }
 
@@ -98,6 +107,7 @@ fn honest() -> Vec<(&'static str, Claimed, Opened, usize)> {
         ("differs-from", Claimed::DiffersFrom(pair[0], 9), opened(7, "a"), 160),
         ("one-of", Claimed::OneOf(pair[0], few.clone()), opened(7, "a"), 192),
         ("member", Claimed::Member(pair[0], few), opened(7, "a"), 32 * 15),
+        ("within", Claimed::Within(pair[0], intervals()), opened(7, "a"), 64 + 32 * 15),
     ]
 }
 
@@ -150,12 +160,16 @@ fn another_statement_is_not_proved() {
     let other = hidden(7, "other");
     let few = list(&[5, 7, 9]);
     let [a, b] = [hidden(7, "a"), hidden(8, "b")];
-    let others: [Vec<Claimed>; 5] = [
+    let others: [Vec<Claimed>; 6] = [
         vec![Claimed::Equal([hidden(7, "b"), a]), Claimed::Equal([a, other])],
         vec![Claimed::Differ([b, a]), Claimed::Differ([a, other])],
         vec![Claimed::DiffersFrom(a, 10), Claimed::DiffersFrom(other, 9), Claimed::DiffersFrom(a, 7)],
         vec![Claimed::OneOf(other, few.clone()), Claimed::OneOf(a, list(&[7, 5, 9]))],
         vec![Claimed::Member(other, few), Claimed::Member(a, list(&[5, 7, 9, 9]))],
+        vec![
+            Claimed::Within(other, intervals()),
+            Claimed::Within(a, Set::of([[1, 3], [6, 9], [12, 41]]).unwrap()),
+        ],
     ];
     for ((name, claimed, opened, _), others) in honest().into_iter().zip(others) {
         let proof = claimed.prove(4, &opened).unwrap();
@@ -176,6 +190,7 @@ fn what_is_not_so_has_no_proof() {
     assert!(Claimed::DiffersFrom(equal[0], 7).prove(0, &opened(7, "a")).is_none());
     assert!(Claimed::OneOf(equal[0], few.clone()).prove(0, &opened(7, "a")).is_none());
     assert!(Claimed::Member(equal[0], few).prove(0, &opened(7, "a")).is_none());
+    assert!(Claimed::Within(hidden(10, "a"), intervals()).prove(0, &opened(10, "a")).is_none());
     let long: Vec<u64> = (0..9).collect();
     assert!(Claimed::OneOf(equal[0], list(&long)).prove(0, &opened(7, "a")).is_none());
 }
@@ -311,6 +326,30 @@ fn a_difference_of_nought_is_refused() {
     assert!(!claimed.holds(&proof));
 }
 
+/// 10 lies between two intervals. F hides the first value of one, L the last of the next, each the end of an interval.
+fn mixed_ends() -> (Claimed, Vec<u8>) {
+    let (point, set) = (hidden(10, "a"), intervals());
+    let mut t = start();
+    interval::start(&mut t, 4, &point, &set);
+    let ends = [hidden(6, "f"), hidden(40, "l")];
+    let sent = ends.map(|end| end.encoding);
+    super::announce(&mut t, &sent);
+    let x = super::challenge(&mut t);
+    let list = interval::list(&set, &x).unwrap();
+    let both = Hidden::computed(ends[0].point + x * ends[1].point);
+    // The element of the second interval, with the blinding of the two ends.
+    let r = blinding("f").0 + x * blinding("l").0;
+    let opened = Opened { v: list.elements[1], r };
+    let proof = membership::prove(&mut t, 4, &both, &list, &opened, &mut rng()).unwrap();
+    (Claimed::Within(point, set), [sent.concat(), proof].concat())
+}
+
+#[test]
+fn ends_of_two_intervals_are_refused() {
+    let (claimed, forged) = mixed_ends();
+    assert!(!claimed.holds(&forged));
+}
+
 /// 7 is not in the list. L, A, B, E are multiples of H, all equations are wrong, and their sum with these weights is the
 /// identity: f solves its part in B, which is linear in it, and z its part in H.
 fn weighted_forgery(weights: impl FnOnce(&mut Transcript) -> [Scalar; 2]) -> (Claimed, Vec<u8>) {
@@ -318,7 +357,7 @@ fn weighted_forgery(weights: impl FnOnce(&mut Transcript) -> [Scalar; 2]) -> (Cl
     let [two, three, four, five, seven, nine] = [2_u64, 3, 4, 5, 7, 9].map(Scalar::from);
     let mut t = start();
     super::begin(&mut t, super::Kind::Membership, 4, &[point]);
-    super::absorb_list(&mut t, &list);
+    super::absorb_list(&mut t, &list.digest);
     let announced = [Scalar::ONE, two, three, four].map(|k| crate::group::blind(&k).compress().0);
     super::announce(&mut t, &announced);
     let x = super::challenge(&mut t);
@@ -386,6 +425,9 @@ fn vector(name: &str, claimed: &Claimed, opened: &Opened) -> Value {
         Claimed::Equal(pair) | Claimed::Differ(pair) => (pair.to_vec(), None, Vec::new()),
         Claimed::DiffersFrom(one, value) => (vec![*one], Some(*value), Vec::new()),
         Claimed::OneOf(one, list) | Claimed::Member(one, list) => (vec![*one], None, list.elements.clone()),
+        Claimed::Within(one, set) => {
+            (vec![*one], None, set.intervals().iter().flatten().map(|end| Scalar::from(*end)).collect())
+        }
     };
     json!({
         "kind": name,
@@ -415,6 +457,7 @@ fn proofs_of_the_independent_model_hold() {
             ("differs-from", [a]) => Claimed::DiffersFrom(*a, one["value"].as_u64().unwrap()),
             ("one-of", [a]) => Claimed::OneOf(*a, list(&elements)),
             ("member", [a]) => Claimed::Member(*a, list(&elements)),
+            ("within", [a]) => Claimed::Within(*a, Set::of(elements.as_chunks().0.to_vec()).unwrap()),
             (kind, _) => panic!("unknown kind {kind}"),
         };
         let mut t = start();
@@ -459,13 +502,19 @@ mod switched_off {
             };
             honest().into_iter().filter_map(of).collect::<Vec<_>>()
         };
-        let all = ["equal", "differ", "differs-from", "one-of", "member"];
+        let all = ["equal", "differ", "differs-from", "one-of", "member", "within"];
         assert_eq!(missed("zk-sigma-announcement"), all);
         assert_eq!(missed("zk-bind-sub-proof"), all);
         assert_eq!(missed("zk-bind-index"), all);
         assert_eq!(missed("zk-bind-point"), all);
         assert_eq!(missed("zk-sigma-value"), ["differs-from"]);
-        assert_eq!(missed("zk-sigma-list"), ["one-of", "member"]);
+        assert_eq!(missed("zk-sigma-list"), ["one-of", "member", "within"]);
+    }
+
+    #[test]
+    fn without_the_membership_ends_of_two_intervals_pass() {
+        let (claimed, forged) = mixed_ends();
+        assert!(without("zk-membership", || claimed.holds(&forged)));
     }
 
     /// Without the announcement in the transcript, anybody proves anything: draw the challenge, then choose T.

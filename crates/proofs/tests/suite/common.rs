@@ -4,19 +4,21 @@ use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use serde::Serialize;
 use vouchsafe_proofs::{
     answer::{self, Openings, ProofFailed, ProveError},
-    commitment::{Commitment, Seed, commit},
+    commitment::{Blinding, Commitment, Seed, commit, commit_text},
     context::{
         Attribute, Authorisation, Context, Credential, IssuerKey, Policy, Pseudonym, ReplyTo, Request,
         SignedRange, Table,
     },
-    encoding::{Encoding, day},
-    statement::{Predicate, Statement},
+    encoding::{Encoding, Text, day},
+    planner::Declared,
+    statement::{Predicate, Set, Statement, Term},
 };
 
 pub(crate) const ISS: &str = "https://issuer.larkfield.example";
 pub(crate) const VCT: &str = "https://larkfield.example/types/residency/1/zk";
 pub(crate) const PAYER: &str = "https://payer.larkfield.example";
 pub(crate) const INCOME: &str = "https://larkfield.example/types/income/1/zk";
+pub(crate) const PERSON: &str = "https://register.larkfield.example/text/person";
 
 /// An opening as the vectors write it.
 #[derive(Clone, Serialize)]
@@ -27,6 +29,18 @@ pub(crate) struct Secret {
     pub(crate) iss: &'static str,
     pub(crate) vct: &'static str,
     pub(crate) v: u64,
+    /// Instead of `v`: a text of the type [`PERSON`].
+    pub(crate) text: Option<&'static str>,
+}
+
+impl Secret {
+    pub(crate) fn blinding(&self) -> Blinding {
+        Seed::new(self.seed).blinding(self.iss, self.vct, self.pointer)
+    }
+
+    pub(crate) fn as_text(&self) -> Option<Text> {
+        self.text.map(|text| Text::new(PERSON, text))
+    }
 }
 
 /// A request, what is presented, and the openings.
@@ -49,7 +63,10 @@ impl Case {
     pub(crate) fn openings(&self) -> Openings {
         let mut openings = Openings::new();
         for s in &self.secrets {
-            openings.add(s.query, s.pointer, s.v, Seed::new(s.seed).blinding(s.iss, s.vct, s.pointer));
+            match s.as_text() {
+                None => openings.add(s.query, s.pointer, s.v, s.blinding()),
+                Some(text) => openings.add_text(s.query, s.pointer, text, s.blinding()),
+            }
         }
         openings
     }
@@ -104,11 +121,11 @@ pub(crate) fn birth_date() -> u64 {
 }
 
 fn residency(pointer: &'static str, v: u64) -> Secret {
-    Secret { query: "q0", pointer, seed: [7; 32], iss: ISS, vct: VCT, v }
+    Secret { query: "q0", pointer, seed: [7; 32], iss: ISS, vct: VCT, v, text: None }
 }
 
 fn income(pointer: &'static str, v: u64) -> Secret {
-    Secret { query: "q1", pointer, seed: [8; 32], iss: PAYER, vct: INCOME, v }
+    Secret { query: "q1", pointer, seed: [8; 32], iss: PAYER, vct: INCOME, v, text: None }
 }
 
 fn full_context(secrets: &[Secret]) -> Context {
@@ -176,18 +193,82 @@ fn attribute(secret: &Secret) -> Attribute {
         "/rooms" => (Encoding::Int, "rooms", 32, 0, 50),
         "/total" => (Encoding::Pence, "GBP-pence", 32, 0, 4_000_000_000),
         "/savings" => (Encoding::Pence, "GBP-pence", 64, 0, u64::MAX),
+        "/person" | "/source" => (Encoding::Str, PERSON, 0, 0, 0),
         other => panic!("no attribute {other}"),
     };
     Attribute {
         pointer: secret.pointer.into(),
         enc,
         unit: unit.into(),
-        range: Some(SignedRange { b, lo, hi }),
+        range: (enc != Encoding::Str).then_some(SignedRange { b, lo, hi }),
         c: signed(secret),
     }
 }
 
 /// The commitment as the issuer signs it.
 pub(crate) fn signed(secret: &Secret) -> Commitment {
-    commit(secret.v, &Seed::new(secret.seed).blinding(secret.iss, secret.vct, secret.pointer))
+    match secret.as_text() {
+        None => commit(secret.v, &secret.blinding()),
+        Some(text) => commit_text(&text, &secret.blinding()),
+    }
+}
+
+/// What the credentials of an answer declare of an attribute.
+pub(crate) fn declared<'c>(context: &'c Context, term: &Term) -> Option<Declared<'c>> {
+    let credential = context.credentials.iter().find(|c| c.query == term.query)?;
+    let attribute = credential.attributes.iter().find(|a| a.pointer == term.pointer)?;
+    Some(Declared { enc: attribute.enc, unit: &attribute.unit, range: attribute.range })
+}
+
+const OTHER_PAYER: &str = "https://other-payer.larkfield.example";
+
+/// One resident's three credentials, and a statement of every kind about them.
+pub(crate) fn every_kind() -> Case {
+    let secrets = three_credentials();
+    let mut context = full_context(&secrets);
+    let mut third = credential("q2", OTHER_PAYER, INCOME, IssuerKey::Certificate([0x51; 32]), 0x52);
+    third.attributes = secrets.iter().filter(|secret| secret.query == "q2").map(attribute).collect();
+    context.credentials.push(third);
+    let set = |intervals: &[[u64; 2]]| Set::of(intervals.iter().copied()).unwrap();
+    let every =
+        |step: usize, count: usize| set(&(0..count as u64).map(|i| [i * step as u64; 2]).collect::<Vec<_>>());
+    let of = Statement::of;
+    let statements = vec![
+        Statement::pair("person-1", [("q0", "/person"), ("q1", "/person")], Predicate::Eq(0)),
+        Statement::pair("person-2", [("q1", "/person"), ("q2", "/person")], Predicate::Eq(0)),
+        Statement::pair("source", [("q1", "/source"), ("q2", "/source")], Predicate::Ne(0)),
+        sum("total", &[("q1", "/total", 1), ("q2", "/total", 1)], Predicate::Le(2_000_000)),
+        sum("yearly", &[("q1", "/total", 52), ("q2", "/total", -12)], Predicate::Ge(60_000_000)),
+        of("few-wards", "q0", "/ward", Predicate::Member(set(&[[2, 4], [6, 6], [9, 9]]))),
+        of("many-wards", "q0", "/ward", Predicate::Member(every(2, 12))),
+        of("not-there", "q0", "/ward", Predicate::NotMember(set(&[[1, 2], [20, 20]]))),
+        of("rooms", "q0", "/rooms", Predicate::Eq(4)),
+        of("not-five", "q0", "/rooms", Predicate::Ne(5)),
+        of("born", "q0", "/birth_date", Predicate::Member(set(&[[110_000, 112_000], [130_000, 131_000]]))),
+        of("listed", "q2", "/total", Predicate::NotMember(every(1_000, 20))),
+        of("age", "q0", "/birth_date", Predicate::Le(131_699)),
+    ];
+    Case { context, statements, secrets }
+}
+
+fn three_credentials() -> Vec<Secret> {
+    let text = |secret: Secret, text| Secret { text: Some(text), ..secret };
+    let third = |secret: Secret| Secret { query: "q2", seed: [9; 32], iss: OTHER_PAYER, ..secret };
+    vec![
+        text(residency("/person", 0), "resident-0042"),
+        residency("/birth_date", birth_date()),
+        residency("/ward", 6),
+        residency("/rooms", 4),
+        text(income("/person", 0), "resident-0042"),
+        text(income("/source", 0), "resident-0042/payer-1/2026-10"),
+        income("/total", 1_234_500),
+        third(text(income("/person", 0), "resident-0042")),
+        third(text(income("/source", 0), "resident-0042/payer-2/2026-10")),
+        third(income("/total", 56_700)),
+    ]
+}
+
+pub(crate) fn sum(id: &str, terms: &[(&str, &str, i64)], predicate: Predicate) -> Statement {
+    let terms = terms.iter().map(|(query, pointer, coeff)| Term::new(query, pointer, *coeff)).collect();
+    Statement { id: id.into(), terms, predicate }
 }

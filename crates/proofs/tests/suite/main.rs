@@ -5,6 +5,7 @@
 mod answers;
 mod bindings;
 mod common;
+mod kinds;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod properties;

@@ -6,11 +6,11 @@ use vouchsafe_mutants::without;
 use vouchsafe_proofs::{
     answer::{Openings, final_checkpoint, prove, verify},
     commitment::{Blinding, Seed, commit},
-    context::SignedRange,
+    context::{Context, SignedRange},
     dates::table::{PensionTable, Row},
     encoding::{Encoding, date_from},
     planner::{Declared, plan},
-    statement::{Predicate, Statement},
+    statement::{Predicate, Set, Statement, Term},
 };
 
 use crate::{
@@ -27,17 +27,21 @@ const ATTACKS: &[Attack] = &[
     ("zk-type", || tampered(|answer| answer[1] = 2)),
     ("zk-length", || tampered(|answer| answer[5] ^= 1)),
     ("zk-trailing", || tampered(|answer| answer.push(0))),
-    ("zk-proof", || tampered(|answer| answer[7] ^= 1)),
+    // The first scalar of the range proof: it stays one.
+    ("zk-proof", || tampered(|answer| answer[6 + 4 * 32] ^= 1)),
     ("zk-identity", identity),
     ("zk-ambiguous", ambiguous),
     ("zk-plan-empty", || planned(Encoding::Int, 32, 0, 9, &[])),
     ("zk-plan-ids", repeated_id),
-    ("zk-plan-terms", || altered(|s| s.terms.push(s.terms[0].clone()))),
-    ("zk-plan-coefficient", || altered(|s| s.terms[0].coeff = -1)),
+    ("zk-plan-terms", || summed(17, 1)),
+    ("zk-plan-coefficient", || summed(2, (1 << 16) + 1)),
+    ("zk-plan-distinct", counted_twice),
+    ("zk-plan-units", other_units),
+    ("zk-plan-length", too_long),
     ("zk-plan-width", || planned(Encoding::Int, 64, 0, 9, &[Predicate::Ge(1)])),
     ("zk-plan-range", || planned(Encoding::Int, 32, 0, 1 << 32, &[Predicate::Ge(1)])),
     ("zk-plan-bound", || planned(Encoding::Int, 32, 0, 9, &[Predicate::Le(9)])),
-    ("zk-plan-size", || planned(Encoding::Int, 32, 0, 99, &[Predicate::Ge(1); 33])),
+    ("zk-plan-size", || planned(Encoding::Int, 32, 0, 99, &vec![Predicate::Ge(1); 33])),
     ("zk-table-first", || loads(|rows| rows[0].from = rows[0].from.tomorrow().unwrap())),
     ("zk-table-last", || loads(|rows| rows[12].to = rows[12].to.yesterday().unwrap())),
     ("zk-table-row", backwards),
@@ -75,13 +79,18 @@ fn every_binding_that_stands_alone_is_missed() {
 /// Without any one append, the frozen answer no longer leads to the frozen challenge.
 #[test]
 fn every_append_is_missed_by_the_vectors() {
-    let frozen = frozen();
-    let answer = &frozen["answers"][2];
-    let context = serde_json::from_value(answer["context"].clone()).unwrap();
-    let statements: Vec<Statement> = serde_json::from_value(answer["statements"].clone()).unwrap();
-    let bytes = unhex(answer["answer"].as_str().unwrap());
-    let expected = unhex(answer["checkpoint"].as_str().unwrap());
-    let reached = || final_checkpoint(&context, &statements, &bytes).is_ok_and(|last| last[..] == expected);
+    let answers = frozen().into_iter().map(|answer| {
+        let context: Context = serde_json::from_value(answer["context"].clone()).unwrap();
+        let statements: Vec<Statement> = serde_json::from_value(answer["statements"].clone()).unwrap();
+        let [bytes, expected] = ["answer", "checkpoint"].map(|name| unhex(answer[name].as_str().unwrap()));
+        (context, statements, bytes, expected)
+    });
+    let answers: Vec<_> = answers.skip(2).collect();
+    let reached = || {
+        answers.iter().all(|(context, statements, bytes, expected)| {
+            final_checkpoint(context, statements, bytes).is_ok_and(|last| last[..] == expected[..])
+        })
+    };
     assert!(reached());
     for name in names().iter().filter(|name| name.starts_with("zk-bind-")) {
         let name: &'static str = name.clone().leak();
@@ -92,7 +101,13 @@ fn every_append_is_missed_by_the_vectors() {
 #[test]
 fn every_name_has_a_test() {
     // Sub-proofs are attacked beside their source, where they can be made without an answer around them.
-    let beside = [include_str!("../../src/range/tests.rs"), include_str!("../../src/sigma/tests.rs")];
+    let beside = [
+        include_str!("../../src/answer/tests.rs"),
+        include_str!("../../src/range/tests.rs"),
+        include_str!("../../src/sigma/tests.rs"),
+        include_str!("../../src/sigma/link/tests/forged.rs"),
+        include_str!("../../src/pseudonym.rs"),
+    ];
     let attacks: Vec<&str> =
         beside.iter().map(|text| text.split_once("mod switched_off").unwrap().1).collect();
     let quoted = |name: &str| attacks.iter().any(|text| text.contains(&format!("\"{name}\"")));
@@ -154,16 +169,48 @@ fn repeated_id() -> bool {
     case.prove().is_ok()
 }
 
-fn altered(alter: fn(&mut Statement)) -> bool {
+/// One attribute as two terms.
+fn counted_twice() -> bool {
     let mut case = age();
-    alter(&mut case.statements[0]);
+    let twice = case.statements[0].terms[0].clone();
+    case.statements[0].terms.push(twice);
+    case.statements[0].predicate = Predicate::Le(300_000);
     case.prove().is_ok_and(|answer| case.verify(&answer).is_ok())
 }
 
 fn planned(enc: Encoding, b: u8, lo: u64, hi: u64, predicates: &[Predicate]) -> bool {
-    let asked = |(i, p): (usize, &Predicate)| Statement::of(&format!("s{i}"), "q", "/p", *p);
+    let asked = |(i, p): (usize, &Predicate)| Statement::of(&format!("s{i}"), "q", "/p", p.clone());
     let statements: Vec<_> = predicates.iter().enumerate().map(asked).collect();
-    plan(&statements, |_| Some(Declared { enc, range: Some(SignedRange { b, lo, hi }) })).is_ok()
+    plan(&statements, |_| Some(Declared { enc, unit: "", range: Some(SignedRange { b, lo, hi }) })).is_ok()
+}
+
+/// The sum of so many amounts of one credential, each times `coeff`.
+fn summed(count: usize, coeff: i64) -> bool {
+    let terms = (0..count).map(|i| Term::new("q", &format!("/{i}"), coeff)).collect();
+    let statement = Statement { id: "sum".into(), terms, predicate: Predicate::Le(1) };
+    plan(&[statement], |_| Some(declared(Encoding::Pence, "GBP-pence"))).is_ok()
+}
+
+fn declared(enc: Encoding, unit: &str) -> Declared<'_> {
+    Declared { enc, unit, range: Some(SignedRange { b: 32, lo: 0, hi: 999 }) }
+}
+
+fn other_units() -> bool {
+    let terms = vec![Term::new("q", "/a", 1), Term::new("q", "/b", 1)];
+    let statement = Statement { id: "sum".into(), terms, predicate: Predicate::Le(1) };
+    plan(&[statement], |term| {
+        Some(declared(Encoding::Int, if term.pointer == "/a" { "rooms" } else { "people" }))
+    })
+    .is_ok()
+}
+
+/// Eight lists of sixteen values, each value by itself: 20 KiB.
+fn too_long() -> bool {
+    let set = Set::of([[1, 16]]).unwrap();
+    let statements: Vec<_> = (0..8)
+        .map(|i| Statement::of(&format!("s{i}"), "q", "/p", Predicate::NotMember(set.clone())))
+        .collect();
+    plan(&statements, |_| Some(declared(Encoding::Code, "list/1"))).is_ok()
 }
 
 fn load(rows: Vec<Row>) -> bool {

@@ -6,31 +6,36 @@ use std::{env, fs, path::PathBuf};
 
 use serde_json::{Value, json};
 use vouchsafe_proofs::{
-    answer::final_checkpoint,
+    answer::{final_checkpoint, length},
     commitment::{Commitment, Seed, commit, commit_text},
-    context::{Attribute, SignedRange},
+    context::SignedRange,
     dates::{
         Unit, add_last_day, add_next_day, clamp,
         table::{PensionTable, Row},
     },
     encoding::{Encoding, Plain, Text, date_from, date_of, day},
-    planner::{Declared, Plan, Side, plan},
-    statement::{Predicate, Statement},
+    planner::{Declared, Part, Plan, Shows, Side, plan},
+    statement::{Predicate, Set, Statement, Term},
     transcript::checkpoints,
 };
 
-use crate::common::{Case, INCOME, ISS, PAYER, VCT, age, bus_pass, everything};
+use crate::common::{Case, INCOME, ISS, PAYER, PERSON, VCT, age, bus_pass, declared, every_kind, everything};
 
 type Named = (&'static str, fn() -> Case);
 /// The answers and transcripts of the file.
 const CASES: [Named; 3] = [("age", age), ("bus-pass", bus_pass), ("everything", everything)];
 
-fn file() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../specs/vectors/vouchsafe-1/proofs.json")
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../specs/vectors/vouchsafe-1").join(name)
 }
 
-pub(crate) fn frozen() -> Value {
-    serde_json::from_str(&fs::read_to_string(file()).unwrap()).unwrap()
+fn read(name: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(file(name)).unwrap()).unwrap()
+}
+
+/// Frozen answers: of bounds alone, then of every kind of statement.
+pub(crate) fn frozen() -> Vec<Value> {
+    ["proofs.json", "kinds.json"].map(|name| read(name)["answers"].as_array().unwrap().clone()).concat()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -43,24 +48,39 @@ pub(crate) fn unhex(text: &str) -> Vec<u8> {
 
 #[test]
 fn frozen_vectors_are_what_the_code_makes() {
-    let made = json!({
-        "version": "vouchsafe/v1",
-        "encodings": encodings(),
-        "refused_encodings": refused_encodings(),
-        "texts": texts(),
-        "clamps": clamps(),
-        "birthdays": birthdays(),
-        "tables": tables(),
-        "commitments": commitments(),
-        "plans": plans(),
-        "transcripts": CASES.map(|(name, case)| transcript(name, &case())),
-        "answers": CASES.map(|(name, case)| answer(name, &case())),
-    });
+    freeze(
+        "proofs.json",
+        json!({
+            "version": "vouchsafe/v1",
+            "encodings": encodings(),
+            "refused_encodings": refused_encodings(),
+            "texts": texts(),
+            "clamps": clamps(),
+            "birthdays": birthdays(),
+            "tables": tables(),
+            "commitments": commitments(),
+            "plans": plans(),
+            "transcripts": CASES.map(|(name, case)| transcript(name, &case())),
+            "answers": CASES.map(|(name, case)| answer(name, &case())),
+        }),
+    );
+}
+
+/// Statements of every kind, in a file of their own.
+#[test]
+fn frozen_vectors_of_every_kind_are_what_the_code_makes() {
+    let case = every_kind();
+    let mut whole = answer("every-kind", &case);
+    whole["plan"] = whole_plan_json(&plan(&case.statements, |term| declared(&case.context, term)).unwrap());
+    freeze("kinds.json", json!({ "version": "vouchsafe/v1", "plans": kinds(), "answers": [whole] }));
+}
+
+fn freeze(name: &str, made: Value) {
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
     if env::var_os("VOUCHSAFE_BLESS").is_some() {
-        fs::write(file(), serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
+        fs::write(file(name), serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
     }
-    let frozen = frozen();
+    let frozen = read(name);
     for (part, value) in made.as_object().unwrap() {
         assert_eq!(&frozen[part], value, "{part} differs from the frozen vectors");
     }
@@ -69,7 +89,7 @@ fn frozen_vectors_are_what_the_code_makes() {
 
 #[test]
 fn frozen_answers_are_accepted_from_the_file_alone() {
-    for answer in frozen()["answers"].as_array().unwrap() {
+    for answer in frozen() {
         let context = serde_json::from_value(answer["context"].clone()).unwrap();
         let statements: Vec<Statement> = serde_json::from_value(answer["statements"].clone()).unwrap();
         let bytes = unhex(answer["answer"].as_str().unwrap());
@@ -81,8 +101,7 @@ fn frozen_answers_are_accepted_from_the_file_alone() {
 /// Answers that another implementation made (`tests/model`), with its own challenges after every item.
 #[test]
 fn answers_of_the_independent_model_are_accepted() {
-    let text = fs::read_to_string(file().with_file_name("model.json")).unwrap();
-    let model: Value = serde_json::from_str(&text).unwrap();
+    let model = read("model.json");
     let answers = model["answers"].as_array().unwrap();
     assert!(!answers.is_empty());
     for answer in answers {
@@ -327,10 +346,10 @@ fn plans() -> Vec<Value> {
         (Encoding::Int, 32, 0, 99, (1..18).map(|i| in_range(i, 50)).collect()),
         (Encoding::Int, 32, 0, 99, vec![]),
     ] {
-        let asked = |(i, p): (usize, &Predicate)| Statement::of(&format!("s{i}"), "q", "/p", *p);
+        let asked = |(i, p): (usize, &Predicate)| Statement::of(&format!("s{i}"), "q", "/p", p.clone());
         let statements: Vec<_> = predicates.iter().enumerate().map(asked).collect();
         let range = Some(SignedRange { b, lo, hi });
-        let planned = plan(&statements, |_| Some(Declared { enc, range })).ok();
+        let planned = plan(&statements, |_| Some(Declared { enc, unit: "", range })).ok();
         made.push(json!({
             "enc": enc, "range": range, "statements": statements, "plan": planned.as_ref().map(plan_json),
         }));
@@ -338,14 +357,96 @@ fn plans() -> Vec<Value> {
     made
 }
 
+/// Plans of one statement over `q1/a`, `q2/a` (pence, 0 to 4,000,000,000), `q1/s`, `q2/s` (str) and `q1/w` (codes, 0 to
+/// 999); `plan` is null where the statement is refused.
+fn kinds() -> Vec<Value> {
+    use Predicate::{Eq, Ge, In, Le, Member, Ne, NotMember};
+    let set = |intervals: &[[u64; 2]]| Set::of(intervals.iter().copied()).unwrap();
+    let apart = |count: u64| Set::of((0..count).map(|i| [2 * i; 2])).unwrap();
+    let a = |query, coeff| Term::new(query, "/a", coeff);
+    let (w, s) = (|| Term::new("q1", "/w", 1), |query, coeff| Term::new(query, "/s", coeff));
+    let made = [
+        (vec![a("q1", 1), a("q2", 1)], Le(2_000_000)),
+        (vec![a("q1", 1), a("q2", 1)], Le(4_294_967_295)),
+        (vec![a("q1", 1), a("q2", 1)], Le(8_000_000_000)),
+        (vec![a("q1", 52), a("q2", -12)], Ge(60_000_000)),
+        (vec![a("q1", 1), a("q2", -1)], Le(0)),
+        (vec![a("q1", -1)], Ge(0)),
+        (vec![a("q1", -1)], Ge(1)),
+        (vec![a("q1", 65_536)], In { lo: 1, hi: 9 }),
+        (vec![a("q1", 65_537)], Le(9)),
+        (vec![a("q1", 0)], Le(9)),
+        (vec![a("q1", 1), a("q1", 1)], Le(9)),
+        (vec![a("q1", 1), w()], Le(9)),
+        (vec![s("q1", 1), s("q2", 1)], Le(9)),
+        (vec![], Le(9)),
+        (vec![s("q1", 1), s("q2", -1)], Eq(0)),
+        (vec![s("q1", 1), s("q2", -1)], Ne(0)),
+        (vec![s("q1", 1), s("q2", -1)], Eq(1)),
+        (vec![s("q1", 1), s("q2", 1)], Eq(0)),
+        (vec![s("q1", 1), s("q1", -1)], Eq(0)),
+        (vec![s("q1", 1)], Eq(0)),
+        (vec![a("q1", 1), a("q2", -1)], Eq(0)),
+        (vec![a("q1", 1)], Eq(7)),
+        (vec![a("q1", 1)], Ne(4_000_000_000)),
+        (vec![a("q1", 1)], Ne(4_000_000_001)),
+        (vec![w()], Member(set(&[[7, 14]]))),
+        (vec![w()], Member(set(&[[7, 14], [16, 16]]))),
+        (vec![w()], Member(set(&[[0, 499], [501, 998]]))),
+        (vec![w()], Member(set(&[[0, 999]]))),
+        (vec![w()], Member(set(&[[0, 9], [998, 1_000]]))),
+        (vec![w()], Member(apart(500))),
+        (vec![w()], NotMember(apart(16))),
+        (vec![w()], NotMember(apart(17))),
+        (vec![w()], NotMember(set(&[[1, 998]]))),
+        (vec![a("q1", 1), a("q2", 1)], Member(apart(9))),
+    ];
+    let declared = |term: &Term| match term.pointer.as_str() {
+        "/a" => amount(Encoding::Pence, "GBP-pence", Some(4_000_000_000)),
+        "/w" => amount(Encoding::Code, "wards/1", Some(999)),
+        _ => amount(Encoding::Str, PERSON, None),
+    };
+    let plans = made.into_iter().map(|(terms, predicate)| {
+        let statement = Statement { id: "s".into(), terms, predicate };
+        let planned = plan(std::slice::from_ref(&statement), |term| Some(declared(term))).ok();
+        json!({ "statement": statement, "plan": planned.as_ref().map(whole_plan_json) })
+    });
+    plans.collect()
+}
+
+fn amount(enc: Encoding, unit: &'static str, hi: Option<u64>) -> Declared<'static> {
+    Declared { enc, unit, range: hi.map(|hi| SignedRange { b: 32, lo: 0, hi }) }
+}
+
 fn plan_json(plan: &Plan) -> Value {
     let entry = |side: Side| match side {
         Side::AtMost(k) => json!({ "at_most": k }),
         Side::AtLeast(k) => json!({ "at_least": k }),
+        Side::Term { term, lo } => json!({ "term": term, "lo": lo }),
+        Side::FromFirst => json!("from_first"),
+        Side::ToLast => json!("to_last"),
     };
     let entries: Vec<_> =
         plan.entries.iter().map(|e| json!({ "statement": e.statement, "side": entry(e.side) })).collect();
     json!({ "n": plan.n, "m": plan.m, "entries": entries })
+}
+
+/// A plan with its sub-proofs without a range.
+fn whole_plan_json(plan: &Plan) -> Value {
+    let shows = |part: &Part| match &part.shows {
+        Shows::Equal => json!("equal"),
+        Shows::Differ => json!("differ"),
+        Shows::DiffersFrom(v) => json!({ "differs_from": v }),
+        Shows::OneOf(elements) => json!({ "one_of": elements }),
+        Shows::Element(elements) => json!({ "element": elements }),
+        Shows::Within(set) => json!({ "within": set }),
+    };
+    let parts: Vec<_> =
+        plan.parts.iter().map(|p| json!({ "statement": p.statement, "shows": shows(p) })).collect();
+    let mut made = plan_json(plan);
+    made["parts"] = json!(parts);
+    made["length"] = json!(length(plan));
+    made
 }
 
 fn transcript(name: &str, case: &Case) -> Value {
@@ -359,16 +460,15 @@ fn answer(name: &str, case: &Case) -> Value {
         .secrets
         .iter()
         .map(|s| {
-            let r = Seed::new(s.seed).blinding(s.iss, s.vct, s.pointer);
-            json!({ "query": s.query, "pointer": s.pointer, "v": s.v, "r": hex(&*r.to_bytes()) })
+            let mut opening =
+                json!({ "query": s.query, "pointer": s.pointer, "v": s.v, "r": hex(&*s.blinding().to_bytes()) });
+            if let Some(text) = s.text {
+                opening["v"] = json!({ "type_uri": PERSON, "text": text });
+            }
+            opening
         })
         .collect();
-    let planned = plan(&case.statements, |term| {
-        let of = |a: &&Attribute| a.pointer == term.pointer;
-        let attribute =
-            case.context.credentials.iter().find(|c| c.query == term.query)?.attributes.iter().find(of)?;
-        Some(Declared { enc: attribute.enc, range: attribute.range })
-    });
+    let planned = plan(&case.statements, |term| declared(&case.context, term));
     json!({
         "name": name,
         "context": case.context,
