@@ -85,7 +85,7 @@ fn signed(jws: &str) -> Option<Unsigned> {
     let table: Table = json::typed(compact.dangerous_payload(), MAX).ok()?;
     let code = |row| match row {
         Row::Code(code) => Some(code),
-        Row::Pension(_) => None,
+        Row::Span(_) | Row::Pension(_) => None,
     };
     let rows = table.rows.into_iter().map(code).collect::<Option<_>>()?;
     Some(Unsigned { id: table.sub, version: table.version, rows })

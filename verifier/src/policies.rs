@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::jose::SignatureVerifier;
-use vouchsafe_protocol::policy::{self, Case, CaseError, CheckError, Cost, Policy, PolicyError};
+use vouchsafe_protocol::policy::{self, Case, CaseError, CheckError, Condition, Cost, Policy, PolicyError};
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_protocol::trust::{Judge, Register, TrustError, TrustFile};
 use vouchsafe_protocol::types::{CredentialType, TypeError};
@@ -271,9 +271,9 @@ fn report(
     if untried && !mutants::skips("vp-policy-cases") {
         refusals.push(Refusal::NoCases);
     }
-    let pointers: BTreeSet<_> = policy.conditions.iter().map(|condition| &condition.pointer).collect();
-    let many = |pointer: &&String| crowded.contains(*pointer) && !mutants::skips("vp-policy-bounds");
-    refusals.extend(pointers.into_iter().filter(many).cloned().map(Refusal::TooManyBounds));
+    let pointers: BTreeSet<&str> = policy.every_condition().flat_map(pointers).collect();
+    let many = |pointer: &&str| crowded.contains(*pointer) && !mutants::skips("vp-policy-bounds");
+    refusals.extend(pointers.into_iter().filter(many).map(str::to_owned).map(Refusal::TooManyBounds));
     Report {
         file: file.file.clone(),
         id: policy.id.clone(),
@@ -328,12 +328,12 @@ pub fn costs(
 }
 
 fn check_issuers(policy: &Policy, register: &Register) -> Result<(), Refusal> {
-    for accept in &policy.accept {
-        for iss in &accept.iss {
+    for (vct, issuers) in policy.every_source() {
+        for iss in issuers {
             let may =
-                register.issuer(iss).is_some_and(|issuer| issuer.document().types.contains(&accept.vct));
+                register.issuer(iss).is_some_and(|issuer| issuer.document().types.iter().any(|t| t == vct));
             if !(mutants::skips("trust-policy-issuer") || may) {
-                return Err(Refusal::NoIssuer { iss: iss.clone(), vct: accept.vct.clone() });
+                return Err(Refusal::NoIssuer { iss: iss.clone(), vct: vct.to_owned() });
             }
         }
     }
@@ -344,13 +344,23 @@ fn check_issuers(policy: &Policy, register: &Register) -> Result<(), Refusal> {
 fn crowded(files: &[PolicyFile]) -> BTreeSet<String> {
     let mut bounds: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (_, policy) in live(files) {
-        for condition in policy.conditions.iter().filter(|condition| condition.rule.is_some()) {
-            let bound =
-                serde_json::json!([condition.op, condition.rule, condition.k, condition.lo, condition.hi]);
-            bounds.entry(condition.pointer.clone()).or_default().insert(bound.to_string());
+        for condition in policy.every_condition().filter(|condition| condition.rule.is_some()) {
+            let coefficients: Vec<_> =
+                condition.terms.iter().map(|term| (&term.pointer, term.coeff)).collect();
+            let Condition { op, rule, k, lo, hi, .. } = condition;
+            let bound = serde_json::json!([op, rule, k, lo, hi, coefficients]).to_string();
+            for pointer in pointers(condition) {
+                bounds.entry(pointer.to_owned()).or_default().insert(bound.clone());
+            }
         }
     }
     bounds.into_iter().filter(|(_, all)| all.len() > MAX_BOUNDS).map(|(pointer, _)| pointer).collect()
+}
+
+/// The attributes that a condition is about.
+fn pointers(condition: &Condition) -> impl Iterator<Item = &str> {
+    let own = Some(condition.pointer.as_str()).filter(|pointer| !pointer.is_empty());
+    own.into_iter().chain(condition.terms.iter().map(|term| term.pointer.as_str()))
 }
 
 /// The newest version of each policy.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vouchsafe_protocol::encoding::sha256;
 use vouchsafe_protocol::json;
-use vouchsafe_protocol::policy::{self, Plan, PlanError, Policy, PolicyError, PolicyRule};
+use vouchsafe_protocol::policy::{self, Plan, PlanError, Policy, PolicyError};
 use vouchsafe_protocol::text::{self, Env};
 use vouchsafe_protocol::trust::{Extract, Judge, Purpose, Register, ServiceEntry, Table, Tables, TrustError};
 
@@ -129,18 +129,7 @@ impl Question {
 
 /// The tables and lists that a policy names, each once.
 fn named_tables(policy: &Policy) -> Vec<(String, u32)> {
-    let rules = policy.conditions.iter().filter_map(|condition| condition.rule.as_ref());
-    let mut named: Vec<_> = rules
-        .filter_map(|rule| match rule {
-            PolicyRule::Table { id, version } | PolicyRule::Codes { id, version } => {
-                Some((id.clone(), *version))
-            }
-            PolicyRule::AgeAtLeast { .. } | PolicyRule::AgeAtMost { .. } | PolicyRule::Fixed {} => None,
-        })
-        .collect();
-    named.sort();
-    named.dedup();
-    named
+    policy.tables().into_iter().map(|(id, version)| (id.to_owned(), version)).collect()
 }
 
 /// Questions kept ready, so that their extracts are verified once and not for every answer.

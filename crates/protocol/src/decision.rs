@@ -67,6 +67,8 @@ pub enum Reason {
     FactsStale,
     /// The credential does not say how old its facts are.
     FactsUndated,
+    /// The facts were known before the period was over that they are the total of.
+    SourcesIncomplete,
     /// The status of the credential could not be learnt.
     StatusUnknown,
     /// The issuer has suspended the credential.

@@ -4,13 +4,18 @@
 //! prove. A statement carries the rule that its bound comes from, so that the wallet computes the bound itself
 //! and can say in plain words what will be learnt.
 //!
-//! Profile 1: one term, coefficient 1; `in` is one interval.
+//! A statement is about S, the sum of its terms, each an attribute times a coefficient. A list does not travel in it:
+//! the rule names the list, and the list is among the registrar's documents of the request.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
 pub use vouchsafe_proofs::dates::Unit;
 use vouchsafe_proofs::statement as proofs;
+
+use crate::trust::{TableExtract, Tables};
 
 /// Where a bound comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,14 +59,38 @@ pub enum Rule {
 
 /// The operation of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Op {
-    /// At most `k`.
+    /// S is at most `k`.
     Le,
-    /// At least `k`.
+    /// S is at least `k`.
     Ge,
-    /// From `lo` to `hi`.
+    /// S lies from `lo` to `hi`.
     In,
+    /// S is `k`: of one term a public value, of two the same hidden value.
+    Eq,
+    /// S is not `k`.
+    Ne,
+    /// The one term is in the list of the rule.
+    Member,
+    /// The one term is not in the list of the rule.
+    NotMember,
+}
+
+impl Op {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Le => "le",
+            Self::Ge => "ge",
+            Self::In => "in",
+            Self::Eq => "eq",
+            Self::Ne => "ne",
+            Self::Member => "member",
+            Self::NotMember => "not_member",
+        }
+    }
 }
 
 /// One term of a statement.
@@ -86,7 +115,7 @@ pub struct WireStatement {
     pub op: Op,
     /// The terms.
     pub terms: Vec<Term>,
-    /// The bound of `le` and `ge`, a decimal string of the encoded integer.
+    /// The bound of `le`, `ge`, `eq` and `ne`, a decimal string of the encoded integer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub k: Option<String>,
     /// The first of `in`.
@@ -105,66 +134,138 @@ pub enum StatementError {
     /// The id is not of its form.
     #[error("a statement's id must be 1 to 32 letters, digits, '-' and '_'")]
     Id,
-    /// Not one term with coefficient 1.
-    #[error("a statement of this profile has one term, with coefficient 1")]
+    /// Terms that do not go with the operation.
+    #[error(
+        "a statement has one to sixteen different terms with coefficients up to 65,536; eq and ne have one, or two with the coefficients 1 and -1 and k 0; member and not_member have one"
+    )]
     Terms,
     /// The bounds do not go with the operation, or are no decimals.
-    #[error("a statement has k for le and ge, lo and hi for in, as decimals without leading zeros")]
+    #[error(
+        "a statement has k for le, ge, eq and ne, lo and hi for in, as decimals without leading zeros, and neither for member and not_member"
+    )]
     Bounds,
+    /// A list is needed, and the rule names none, or one that did not come.
+    #[error("member and not_member name a list that comes with the request")]
+    List,
 }
 
 /// The most statements of one request.
 pub const MAX_STATEMENTS: usize = 16;
 
+/// The most terms of a statement.
+pub const MAX_TERMS: usize = 16;
+
+/// The largest coefficient, whatever its sign.
+pub const MAX_COEFF: u64 = 1 << 16;
+
 impl WireStatement {
-    /// A statement of one term.
+    /// A statement about some terms.
     #[must_use]
-    pub fn of(id: String, query: &str, pointer: &str, predicate: proofs::Predicate, rule: Rule) -> Self {
-        let decimal = |v: u64| Some(v.to_string());
+    pub fn of(id: String, terms: Vec<Term>, predicate: &proofs::Predicate, rule: Rule) -> Self {
+        use proofs::Predicate;
+        let decimal = |v: &u64| Some(v.to_string());
         let (op, k, lo, hi) = match predicate {
-            proofs::Predicate::Le(k) => (Op::Le, decimal(k), None, None),
-            proofs::Predicate::Ge(k) => (Op::Ge, decimal(k), None, None),
-            proofs::Predicate::In { lo, hi } => (Op::In, None, decimal(lo), decimal(hi)),
+            Predicate::Le(k) => (Op::Le, decimal(k), None, None),
+            Predicate::Ge(k) => (Op::Ge, decimal(k), None, None),
+            Predicate::In { lo, hi } => (Op::In, None, decimal(lo), decimal(hi)),
+            Predicate::Eq(k) => (Op::Eq, decimal(k), None, None),
+            Predicate::Ne(k) => (Op::Ne, decimal(k), None, None),
+            Predicate::Member(_) => (Op::Member, None, None, None),
+            Predicate::NotMember(_) => (Op::NotMember, None, None, None),
         };
-        let term = Term { query: query.to_owned(), pointer: pointer.to_owned(), coeff: 1 };
-        Self { id, op, terms: vec![term], k, lo, hi, rule }
+        Self { id, op, terms, k, lo, hi, rule }
     }
 
-    /// The one term of this profile.
+    /// Whether it is one of this profile, whatever its list holds.
     ///
     /// # Errors
-    /// [`StatementError::Terms`].
-    pub fn term(&self) -> Result<&Term, StatementError> {
-        match self.terms.as_slice() {
-            [term] if mutants::skips("vp-statement-coeff") || term.coeff == 1 => Ok(term),
-            _ => Err(StatementError::Terms),
+    /// [`StatementError`] names what this profile does not have.
+    pub fn check(&self) -> Result<(), StatementError> {
+        if !(mutants::skips("vp-statement-id") || is_id(&self.id)) {
+            return Err(StatementError::Id);
         }
+        self.check_terms()?;
+        self.bounds()?;
+        let listed = !matches!(self.op, Op::Member | Op::NotMember) || self.list().is_some();
+        if !(mutants::skips("vp-statement-list") || listed) {
+            return Err(StatementError::List);
+        }
+        Ok(())
     }
 
-    /// The bound or interval.
-    ///
-    /// # Errors
-    /// [`StatementError::Bounds`].
-    pub fn predicate(&self) -> Result<proofs::Predicate, StatementError> {
+    fn check_terms(&self) -> Result<(), StatementError> {
+        let distinct: BTreeSet<_> = self.terms.iter().map(|term| (&term.query, &term.pointer)).collect();
+        let count = (1..=MAX_TERMS).contains(&self.terms.len()) && distinct.len() == self.terms.len();
+        if !(mutants::skips("vp-statement-terms") || count) {
+            return Err(StatementError::Terms);
+        }
+        let sized = |term: &Term| (1..=MAX_COEFF).contains(&term.coeff.unsigned_abs());
+        if !(mutants::skips("vp-statement-coeff") || self.terms.iter().all(sized)) {
+            return Err(StatementError::Terms);
+        }
+        let fits = match (self.op, self.terms.as_slice()) {
+            (Op::Le | Op::Ge | Op::In, _) => true,
+            (Op::Eq | Op::Ne, [a, b]) => (a.coeff, b.coeff, self.k.as_deref()) == (1, -1, Some("0")),
+            (_, [one]) => one.coeff == 1,
+            _ => false,
+        };
+        if !(mutants::skips("vp-statement-shape") || fits) {
+            return Err(StatementError::Terms);
+        }
+        Ok(())
+    }
+
+    /// The bounds as they stand with the operation: both ends of an interval, or `k` twice; none for a list.
+    fn bounds(&self) -> Result<Option<(u64, u64)>, StatementError> {
         let bound = |text: &Option<String>| text.as_deref().and_then(decimal).ok_or(StatementError::Bounds);
         match (self.op, &self.k, &self.lo, &self.hi) {
-            (Op::Le, Some(_), None, None) => Ok(proofs::Predicate::Le(bound(&self.k)?)),
-            (Op::Ge, Some(_), None, None) => Ok(proofs::Predicate::Ge(bound(&self.k)?)),
-            (Op::In, None, Some(_), Some(_)) => interval(bound(&self.lo)?, bound(&self.hi)?),
+            (Op::Le | Op::Ge | Op::Eq | Op::Ne, Some(_), None, None) => bound(&self.k).map(|k| Some((k, k))),
+            (Op::In, None, Some(_), Some(_)) => interval(bound(&self.lo)?, bound(&self.hi)?).map(Some),
+            (Op::Member | Op::NotMember, None, None, None) => Ok(None),
             _ => Err(StatementError::Bounds),
         }
     }
 
-    /// The statement as the proof knows it.
+    /// The list that it names, by id and version.
+    fn list(&self) -> Option<(&str, u32)> {
+        match &self.rule {
+            Rule::Codes { id, version, .. } => Some((id, *version)),
+            _ => None,
+        }
+    }
+
+    /// The bound, interval or set.
+    ///
+    /// # Errors
+    /// [`StatementError::Bounds`]; [`StatementError::List`] where `tables` lacks the list.
+    pub fn predicate(&self, tables: &Tables) -> Result<proofs::Predicate, StatementError> {
+        use proofs::Predicate;
+        match (self.op, self.bounds()?) {
+            (Op::Le, Some((k, _))) => Ok(Predicate::Le(k)),
+            (Op::Ge, Some((k, _))) => Ok(Predicate::Ge(k)),
+            (Op::Eq, Some((k, _))) => Ok(Predicate::Eq(k)),
+            (Op::Ne, Some((k, _))) => Ok(Predicate::Ne(k)),
+            (Op::In, Some((lo, hi))) => Ok(Predicate::In { lo, hi }),
+            (Op::Member, None) => self.set(tables).map(Predicate::Member),
+            (Op::NotMember, None) => self.set(tables).map(Predicate::NotMember),
+            _ => Err(StatementError::Bounds),
+        }
+    }
+
+    fn set(&self, tables: &Tables) -> Result<proofs::Set, StatementError> {
+        let (id, version) = self.list().ok_or(StatementError::List)?;
+        tables.table(id, version).and_then(TableExtract::set).ok_or(StatementError::List)
+    }
+
+    /// The statement as the proof knows it, with its list from `tables`.
     ///
     /// # Errors
     /// [`StatementError`] names what this profile does not have.
-    pub fn to_proof(&self) -> Result<proofs::Statement, StatementError> {
-        if !(mutants::skips("vp-statement-id") || is_id(&self.id)) {
-            return Err(StatementError::Id);
-        }
-        let term = self.term()?;
-        Ok(proofs::Statement::of(&self.id, &term.query, &term.pointer, self.predicate()?))
+    pub fn to_proof(&self, tables: &Tables) -> Result<proofs::Statement, StatementError> {
+        self.check()?;
+        let term = |term: &Term| proofs::Term::new(&term.query, &term.pointer, term.coeff);
+        let terms = self.terms.iter().map(term).collect();
+        Ok(proofs::Statement { id: self.id.clone(), terms, predicate: self.predicate(tables)? })
     }
 
     /// Whether it speaks about the credential of the query `id`.
@@ -174,11 +275,11 @@ impl WireStatement {
     }
 }
 
-fn interval(lo: u64, hi: u64) -> Result<proofs::Predicate, StatementError> {
+fn interval(lo: u64, hi: u64) -> Result<(u64, u64), StatementError> {
     if !(mutants::skips("vp-statement-interval") || lo <= hi) {
         return Err(StatementError::Bounds);
     }
-    Ok(proofs::Predicate::In { lo, hi })
+    Ok((lo, hi))
 }
 
 /// `[A-Za-z0-9_-]{1,32}`.
@@ -203,7 +304,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn read(value: &Value) -> Result<proofs::Statement, StatementError> {
-        serde_json::from_value::<WireStatement>(value.clone()).unwrap().to_proof()
+        serde_json::from_value::<WireStatement>(value.clone()).unwrap().to_proof(&Tables::default())
     }
 
     fn le() -> Value {
@@ -245,7 +346,9 @@ mod tests {
         assert_eq!(with("/id", json!("a b")), StatementError::Id);
         assert_eq!(with("/id", json!("a".repeat(33))), StatementError::Id);
         assert_eq!(with("/terms", json!([])), StatementError::Terms);
-        assert_eq!(with("/terms/0/coeff", json!(2)), StatementError::Terms);
+        for coeff in [0, 65_537, -65_537, i64::MIN] {
+            assert_eq!(with("/terms/0/coeff", json!(coeff)), StatementError::Terms, "{coeff}");
+        }
         for k in ["", "01", "+1", "1.0", "-1", "18446744073709551616"] {
             assert_eq!(with("/k", json!(k)), StatementError::Bounds, "{k}");
         }
@@ -254,10 +357,12 @@ mod tests {
 
     #[test]
     fn an_interval_has_an_order() {
-        let mut statement =
-            WireStatement::of("a".into(), "q0", "/x", proofs::Predicate::In { lo: 2, hi: 1 }, Rule::Fixed {});
-        assert_eq!(statement.predicate(), Err(StatementError::Bounds));
+        let term = Term { query: "q0".into(), pointer: "/x".into(), coeff: 1 };
+        let backwards = proofs::Predicate::In { lo: 2, hi: 1 };
+        let mut statement = WireStatement::of("a".into(), vec![term], &backwards, Rule::Fixed {});
+        let predicate = |statement: &WireStatement| statement.predicate(&Tables::default());
+        assert_eq!(predicate(&statement), Err(StatementError::Bounds));
         statement.hi = Some("2".into());
-        assert_eq!(statement.predicate(), Ok(proofs::Predicate::In { lo: 2, hi: 2 }));
+        assert_eq!(predicate(&statement), Ok(proofs::Predicate::In { lo: 2, hi: 2 }));
     }
 }

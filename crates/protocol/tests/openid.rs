@@ -15,6 +15,8 @@ mod credentials;
 mod district;
 #[path = "openid/documents.rs"]
 mod documents;
+#[path = "openid/joined.rs"]
+mod joined;
 #[path = "openid/messages.rs"]
 mod messages;
 #[path = "openid/plain.rs"]
@@ -39,3 +41,8 @@ mod types;
 #[cfg(feature = "mutants")]
 #[path = "openid/vp_switches.rs"]
 mod vp_switches;
+#[cfg(feature = "mutants")]
+#[path = "openid/way_switches.rs"]
+mod way_switches;
+#[path = "openid/ways.rs"]
+mod ways;

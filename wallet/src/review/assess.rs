@@ -3,7 +3,7 @@
 //! Everything here stays in the wallet. A way whose answer would show the contrary of what it is for is not possible:
 //! no value and no proof goes out that the resident was not told of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use url::Url;
@@ -11,15 +11,14 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::encoding::{Encoding, date_from};
 use vouchsafe_proofs::statement::Predicate;
 use vouchsafe_protocol::dcql::{CredentialQuery, PathStep};
-use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::openid4vp::request::{Question, RequestError, Verified};
 use vouchsafe_protocol::openid4vp::{Asked, Chosen, MatchWords};
-use vouchsafe_protocol::policy::{Accept, PlannedOutcome, evaluate, is_fresh};
+use vouchsafe_protocol::policy::{Holds, Needed, PlannedOutcome, Shown, holds, is_fresh};
 use vouchsafe_protocol::sd_jwt;
-use vouchsafe_protocol::statement::{Rule, StatementError, WireStatement};
+use vouchsafe_protocol::statement::{Op, Rule, StatementError, WireStatement};
 use vouchsafe_protocol::text::Bilingual;
 use vouchsafe_protocol::time::UnixTime;
-use vouchsafe_protocol::types::is_proof;
+use vouchsafe_protocol::trust::Tables;
 
 use super::direct::{self, Wish};
 use super::{Ability, Facts, HeldName, Learn, Probed, ReviewError, Stated, Way, What};
@@ -188,29 +187,22 @@ impl<'a> Assessor<'a> {
     }
 
     fn statements(&self) -> Vec<&WireStatement> {
-        let ids: BTreeSet<String> = self.chosen.queries().iter().cloned().collect();
-        let query = &self.asked.plan().query;
-        query.statements.iter().filter(|s| s.terms.iter().all(|term| ids.contains(&term.query))).collect()
+        self.asked.wire_statements(&self.chosen).collect()
     }
 
-    /// The accepted type that the query came from: `q<i>` from entry i, a complement from the first proof entry.
-    fn accept(&self) -> Option<&Accept> {
-        let accept = &self.asked.policy().accept;
-        let id = self.query()?.id.strip_prefix('q').and_then(|index| index.parse::<usize>().ok());
-        match id {
-            Some(index) => accept.get(index),
-            None => accept.iter().find(|entry| is_proof(&entry.vct)),
-        }
+    /// What the policy wants of the credential.
+    fn needed(&self) -> Option<&Needed> {
+        self.asked.needed(&self.query()?.id)
     }
 
     fn accepts(&self, credential: &Credential) -> bool {
-        self.accept().is_some_and(|entry| entry.vct == credential.vct && entry.iss.contains(&credential.iss))
+        self.needed().is_some_and(|entry| entry.vct == credential.vct && entry.iss.contains(&credential.iss))
     }
 
     /// Whether the facts are as fresh as the policy wants. Stale ones may be sent: the answer then is "could not tell".
     fn is_fresh(&self, credential: &Credential) -> bool {
         let as_of = self.asked.as_of();
-        let max_age = self.accept().map_or(0, |entry| entry.max_age_days);
+        let max_age = self.needed().map_or(0, |entry| entry.max_age_days);
         let facts = credential.facts_as_of.as_deref().map(date_from);
         match facts {
             Some(Ok(date)) => is_fresh(date, as_of, max_age),
@@ -222,8 +214,10 @@ impl<'a> Assessor<'a> {
     fn proofs_hold(&self, held: &Held) -> bool {
         self.statements().iter().all(|statement| {
             let value = statement.terms.first().and_then(|term| held.encoded(&term.pointer));
-            match (statement.predicate(), value) {
-                (Ok(predicate), Some(value)) => predicate.holds(value),
+            match (statement.predicate(self.asked.tables()), value) {
+                (Ok(predicate), Some(value)) if statement.terms.len() == 1 && is_bound(statement.op) => {
+                    predicate.holds(value)
+                }
                 _ => false,
             }
         })
@@ -232,23 +226,13 @@ impl<'a> Assessor<'a> {
     /// Whether the values that would be shown meet their conditions: showing a value that does not would be an answer
     /// that the rule is not met, which nobody confirmed.
     fn shown_values_hold(&self, claims: &Value) -> bool {
-        if self.chosen.outcome() == PlannedOutcome::NotMet {
-            return true;
-        }
-        let shown: BTreeSet<String> = self.shown().into_iter().collect();
         let asked = self.asked;
-        let mut policy = (**asked.policy()).clone();
-        policy
-            .conditions
-            .retain(|condition| shown.contains(&condition.pointer) && !self.proves(&condition.pointer));
-        let value = |pointer: &String| Some((pointer.clone(), claims.pointer(pointer)?.clone()));
-        let values: BTreeMap<String, Value> = shown.iter().filter_map(value).collect();
-        let met = matches!(evaluate(&policy, asked.tables(), asked.as_of(), &values), Ok(Outcome::Met));
+        let held = |shown: &Shown| {
+            let value = claims.pointer(&shown.pointer);
+            value.map(|value| holds(&shown.condition, asked.tables(), asked.as_of(), value))
+        };
+        let met = asked.shown(&self.chosen).iter().all(|shown| matches!(held(shown), Some(Ok(Holds::Yes))));
         mutants::skips("wallet-shown-values") || met
-    }
-
-    fn proves(&self, pointer: &str) -> bool {
-        self.statements().iter().any(|statement| statement.terms.iter().any(|term| term.pointer == pointer))
     }
 
     /// The pointers of the claims that would be shown.
@@ -284,9 +268,10 @@ impl<'a> Assessor<'a> {
             }
             _ => Vec::new(),
         };
-        let bounds = match statement.predicate()? {
-            Predicate::Le(k) | Predicate::Ge(k) => vec![k],
+        let bounds = match statement.predicate(asked.tables())? {
+            Predicate::Le(k) | Predicate::Ge(k) | Predicate::Eq(k) | Predicate::Ne(k) => vec![k],
             Predicate::In { lo, hi } => vec![lo, hi],
+            Predicate::Member(_) | Predicate::NotMember(_) => Vec::new(),
         };
         let (op, rule) = (statement.op, statement.rule.clone());
         Ok(Stated { op, rule, bounds, enc, as_of: asked.as_of(), names })
@@ -321,6 +306,11 @@ fn unreadable(_: StatementError) -> ReviewError {
     RequestError::Statements.into()
 }
 
+/// Whether it is one of the statements that this wallet answers.
+fn is_bound(op: Op) -> bool {
+    matches!(op, Op::Le | Op::Ge | Op::In)
+}
+
 /// The bounds of each attribute that the statements name.
 ///
 /// # Errors
@@ -332,10 +322,14 @@ pub(crate) fn bounds_by_pointer<'s>(
     for statement in statements {
         let term = statement.terms.first().ok_or(StatementError::Terms)?;
         let bounds = all.entry(term.pointer.as_str()).or_default();
-        match statement.predicate()? {
+        if !is_bound(statement.op) {
+            continue;
+        }
+        match statement.predicate(&Tables::default())? {
             Predicate::Le(k) => bounds.push(Bound::Most(k)),
             Predicate::Ge(k) => bounds.push(Bound::Least(k)),
             Predicate::In { lo, hi } => bounds.extend([Bound::Least(lo), Bound::Most(hi)]),
+            _ => {}
         }
     }
     Ok(all)

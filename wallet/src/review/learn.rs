@@ -103,9 +103,9 @@ impl Learn {
 
     fn codes(&self, language: Language, op: Op, stated: &Stated) -> String {
         let key = match op {
-            Op::In => "learn_codes_in",
             Op::Le => "learn_codes_before",
             Op::Ge => "learn_codes_after",
+            _ => "learn_codes_in",
         };
         let n = stated.names.len().to_string();
         let line = say(language, key, &[("label", self.label_in(language)), ("n", &n)]);

@@ -3,14 +3,16 @@
 //! "Could not tell" never turns into "no": stale facts are undetermined whatever they say.
 
 use serde_json::Value;
+use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::encoding::date_from;
 
-use super::verify::{Proven, accept};
+use super::verify::Proven;
 use crate::decision::{Evidence, Outcome, Reason};
 use crate::openid4vp::Asked;
-use crate::policy::{Condition, Holds, PlannedOutcome, SubjectBinding, Test, holds, is_fresh};
+use crate::policy::{Holds, Needed, PlannedOutcome, Shown, SubjectBinding, holds, is_fresh};
 use crate::sd_jwt::vc::Verified;
 use crate::status::Standing;
+use crate::types::Month;
 use crate::zkc;
 
 /// The meaning of an answer.
@@ -38,7 +40,7 @@ impl Proven {
         if let Some(settled) = settled(self.standing) {
             return settled;
         }
-        let stale = self.credentials.iter().find_map(|(_, credential)| stale(asked, credential));
+        let stale = self.credentials.iter().find_map(|(query, credential)| stale(asked, query, credential));
         if let Some(reason) = stale {
             return (Outcome::Undetermined, reason);
         }
@@ -54,11 +56,9 @@ impl Proven {
     /// Every value that was shown and not proved, against its condition. One against it settles the matter.
     fn shown(&self, asked: &Asked) -> (Outcome, Reason) {
         let mut result = (Outcome::Met, Reason::ConditionsMet);
-        let judged = |condition: &&Condition| !self.proved || condition.op == Test::Show;
-        for condition in asked.policy().conditions.iter().filter(judged) {
-            let held = self
-                .claim(&condition.pointer)
-                .map(|value| holds(condition, asked.tables(), asked.as_of(), value));
+        for shown in asked.shown(&self.chosen) {
+            let held =
+                self.value(shown).map(|value| holds(&shown.condition, asked.tables(), asked.as_of(), value));
             match held {
                 Some(Ok(Holds::Yes)) => {}
                 Some(Ok(Holds::No)) => return (Outcome::NotMet, Reason::ConditionNotMet),
@@ -68,19 +68,23 @@ impl Proven {
         result
     }
 
+    /// Whether every claim that the policy binds by is what the service knows of its applicant, and there is one.
     fn is_expected(&self, asked: &Asked, expect: Option<&str>) -> bool {
-        match &asked.policy().subject_binding {
-            SubjectBinding::Disclosed(claim) => {
-                let shown = self.claim(&format!("/{claim}")).and_then(Value::as_str);
-                shown.is_some() && shown == expect
-            }
-            _ => true,
-        }
+        let SubjectBinding::Disclosed(claim) = &asked.policy().subject_binding else { return true };
+        let pointer = format!("/{claim}");
+        let mut binding =
+            asked.shown(&self.chosen).iter().filter(|shown| shown.pointer == pointer).peekable();
+        let known = |shown| {
+            let value = self.value(shown).and_then(Value::as_str);
+            value.is_some() && value == expect
+        };
+        binding.peek().is_some() && binding.all(known)
     }
 
-    /// A claim of the one credential that was presented.
-    fn claim(&self, pointer: &str) -> Option<&Value> {
-        self.credentials.iter().find_map(|(_, credential)| pointer_in(credential, pointer))
+    /// The value of a shown claim, in the presentation that it was asked of.
+    fn value(&self, shown: &Shown) -> Option<&Value> {
+        let (_, credential) = self.credentials.iter().find(|(query, _)| *query == shown.query)?;
+        pointer_in(credential, &shown.pointer)
     }
 }
 
@@ -103,9 +107,16 @@ fn pointer_in<'a>(credential: &'a Verified, pointer: &str) -> Option<&'a Value> 
 }
 
 /// Why the facts of a credential cannot be used on the day of asking.
-fn stale(asked: &Asked, credential: &Verified) -> Option<Reason> {
+fn stale(asked: &Asked, query: &str, credential: &Verified) -> Option<Reason> {
     let dated = credential.always_visible(zkc::FACTS_AS_OF).and_then(Value::as_str);
     let Some(Ok(facts_as_of)) = dated.map(date_from) else { return Some(Reason::FactsUndated) };
-    let max_age_days = accept(asked, credential).map_or(0, |accept| accept.max_age_days);
+    let needed = asked.needed(query);
+    // What was known before the period was over is not the total of the period.
+    let period = needed.and_then(|needed| needed.period.as_deref()).map(Month::parse);
+    let over = period.is_none_or(|month| month.is_some_and(|month| month.is_over(facts_as_of)));
+    if !(mutants::skips("vp-period-over") || over) {
+        return Some(Reason::SourcesIncomplete);
+    }
+    let max_age_days = needed.map_or(0, |needed: &Needed| needed.max_age_days);
     (!is_fresh(facts_as_of, asked.as_of(), max_age_days)).then_some(Reason::FactsStale)
 }

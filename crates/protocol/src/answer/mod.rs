@@ -14,7 +14,7 @@ mod prove;
 mod verify;
 
 pub use judge::Judged;
-pub use prove::{AnswerClaims, Holding, ProveError, credential, prove};
+pub use prove::{AnswerClaims, Holding, ProveError, carried, credential, prove, prove_over};
 pub use verify::{AnswerError, Committed, Complete, Presented, Proven, Sought, Trusted, check_proofs};
 
 /// The claim of the key binding that carries the proof.

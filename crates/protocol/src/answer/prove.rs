@@ -8,11 +8,14 @@ use thiserror::Error;
 use vouchsafe_proofs::answer::{self, Openings};
 use vouchsafe_proofs::commitment::Seed;
 use vouchsafe_proofs::context::{self, Attribute, IssuerKey};
+use vouchsafe_proofs::encoding::Text;
 
 use super::{PROOF_CLAIM, PROOF_HASH_CLAIM};
 use crate::encoding::{b64u, sha256};
 use crate::openid4vp::{Asked, Chosen};
+use crate::policy::Crowd;
 use crate::sd_jwt::Held;
+use crate::statement::WireStatement;
 use crate::zkc;
 
 /// A copy that answers one query.
@@ -39,6 +42,9 @@ pub enum ProveError {
     /// A copy without a certificate.
     #[error("a held copy has no issuer certificate")]
     Copy,
+    /// A statement that would single its resident out.
+    #[error("the request asks of too small a crowd: {0}")]
+    Crowd(#[from] Crowd),
     /// The statements.
     #[error(transparent)]
     Proof(#[from] answer::ProveError),
@@ -60,37 +66,103 @@ pub fn prove(
     holdings: &[Holding<'_>],
     rng: &mut dyn CryptoRngCore,
 ) -> Result<AnswerClaims, ProveError> {
-    let ordered = in_order(chosen, holdings)?;
+    let mut openings = Openings::new();
+    holdings.iter().for_each(|holding| holding.open(&mut openings));
+    let credentials = holdings.iter().map(Holding::credential).collect::<Result<_, _>>()?;
+    let bytes = prove_over(asked, chosen, credentials, &openings, rng)?;
+    Ok(bytes.map(|bytes| carried(asked, chosen, &bytes)).unwrap_or_default())
+}
+
+/// The proof alone, over credentials that answer exactly the queries of `chosen`, wherever their openings come from;
+/// `None` where no statement applies.
+///
+/// # Errors
+/// As [`prove`].
+pub fn prove_over(
+    asked: &Asked,
+    chosen: &Chosen,
+    credentials: Vec<context::Credential>,
+    openings: &Openings,
+    rng: &mut dyn CryptoRngCore,
+) -> Result<Option<Vec<u8>>, ProveError> {
+    let credentials = in_order(chosen, credentials)?;
     let statements = asked.statements(chosen);
     if statements.is_empty() {
-        return Ok(AnswerClaims::new());
+        return Ok(None);
     }
-    let credentials = ordered.iter().map(held_credential).collect::<Result<_, _>>()?;
+    asked.wire_statements(chosen).try_for_each(|one| check_crowd(one, asked, &credentials))?;
     let context = asked.context(chosen, credentials);
-    let bytes = answer::prove(&context, &statements, &openings(&ordered), rng)?;
+    Ok(Some(answer::prove(&context, &statements, openings, rng)?))
+}
+
+/// The claims that carry a proof: its bytes on the first presentation that a statement names, their hash on the others.
+#[must_use]
+pub fn carried(asked: &Asked, chosen: &Chosen, bytes: &[u8]) -> AnswerClaims {
+    let statements = asked.statements(chosen);
     let named = chosen
         .queries()
         .iter()
         .filter(|query| statements.iter().any(|s| s.terms.iter().any(|t| t.query == **query)));
-    Ok(named.enumerate().map(|(i, query)| (query.clone(), carrying(&bytes, i == 0))).collect())
+    named.enumerate().map(|(i, query)| (query.clone(), carrying(bytes, i == 0))).collect()
 }
 
-fn in_order<'h, 'a>(
+/// A statement about one attribute leaves enough values on each side of what its issuer may sign.
+fn check_crowd(
+    statement: &WireStatement,
+    asked: &Asked,
+    credentials: &[context::Credential],
+) -> Result<(), ProveError> {
+    let [term] = statement.terms.as_slice() else { return Ok(()) };
+    let credential = credentials.iter().find(|credential| credential.query == term.query);
+    let attribute = credential.and_then(|c| c.attributes.iter().find(|one| one.pointer == term.pointer));
+    let range = attribute.and_then(|attribute| attribute.range);
+    Ok(range.map_or(Ok(()), |range| Crowd::check(statement, asked.tables(), range))?)
+}
+
+fn in_order(
     chosen: &Chosen,
-    holdings: &'h [Holding<'a>],
-) -> Result<Vec<&'h Holding<'a>>, ProveError> {
-    let find =
-        |query: &String| holdings.iter().find(|holding| holding.query == query).ok_or(ProveError::Option);
-    let ordered: Vec<_> = chosen.queries().iter().map(find).collect::<Result<_, _>>()?;
-    if ordered.len() == holdings.len() { Ok(ordered) } else { Err(ProveError::Option) }
+    mut credentials: Vec<context::Credential>,
+) -> Result<Vec<context::Credential>, ProveError> {
+    let mut ordered = Vec::new();
+    for query in chosen.queries() {
+        let place = credentials.iter().position(|one| one.query == *query).ok_or(ProveError::Option)?;
+        ordered.push(credentials.swap_remove(place));
+    }
+    if credentials.is_empty() { Ok(ordered) } else { Err(ProveError::Option) }
 }
 
-fn held_credential(holding: &&Holding<'_>) -> Result<context::Credential, ProveError> {
-    let held = holding.held;
-    let leaf = held.x5c().first().map(sha256).ok_or(ProveError::Copy)?;
-    let name = |text: Option<&str>| text.map(str::to_owned).ok_or(ProveError::Copy);
-    let facts = Facts { iss: name(held.iss())?, vct: name(held.vct())?, leaf, jwt: held.issuer_jwt_sha256() };
-    Ok(credential(holding.query, facts, held.holder().thumbprint(), holding.attributes.to_vec()))
+impl Holding<'_> {
+    /// The copy as a proof is bound to it.
+    ///
+    /// # Errors
+    /// [`ProveError::Copy`].
+    pub fn credential(&self) -> Result<context::Credential, ProveError> {
+        let held = self.held;
+        let leaf = held.x5c().first().map(sha256).ok_or(ProveError::Copy)?;
+        let name = |text: Option<&str>| text.map(str::to_owned).ok_or(ProveError::Copy);
+        let facts =
+            Facts { iss: name(held.iss())?, vct: name(held.vct())?, leaf, jwt: held.issuer_jwt_sha256() };
+        Ok(credential(self.query, facts, held.holder().thumbprint(), self.attributes.to_vec()))
+    }
+
+    /// Adds value and blinding of every committed attribute.
+    pub fn open(&self, openings: &mut Openings) {
+        let (Some(seed), Some(iss), Some(vct)) = (self.seed, self.held.iss(), self.held.vct()) else {
+            return;
+        };
+        for (pointer, value) in self.values {
+            let r = seed.blinding(iss, vct, pointer);
+            let unit = self.attributes.iter().find(|one| one.pointer == *pointer).map(|one| &one.unit);
+            match (value, unit) {
+                (zkc::Value::Integer(v), _) => openings.add(self.query, pointer, *v, r),
+                (zkc::Value::Text(text), Some(unit)) => {
+                    openings.add_text(self.query, pointer, Text::new(unit, text), r);
+                }
+                // What nobody signed opens nothing: a statement that names it is refused where it is proved.
+                (zkc::Value::Text(_), None) => {}
+            }
+        }
+    }
 }
 
 /// What a proof binds of a credential's signature.
@@ -118,23 +190,6 @@ pub fn credential(
         holder_key,
         attributes,
     }
-}
-
-/// Value and blinding of every committed attribute.
-fn openings(holdings: &[&Holding<'_>]) -> Openings {
-    let mut openings = Openings::new();
-    for holding in holdings {
-        let (Some(seed), Some(iss), Some(vct)) = (holding.seed, holding.held.iss(), holding.held.vct())
-        else {
-            continue;
-        };
-        for (pointer, value) in holding.values {
-            // A text has no integer: nothing can be said of it but that it equals another, or does not.
-            let Some(v) = value.integer() else { continue };
-            openings.add(holding.query, pointer, v, seed.blinding(iss, vct, pointer));
-        }
-    }
-    openings
 }
 
 fn carrying(bytes: &[u8], first: bool) -> Map<String, Value> {

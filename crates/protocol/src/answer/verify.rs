@@ -16,12 +16,11 @@ use crate::dcql::Incomplete;
 use crate::encoding::{b64u, b64u_decode, sha256};
 use crate::openid4vp::transaction_data::{self, NotCovered, Said};
 use crate::openid4vp::{Asked, Chosen, NotAnOption};
-use crate::policy::Accept;
 use crate::sd_jwt::vc::Verified;
 use crate::status::{Reference, Standing};
 use crate::text::Env;
 use crate::trust::{IssuerEntry, Register};
-use crate::types::{CredentialType, is_proof};
+use crate::types::{CredentialType, PERIOD, is_proof};
 use crate::zkc;
 
 /// Why an answer is refused after its signatures held. The fault of whoever sent it; nothing is decided by it.
@@ -42,6 +41,9 @@ pub enum AnswerError {
     /// Type, claims or presentations that were asked for are missing.
     #[error(transparent)]
     Incomplete(#[from] Incomplete),
+    /// Facts of another period, or of none that everybody sees.
+    #[error("a credential is not of the period that was asked about")]
+    Period,
     /// No trusted description of the type.
     #[error("the credential's type has no trusted description here")]
     UnknownType,
@@ -83,9 +85,9 @@ impl Presented {
     /// # Errors
     /// [`AnswerError::Type`], [`AnswerError::Issuer`], [`AnswerError::Anchor`].
     pub fn check_trust(self, asked: &Asked, register: &Register, env: Env) -> Result<Trusted, AnswerError> {
-        for (_, credential) in &self.credentials {
-            let accept = accept(asked, credential)?;
-            if !(mutants::skips("vp-issuer-accepted") || accept.iss.iter().any(|iss| iss == credential.iss()))
+        for (query, credential) in &self.credentials {
+            let needed = asked.needed(query).ok_or(AnswerError::Type)?;
+            if !(mutants::skips("vp-issuer-accepted") || needed.iss.iter().any(|iss| iss == credential.iss()))
             {
                 return Err(AnswerError::Issuer);
             }
@@ -94,12 +96,6 @@ impl Presented {
         }
         Ok(Trusted { chosen: self.chosen, credentials: self.credentials })
     }
-}
-
-/// The entry of the policy that accepts the credential's type.
-pub(super) fn accept<'a>(asked: &'a Asked, credential: &Verified) -> Result<&'a Accept, AnswerError> {
-    let policy = asked.policy().body();
-    policy.accept.iter().find(|accept| accept.vct == credential.vct()).ok_or(AnswerError::Type)
 }
 
 fn check_entry(entry: &IssuerEntry, credential: &Verified, env: Env) -> Result<(), AnswerError> {
@@ -127,15 +123,26 @@ impl Trusted {
     /// Step 8: each presentation answers its own query, with every claim that was asked for.
     ///
     /// # Errors
-    /// [`AnswerError::Incomplete`], [`AnswerError::TransactionData`].
+    /// [`AnswerError::Incomplete`], [`AnswerError::Period`], [`AnswerError::TransactionData`].
     pub fn check_complete(self, asked: &Asked) -> Result<Complete, AnswerError> {
         let shown = self.credentials.iter().map(|(id, credential)| (id.as_str(), vec![credential.into()]));
         asked.plan().query.check_answer(&shown.collect())?;
+        self.credentials.iter().try_for_each(|(query, credential)| check_period(asked, query, credential))?;
         let said: Vec<_> = self.credentials.iter().map(|(id, credential)| said(id, credential)).collect();
         transaction_data::check(asked.transaction_data(), &said)?;
         let Self { chosen, credentials } = self;
         Ok(Complete { chosen, credentials, sought: 0, standing: Standing::Valid })
     }
+}
+
+/// The period is what its issuer shows to everybody: a Disclosure of that name would be no part of the copy's form.
+fn check_period(asked: &Asked, query: &str, credential: &Verified) -> Result<(), AnswerError> {
+    let Some(wanted) = asked.needed(query).and_then(|needed| needed.period.as_deref()) else { return Ok(()) };
+    let period = credential.always_visible(PERIOD).and_then(Value::as_str);
+    if !(mutants::skips("vp-period") || period == Some(wanted)) {
+        return Err(AnswerError::Period);
+    }
+    Ok(())
 }
 
 /// A status to be looked up, and whose lists count. Dropped when that is done.
@@ -413,7 +420,7 @@ mod tests {
         refused(&[("a", proof, json!(null)), ("b", json!(null), json!(b64u([0; 32])))], &["a", "b"]);
         refused(&[("a", json!("A"), json!(null))], &["a"]);
         refused(&[("a", json!([1]), json!(null))], &["a"]);
-        refused(&[("a", json!("A".repeat(9999)), json!(null))], &["a"]);
+        refused(&[("a", json!("A".repeat(29_999)), json!(null))], &["a"]);
     }
 
     #[cfg(feature = "mutants")]

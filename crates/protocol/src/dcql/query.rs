@@ -181,7 +181,7 @@ impl Query {
     fn check_statements(&self) -> Result<(), DcqlError> {
         let mut ids = BTreeSet::new();
         for statement in &self.statements {
-            statement.to_proof()?;
+            statement.check()?;
             if !(mutants::skips("vp-dcql-statement-id") || ids.insert(&statement.id)) {
                 return Err(DcqlError::Id);
             }

@@ -16,7 +16,8 @@ use vouchsafe_proofs::statement::Statement;
 use super::transaction_data::Entry;
 use crate::encoding::sha256;
 use crate::json;
-use crate::policy::{ContextOption, Plan, PlanError, PlannedOutcome, Policy, PolicyRule, plan};
+use crate::policy::{ContextOption, Needed, Plan, PlanError, PlannedOutcome, Policy, Shown, plan};
+use crate::statement::WireStatement;
 use crate::trust::{TableExtract, Tables};
 
 /// Who asked, under which nonce, and where the answer goes.
@@ -133,7 +134,7 @@ impl Asked {
         as_of: Date,
         plan: Plan,
     ) -> Result<Self, PlanError> {
-        let statements = plan.to_proof()?;
+        let statements = plan.to_proof(&tables)?;
         let sent = json::canonical(&plan.query.statements).expect("statements are strings and integers");
         Ok(Self {
             party,
@@ -224,6 +225,23 @@ impl Asked {
         self.statements.iter().filter(applies).cloned().collect()
     }
 
+    /// The same as they were sent.
+    pub fn wire_statements(&self, chosen: &Chosen) -> impl Iterator<Item = &WireStatement> {
+        self.plan.statements(chosen.index)
+    }
+
+    /// The credential that answers the query `id`, as the policy wants it.
+    #[must_use]
+    pub fn needed(&self, id: &str) -> Option<&Needed> {
+        self.plan.needed(id)
+    }
+
+    /// What an option shows, to be judged by its value.
+    #[must_use]
+    pub fn shown(&self, chosen: &Chosen) -> &[Shown] {
+        self.plan.shown(chosen.index)
+    }
+
     /// What a proof for an option is bound to, with the presented credentials in DCQL order.
     #[must_use]
     pub fn context(&self, chosen: &Chosen, credentials: Vec<context::Credential>) -> context::Context {
@@ -247,13 +265,7 @@ impl Asked {
 
     /// Every table and list that a rule of the policy names, once, by id and version.
     pub fn tables_to_send(&self) -> impl Iterator<Item = &TableExtract> {
-        let named = self.policy.conditions.iter().filter_map(|condition| match &condition.rule {
-            Some(PolicyRule::Table { id, version } | PolicyRule::Codes { id, version }) => {
-                Some((id.as_str(), *version))
-            }
-            _ => None,
-        });
-        named.collect::<BTreeSet<_>>().into_iter().filter_map(|(id, version)| self.tables.table(id, version))
+        self.policy.tables().into_iter().filter_map(|(id, version)| self.tables.table(id, version))
     }
 
     fn used_tables(&self) -> Vec<context::Table> {
@@ -309,6 +321,6 @@ mod tests {
         let of = |fault| Some(PlanError::Statement { id: "low-q0".into(), fault });
         let bounds = |plan: &mut Plan| plan.query.statements[0].k = Some("0740000".into());
         assert_eq!(fault(bounds), of(StatementError::Bounds));
-        assert_eq!(fault(|plan| plan.query.statements[0].terms[0].coeff = 2), of(StatementError::Terms));
+        assert_eq!(fault(|plan| plan.query.statements[0].terms[0].coeff = 0), of(StatementError::Terms));
     }
 }

@@ -7,15 +7,29 @@
 //! [`plan`] turns a policy into a query and statements. Verifier and wallet both run it: the wallet refuses a
 //! request that differs from what its policy says.
 //!
-//! Leaves out: any and all, sums over several credentials, more than one person.
+//! Two forms: accepted types and conditions on one of them, or [`Way`]s, alternatives that each may join several
+//! credentials of one person or of one household.
 
+mod bound;
+mod cases;
+mod check;
+mod condition;
 mod coverage;
 mod evaluate;
+mod joined;
 mod plan;
+mod ways;
 
-pub use coverage::{CheckError, Cost, NotCovered, check, covers};
-pub use evaluate::{Case, CaseError, Holds, evaluate, holds, is_fresh};
-pub use plan::{ContextOption, Plan, PlanError, PlannedOutcome, plan};
+pub use bound::{Crowd, PlanError};
+pub use cases::{Case, CaseError, HeldCase};
+pub use check::{CheckError, Cost, check};
+pub use condition::{Condition, PolicyRule, PolicyTerm, Test};
+pub use coverage::{NotCovered, covers};
+pub use evaluate::{Holds, evaluate, holds, is_fresh};
+pub use plan::{ContextOption, Needed, Plan, PlannedOutcome, Shown, plan};
+pub use ways::{Need, Period, Way};
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,13 +38,12 @@ use vouchsafe_mutants as mutants;
 
 use crate::encoding::{b64u, sha256};
 use crate::json;
-use crate::statement::{Unit, decimal};
 use crate::text::Bilingual;
 
 /// The largest integer that every JSON reader keeps.
 const MAX_INTEGER: u64 = (1 << 53) - 1;
 
-/// The most conditions, and the most accepted types, of a policy.
+/// The most conditions, accepted types, or ways, of a policy.
 const MAX_PARTS: usize = 8;
 
 /// A policy that loaded, with its digest.
@@ -56,9 +69,14 @@ pub struct Body {
     /// How the answer is tied to the applicant.
     pub subject_binding: SubjectBinding,
     /// What is accepted, in order of preference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<Accept>,
     /// What must hold, all of it, of one credential.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+    /// In place of both: alternatives, in order of preference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<Way>,
     /// What people can do who say no.
     pub other_route: Bilingual,
 }
@@ -69,6 +87,8 @@ pub struct Body {
 pub enum Subject {
     /// One person.
     SamePerson,
+    /// All adults of one household.
+    SameHousehold,
 }
 
 /// How the answer is tied to the service's applicant.
@@ -126,89 +146,12 @@ pub struct Accept {
     pub max_age_days: u32,
 }
 
-/// One condition. Closed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Condition {
-    /// Its id, the beginning of its statements' ids.
-    pub id: String,
-    /// The attribute.
-    pub pointer: String,
-    /// What is asked of it.
-    pub op: Test,
-    /// Where the bound comes from; none for `show`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<PolicyRule>,
-    /// A fixed bound, as a decimal of the encoded integer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub k: Option<String>,
-    /// A fixed interval's first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lo: Option<String>,
-    /// A fixed interval's last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hi: Option<String>,
-    /// What a shown value must equal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub equals: Option<Value>,
-}
-
-/// What is asked of an attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Test {
-    /// At most a bound.
-    Le,
-    /// At least a bound.
-    Ge,
-    /// Within one interval.
-    In,
-    /// To be shown.
-    Show,
-}
-
-/// Where a bound comes from, as a policy says it: a table by id and version, its hash is the register's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum PolicyRule {
-    /// At least `n` units old.
-    AgeAtLeast {
-        /// Years, months or days.
-        unit: Unit,
-        /// How many.
-        n: u32,
-    },
-    /// At most `n` units old.
-    AgeAtMost {
-        /// Years, months or days.
-        unit: Unit,
-        /// How many.
-        n: u32,
-    },
-    /// Reached by a signed table.
-    Table {
-        /// Its id.
-        id: String,
-        /// Its version.
-        version: u32,
-    },
-    /// Within a signed list of codes.
-    Codes {
-        /// Its id.
-        id: String,
-        /// Its version.
-        version: u32,
-    },
-    /// By `k`, or `lo` and `hi`.
-    Fixed {},
-}
-
 /// Why a policy does not load. The fault is its author's.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum PolicyError {
-    /// A number that is not an integer below 2^53, or a null.
+    /// A number that is not an integer below 2^53, a negative one that is no coefficient, or a null.
     #[error(
-        "a policy holds strings, integers from 0 to 2^53 - 1, booleans, arrays and tables; write dates as strings in quotes and leave out fractions"
+        "a policy holds strings, integers from 0 to 2^53 - 1 (a coefficient may be below 0), booleans, arrays and tables; write dates as strings in quotes and leave out fractions"
     )]
     Value,
     /// `subject_binding` is missing.
@@ -225,6 +168,14 @@ pub enum PolicyError {
     /// The parts do not fit together.
     #[error("the policy cannot be used: {0}")]
     Unusable(&'static str),
+    /// One way is unusable.
+    #[error("way {id} cannot be used: {why}")]
+    Way {
+        /// Its id.
+        id: String,
+        /// What to mend.
+        why: &'static str,
+    },
     /// One condition is unusable.
     #[error("condition {id} cannot be used: {why}")]
     Condition {
@@ -291,22 +242,37 @@ impl std::ops::Deref for Policy {
     }
 }
 
-/// Strings, integers from 0 below 2^53, booleans, arrays and objects.
+/// Strings, integers from 0 below 2^53, booleans, arrays and objects. A coefficient may be below 0.
 fn plain(value: &Value) -> bool {
+    let negative = |value: &Value| value.as_i64().is_some_and(|n| n < 0 && n.unsigned_abs() <= MAX_INTEGER);
     match value {
         Value::Null => false,
         Value::Bool(_) | Value::String(_) => true,
         Value::Number(n) => n.as_u64().is_some_and(|n| n <= MAX_INTEGER),
         Value::Array(all) => all.iter().all(plain),
-        Value::Object(members) => members.values().all(plain),
+        Value::Object(members) => {
+            members.iter().all(|(name, value)| (name == "coeff" && negative(value)) || plain(value))
+        }
     }
 }
 
 impl Body {
-    /// Whether `pointer` is asked to be shown.
+    /// Every condition, of the policy or of its ways.
+    pub fn every_condition(&self) -> impl Iterator<Item = &Condition> {
+        self.conditions.iter().chain(self.ways.iter().flat_map(|way| &way.conditions))
+    }
+
+    /// Every type that counts, with the issuers that count for it.
+    pub fn every_source(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let accepted = self.accept.iter().map(|accept| (accept.vct.as_str(), accept.iss.as_slice()));
+        let needs = self.ways.iter().flat_map(|way| &way.needs);
+        accepted.chain(needs.map(|need| (need.vct.as_str(), need.iss.as_slice())))
+    }
+
+    /// The tables and lists that its rules name, each once, by id and version.
     #[must_use]
-    pub fn shows(&self, pointer: &str) -> bool {
-        self.conditions.iter().any(|c| c.op == Test::Show && c.pointer == pointer)
+    pub fn tables(&self) -> BTreeSet<(&str, u32)> {
+        self.every_condition().filter_map(|condition| condition.rule.as_ref()?.table()).collect()
     }
 
     fn check(&self) -> Result<(), PolicyError> {
@@ -316,36 +282,48 @@ impl Body {
         if self.id.is_empty() || self.purpose.is_empty() {
             return Err(PolicyError::Unusable("id and purpose must not be empty"));
         }
+        if self.ways.is_empty() {
+            self.check_accept()?;
+        } else {
+            let alone = self.accept.is_empty() && self.conditions.is_empty();
+            if !(mutants::skips("vp-way-alone") || alone) {
+                return Err(PolicyError::Unusable("ways stand in place of accept and conditions"));
+            }
+            ways::check(self)?;
+        }
+        self.check_binding()
+    }
+
+    fn check_accept(&self) -> Result<(), PolicyError> {
+        if !(mutants::skips("vp-policy-household") || self.subject == Subject::SamePerson) {
+            return Err(PolicyError::Malformed("subject same_household is said by ways".into()));
+        }
         if !(1..=MAX_PARTS).contains(&self.accept.len()) || !(1..=MAX_PARTS).contains(&self.conditions.len())
         {
             return Err(PolicyError::Unusable(
                 "it needs one to eight accepted types and one to eight conditions",
             ));
         }
-        self.check_accept()?;
-        self.conditions.iter().enumerate().try_for_each(|(i, c)| {
-            let twice = self.conditions[..i].iter().any(|other| other.id == c.id);
-            let why = if twice { Err("its id is used twice") } else { c.check() };
-            why.map_err(|why| PolicyError::Condition { id: c.id.clone(), why })
-        })?;
-        self.check_binding()
-    }
-
-    fn check_accept(&self) -> Result<(), PolicyError> {
-        let vcts: std::collections::BTreeSet<_> = self.accept.iter().map(|a| &a.vct).collect();
+        let vcts: BTreeSet<_> = self.accept.iter().map(|a| &a.vct).collect();
         if vcts.len() != self.accept.len() {
             return Err(PolicyError::Unusable("a vct is accepted twice; list its issuers in one entry"));
         }
         if self.accept.iter().any(|a| a.iss.is_empty() || a.vct.is_empty()) {
             return Err(PolicyError::Unusable("every accepted type needs a vct and at least one issuer"));
         }
-        Ok(())
+        self.conditions.iter().enumerate().try_for_each(|(i, c)| {
+            let twice = self.conditions[..i].iter().any(|other| other.id == c.id);
+            let why = if twice { Err("its id is used twice") } else { c.check_alone() };
+            why.map_err(|why| PolicyError::Condition { id: c.id.clone(), why })
+        })
     }
 
     fn check_binding(&self) -> Result<(), PolicyError> {
         match &self.subject_binding {
             SubjectBinding::Disclosed(claim) if !self.shows(&format!("/{claim}")) => {
-                Err(PolicyError::Unusable("subject_binding names a claim that no condition shows"))
+                Err(PolicyError::Unusable(
+                    "subject_binding names a claim that no condition shows, or not in every way",
+                ))
             }
             SubjectBinding::Pseudonym => {
                 Err(PolicyError::Unusable("subject_binding pseudonym is not offered yet"))
@@ -353,56 +331,13 @@ impl Body {
             _ => Ok(()),
         }
     }
-}
 
-impl Condition {
-    fn check(&self) -> Result<(), &'static str> {
-        let short = self.id.len() <= 24 && crate::statement::is_id(&self.id);
-        if !short {
-            return Err("its id must be 1 to 24 letters, digits, '-' and '_'");
-        }
-        if self.pointer.len() < 2 || !self.pointer.starts_with('/') {
-            return Err("its pointer must begin with '/'");
-        }
-        if self.op == Test::Show {
-            return self.check_shown();
-        }
-        if self.equals.is_some() {
-            return Err("equals goes with show alone");
-        }
-        let bounds = (self.k.is_some(), self.lo.is_some(), self.hi.is_some());
-        match (self.op, &self.rule, bounds) {
-            (_, None, _) => Err("it needs a rule"),
-            (
-                Test::Le,
-                Some(PolicyRule::AgeAtLeast { .. } | PolicyRule::Table { .. }),
-                (false, false, false),
-            )
-            | (Test::Ge, Some(PolicyRule::AgeAtMost { .. }), (false, false, false))
-            | (Test::In, Some(PolicyRule::Codes { .. }), (false, false, false)) => Ok(()),
-            (Test::Le | Test::Ge, Some(PolicyRule::Fixed {}), (true, false, false))
-            | (Test::In, Some(PolicyRule::Fixed {}), (false, true, true)) => self.check_fixed(),
-            _ => Err(
-                "its rule and op do not go together: le takes age_at_least, table or fixed with k; ge takes age_at_most or fixed with k; in takes codes or fixed with lo and hi",
-            ),
-        }
-    }
-
-    fn check_fixed(&self) -> Result<(), &'static str> {
-        let decimals =
-            [&self.k, &self.lo, &self.hi].into_iter().flatten().all(|text| decimal(text).is_some());
-        decimals.then_some(()).ok_or("k, lo and hi are decimal strings without leading zeros")
-    }
-
-    fn check_shown(&self) -> Result<(), &'static str> {
-        if self.rule.is_some() || self.k.is_some() || self.lo.is_some() || self.hi.is_some() {
-            return Err("show takes neither rule nor bounds");
-        }
-        match &self.equals {
-            Some(Value::Array(_) | Value::Object(_)) => {
-                Err("equals must be a string, an integer or a boolean")
-            }
-            _ => Ok(()),
-        }
+    /// Whether `pointer` is shown, whichever way the answer is given.
+    fn shows(&self, pointer: &str) -> bool {
+        let shown = |one: &Condition| {
+            one.op == Test::Show && (one.pointer == pointer || one.terms.iter().any(|t| t.pointer == pointer))
+        };
+        let every = !self.ways.is_empty() && self.ways.iter().all(|way| way.conditions.iter().any(shown));
+        self.conditions.iter().any(shown) || every
     }
 }

@@ -1,20 +1,19 @@
 //! From a policy to a query: a published pure function that verifier and wallet both run.
 //!
-//! One credential query per accepted type, in order. Of a proof type, bounds become statements and `show`
-//! becomes claims; of a plain type, every condition becomes a claim, which the verifier judges. For the first
-//! proof type, each bound has a complement that a resident may choose to prove instead.
+//! Of a policy with `accept`: one credential query per accepted type, in order. Of a proof type, bounds become
+//! statements and `show` becomes claims; of a plain type, every condition becomes a claim, which the verifier judges.
+//! For the first proof type, each bound has a complement that a resident may choose to prove instead. Of a policy with
+//! ways: see [`super::joined`].
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
-use vouchsafe_proofs::dates::clamp;
-use vouchsafe_proofs::encoding::day;
-use vouchsafe_proofs::statement::{self as proofs, Predicate};
+use vouchsafe_proofs::statement as proofs;
 
-use super::{Accept, Body, Condition, PolicyRule, Test};
+use super::bound::{Bound, PlanError, bound, contrary};
+use super::{Accept, Body, Condition, joined};
 use crate::dcql::{ClaimQuery, CredentialQuery, CredentialSet, Query};
-use crate::statement::{Rule, StatementError, Unit, WireStatement, decimal};
-use crate::trust::{TableExtract, Tables};
+use crate::statement::{Term, WireStatement};
+use crate::trust::Tables;
 use crate::types::is_proof;
 
 /// What a request asks for, and what each way to answer it means.
@@ -24,6 +23,8 @@ pub struct Plan {
     pub query: Query,
     /// The options in the same order, with their outcome.
     pub options: Vec<ContextOption>,
+    needed: Vec<Needed>,
+    shown: Vec<Vec<Shown>>,
 }
 
 /// One way to answer. Closed.
@@ -46,37 +47,61 @@ pub enum PlannedOutcome {
     NotMet,
 }
 
-/// Why a policy has no plan for a day. The fault of the policy or of the register.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum PlanError {
-    /// A table is not in the register.
-    #[error("condition {0} needs a table or list that the register does not have in that version")]
-    NoTable(String),
-    /// A list where a table is needed, or the reverse.
-    #[error("condition {0} names a list where it needs a table keyed by birth date, or the reverse")]
-    WrongTable(String),
-    /// The rule leads nowhere on that day.
-    #[error("condition {0} divides nobody from anybody on that day")]
-    NoBound(String),
-    /// A statement of the plan cannot be proved in this profile.
-    #[error("statement {id} of the plan cannot be proved: {fault}")]
-    Statement {
-        /// Its id.
-        id: String,
-        /// What is wrong with it.
-        fault: StatementError,
-    },
+/// The credential that answers a query, as the policy wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// The query's id.
+    pub query: String,
+    /// Its type.
+    pub vct: String,
+    /// The issuers that count.
+    pub iss: Vec<String>,
+    /// The greatest age of its facts, in days.
+    pub max_age_days: u32,
+    /// What its always visible claim `period` must say; `None` where nothing is asked of it.
+    pub period: Option<String>,
+    /// Whose it is, by a label of the policy; queries of one label are about one person.
+    pub person: Option<String>,
+}
+
+/// A claim that an option shows, and the condition that its value is judged by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The query.
+    pub query: String,
+    /// The claim.
+    pub pointer: String,
+    /// What must hold of it.
+    pub condition: Condition,
 }
 
 impl Plan {
+    /// The credential that answers the query `id`.
+    #[must_use]
+    pub fn needed(&self, id: &str) -> Option<&Needed> {
+        self.needed.iter().find(|needed| needed.query == id)
+    }
+
+    /// What the option at `index` shows, to be judged by its value. Nothing for a complement.
+    #[must_use]
+    pub fn shown(&self, index: usize) -> &[Shown] {
+        self.shown.get(index).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The statements that apply to the option at `index`, in the order of the request.
+    pub fn statements(&self, index: usize) -> impl Iterator<Item = &WireStatement> {
+        let queries = self.options.get(index).map(|option| option.queries.as_slice()).unwrap_or_default();
+        self.query.statements.iter().filter(move |s| s.terms.iter().all(|t| queries.contains(&t.query)))
+    }
+
     /// Every statement as the proof knows it, in the order of the request.
     ///
     /// # Errors
     /// [`PlanError::Statement`] names the first that cannot be converted: one left out would be one that nobody
     /// has to prove.
-    pub fn to_proof(&self) -> Result<Vec<proofs::Statement>, PlanError> {
+    pub fn to_proof(&self, tables: &Tables) -> Result<Vec<proofs::Statement>, PlanError> {
         let named = |s: &WireStatement, fault| PlanError::Statement { id: s.id.clone(), fault };
-        let convert = |s: &WireStatement| s.to_proof().map_err(|fault| named(s, fault));
+        let convert = |s: &WireStatement| s.to_proof(tables).map_err(|fault| named(s, fault));
         self.query.statements.iter().map(convert).collect()
     }
 }
@@ -86,153 +111,89 @@ impl Plan {
 /// # Errors
 /// [`PlanError`] names the condition.
 pub fn plan(policy: &Body, tables: &Tables, as_of: Date) -> Result<Plan, PlanError> {
-    let bounds = policy.conditions.iter().map(|c| bound(c, tables, as_of)).collect::<Result<Vec<_>, _>>()?;
     let mut made = Made::default();
+    for (i, way) in policy.ways.iter().enumerate() {
+        joined::way(&mut made, i, way, tables, as_of)?;
+    }
+    let bounds = policy.conditions.iter().map(|c| bound(c, tables, as_of)).collect::<Result<Vec<_>, _>>()?;
     for (i, accept) in policy.accept.iter().enumerate() {
-        made.entry(&format!("q{i}"), accept, policy, &bounds);
+        made.entry(format!("q{i}"), accept, policy, &bounds);
     }
     if let Some(first) = policy.accept.iter().find(|accept| is_proof(&accept.vct)) {
         for (j, (condition, bound)) in policy.conditions.iter().zip(&bounds).enumerate() {
-            made.complements(j, &first.vct, condition, bound.as_ref());
+            made.complements(j, first, condition, bound.as_ref());
         }
     }
     Ok(made.finish())
 }
 
-/// A bound and the rule that it comes from; none for `show`.
-type Bound = (Predicate, Rule);
-
-/// What `condition` asks to be proved on that day; `None` for `show`.
-///
-/// # Errors
-/// [`PlanError`] names the condition.
-pub(super) fn bound(condition: &Condition, tables: &Tables, as_of: Date) -> Result<Option<Bound>, PlanError> {
-    let Some(rule) = &condition.rule else { return Ok(None) };
-    let no_bound = || PlanError::NoBound(condition.id.clone());
-    let table =
-        |id: &str, version| tables.table(id, version).ok_or_else(|| PlanError::NoTable(condition.id.clone()));
-    let wrong = || PlanError::WrongTable(condition.id.clone());
-    let bound = match rule {
-        PolicyRule::AgeAtLeast { unit, n } => {
-            let k = born_by(as_of, *n, *unit).ok_or_else(no_bound)?;
-            (Predicate::Le(k), Rule::AgeAtLeast { unit: *unit, n: *n })
-        }
-        PolicyRule::AgeAtMost { unit, n } => {
-            // At most n units old is younger than n + 1: born after the last who is that old.
-            let k = n.checked_add(1).and_then(|next| born_by(as_of, next, *unit)).ok_or_else(no_bound)?;
-            (Predicate::Ge(k + 1), Rule::AgeAtMost { unit: *unit, n: *n })
-        }
-        PolicyRule::Table { id, version } => {
-            let table = table(id, *version)?;
-            table.births().ok_or_else(wrong)?;
-            let k = table.cutoff(as_of).ok_or_else(no_bound)?;
-            (Predicate::Le(k), Rule::Table { id: id.clone(), version: *version, hash: table.hash_text() })
-        }
-        PolicyRule::Codes { id, version } => {
-            let table = table(id, *version)?;
-            let (lo, hi) = span(table).ok_or_else(wrong)?;
-            (
-                Predicate::In { lo, hi },
-                Rule::Codes { id: id.clone(), version: *version, hash: table.hash_text() },
-            )
-        }
-        PolicyRule::Fixed {} => (fixed(condition).ok_or_else(no_bound)?, Rule::Fixed {}),
-    };
-    Ok(Some(bound))
-}
-
-/// The last birth date that is `n` units old on `as_of`, encoded.
-fn born_by(as_of: Date, n: u32, unit: Unit) -> Option<u64> {
-    day(clamp(as_of, n, unit)?).ok()
-}
-
-/// The first and last index of a list.
-fn span(table: &TableExtract) -> Option<(u64, u64)> {
-    let codes = table.codes()?;
-    Some((codes.first()?.index.into(), codes.last()?.index.into()))
-}
-
-fn fixed(condition: &Condition) -> Option<Predicate> {
-    let bound = |text: &Option<String>| decimal(text.as_deref()?);
-    match condition.op {
-        Test::Le => bound(&condition.k).map(Predicate::Le),
-        Test::Ge => bound(&condition.k).map(Predicate::Ge),
-        Test::In => {
-            let (lo, hi) = (bound(&condition.lo)?, bound(&condition.hi)?);
-            (lo <= hi).then_some(Predicate::In { lo, hi })
-        }
-        Test::Show => None,
-    }
-}
-
-/// What says the contrary: one bound, or one on each side of an interval; none where no integer is left.
-fn contrary(predicate: Predicate) -> Vec<(&'static str, Predicate)> {
-    let above = |k: u64| k.checked_add(1).map(Predicate::Ge);
-    let below = |k: u64| k.checked_sub(1).map(Predicate::Le);
-    match predicate {
-        Predicate::Le(k) => above(k).map(|p| ("", p)).into_iter().collect(),
-        Predicate::Ge(k) => below(k).map(|p| ("", p)).into_iter().collect(),
-        Predicate::In { lo, hi } => {
-            [("a", below(lo)), ("b", above(hi))].into_iter().filter_map(|(s, p)| Some((s, p?))).collect()
-        }
-    }
-}
-
 /// A plan in the making.
 #[derive(Default)]
-struct Made {
+pub(super) struct Made {
+    pub(super) statements: Vec<WireStatement>,
     credentials: Vec<CredentialQuery>,
-    statements: Vec<WireStatement>,
     options: Vec<ContextOption>,
+    needed: Vec<Needed>,
+    shown: Vec<Vec<Shown>>,
 }
 
 impl Made {
-    fn entry(&mut self, query: &str, accept: &Accept, policy: &Body, bounds: &[Option<Bound>]) {
+    /// A query for a credential, with the claims that are asked of it.
+    pub(super) fn need(&mut self, needed: Needed, claims: Vec<ClaimQuery>) {
+        let claims = (!claims.is_empty()).then_some(claims);
+        self.credentials.push(CredentialQuery::sd_jwt(&needed.query, &needed.vct, claims));
+        self.needed.push(needed);
+    }
+
+    pub(super) fn option(&mut self, queries: Vec<String>, outcome: PlannedOutcome, shown: Vec<Shown>) {
+        self.options.push(ContextOption { queries, outcome });
+        self.shown.push(shown);
+    }
+
+    fn entry(&mut self, query: String, accept: &Accept, policy: &Body, bounds: &[Option<Bound>]) {
         let proof = is_proof(&accept.vct);
-        let mut claims = Vec::new();
+        let (mut claims, mut shown) = (Vec::new(), Vec::new());
         for (condition, bound) in policy.conditions.iter().zip(bounds) {
             match bound {
-                Some((predicate, rule)) if proof => {
-                    let id = format!("{}-{query}", condition.id);
-                    self.statements.push(WireStatement::of(
-                        id,
-                        query,
-                        &condition.pointer,
-                        *predicate,
-                        rule.clone(),
-                    ));
+                Some(bound) if proof => self.bound(&query, condition, bound.clone()),
+                _ => {
+                    claims.push(ClaimQuery::at(&condition.pointer));
+                    let (query, pointer) = (query.clone(), condition.pointer.clone());
+                    shown.push(Shown { query, pointer, condition: condition.clone() });
                 }
-                _ => claims.push(ClaimQuery::at(&condition.pointer)),
             }
         }
         claims.dedup();
-        self.credentials.push(CredentialQuery::sd_jwt(
-            query,
-            &accept.vct,
-            (!claims.is_empty()).then_some(claims),
-        ));
-        self.options.push(ContextOption { queries: vec![query.to_owned()], outcome: PlannedOutcome::Met });
+        self.need(accepted(&query, accept), claims);
+        self.option(vec![query], PlannedOutcome::Met, shown);
     }
 
-    fn complements(&mut self, j: usize, vct: &str, condition: &Condition, bound: Option<&Bound>) {
+    fn bound(&mut self, query: &str, condition: &Condition, (predicate, rule): Bound) {
+        let id = format!("{}-{query}", condition.id);
+        let term = Term { query: query.to_owned(), pointer: condition.pointer.clone(), coeff: 1 };
+        self.statements.push(WireStatement::of(id, vec![term], &predicate, rule));
+    }
+
+    fn complements(&mut self, j: usize, accept: &Accept, condition: &Condition, bound: Option<&Bound>) {
         let Some((predicate, rule)) = bound else { return };
-        for (side, contrary) in contrary(*predicate) {
+        for (side, contrary) in contrary(predicate) {
             let query = format!("n{j}{side}");
-            let id = format!("{}-{query}", condition.id);
-            self.statements.push(WireStatement::of(id, &query, &condition.pointer, contrary, rule.clone()));
-            self.credentials.push(CredentialQuery::sd_jwt(&query, vct, None));
-            self.options.push(ContextOption { queries: vec![query], outcome: PlannedOutcome::NotMet });
+            self.bound(&query, condition, (contrary, rule.clone()));
+            self.need(accepted(&query, accept), Vec::new());
+            self.option(vec![query], PlannedOutcome::NotMet, Vec::new());
         }
     }
 
     fn finish(self) -> Plan {
-        let options = self.options.iter().map(|option| option.queries.clone()).collect();
-        let set = CredentialSet { options, required: true };
-        let query = Query {
-            credentials: self.credentials,
-            credential_sets: Some(vec![set]),
-            statements: self.statements,
-        };
-        Plan { query, options: self.options }
+        let Self { statements, credentials, options, needed, shown } = self;
+        let sets = options.iter().map(|option| option.queries.clone()).collect();
+        let set = CredentialSet { options: sets, required: true };
+        let query = Query { credentials, credential_sets: Some(vec![set]), statements };
+        Plan { query, options, needed, shown }
     }
+}
+
+fn accepted(query: &str, accept: &Accept) -> Needed {
+    let Accept { vct, iss, max_age_days } = accept.clone();
+    Needed { query: query.to_owned(), vct, iss, max_age_days, period: None, person: None }
 }

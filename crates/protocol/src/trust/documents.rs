@@ -118,7 +118,7 @@ pub enum Basis {
 
 /// How a purpose lets an attribute be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum How {
     /// Shown.
     Show,
@@ -128,6 +128,14 @@ pub enum How {
     Ge,
     /// Within one interval.
     In,
+    /// Equal to a value, or to another hidden value.
+    Eq,
+    /// Other than a value, or than another hidden value.
+    Ne,
+    /// In a signed list.
+    Member,
+    /// Not in a signed list.
+    NotMember,
 }
 
 /// One thing that may be asked for a purpose.
@@ -174,7 +182,7 @@ pub struct Purpose {
     pub other_route: Bilingual,
 }
 
-/// A table keyed by birth date, or a list of codes.
+/// A table keyed by birth date, or a list of codes or of spans.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {

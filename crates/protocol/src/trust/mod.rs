@@ -15,7 +15,7 @@ pub use documents::{
     Basis, Document, How, IssuerEntry, MayAsk, Purpose, RegisterDocument, ServiceEntry, Table,
 };
 pub use register::Register;
-pub use tables::{CodeRow, PensionRow, Row, TableError, TableExtract, Tables};
+pub use tables::{CodeRow, MAX_ROWS, MIN_CROWD, PensionRow, Row, SpanRow, TableError, TableExtract, Tables};
 
 use serde::Deserialize;
 use thiserror::Error;

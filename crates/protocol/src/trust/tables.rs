@@ -1,20 +1,25 @@
-//! Tables keyed by birth date, and lists of codes.
+//! Tables keyed by birth date, and lists of codes or of spans of numbers.
 //!
 //! A table says when somebody born on a day reaches an age. "Reached on T" becomes one bound on the birth date,
 //! the cutoff, found the same way on both sides (`specs/profiles/registrar.md`); a row is never picked by T.
+//!
+//! A list names values, or spans of values, in rising order. One without a gap is an interval; any other is a set.
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::dates::table::PensionTable;
 pub use vouchsafe_proofs::dates::table::Row as PensionRow;
 use vouchsafe_proofs::encoding::day;
+use vouchsafe_proofs::statement::Set;
 
 use super::Extract;
 use super::documents::Table;
 use crate::encoding::b64u;
+use crate::statement::decimal;
 use crate::text::Bilingual;
 use crate::types::CodeLists;
 
@@ -24,6 +29,8 @@ use crate::types::CodeLists;
 pub enum Row {
     /// A code and its index.
     Code(CodeRow),
+    /// A span of numbers.
+    Span(SpanRow),
     /// A span of birth dates and when its people reach the age.
     Pension(PensionRow),
 }
@@ -40,15 +47,37 @@ pub struct CodeRow {
     pub name: Bilingual,
 }
 
+/// A span of numbers, both ends included, as decimals of the encoded integers. Closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpanRow {
+    /// The first.
+    pub lo: String,
+    /// The last.
+    pub hi: String,
+}
+
+/// The most rows of a list.
+pub const MAX_ROWS: usize = 65_536;
+
+/// The least number of values that a list has, and that it leaves out of an attribute's range: among fewer, people are
+/// singled out.
+pub const MIN_CROWD: u128 = 4;
+
 /// Why a table does not load.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum TableError {
-    /// No rows, or rows of both kinds.
-    #[error("a table has at least one row, and rows of one kind")]
+    /// No rows, too many, or rows of several kinds.
+    #[error("a table has one to {MAX_ROWS} rows, and rows of one kind")]
     Rows,
-    /// Indices of a list have gaps or an order of their own.
-    #[error("the indices of a list rise by one from row to row, and no code comes twice")]
+    /// Indices of a list fall or come twice.
+    #[error("the indices of a list rise from row to row, and no code comes twice")]
     Indices,
+    /// Spans that are backwards, overlap, or are no decimals.
+    #[error(
+        "the spans of a list are decimals without leading zeros, and rise from row to row without overlap"
+    )]
+    Spans,
     /// Gaps, overlaps, or arrivals that go back.
     #[error("the rows of the table have gaps or overlaps, or somebody younger would arrive earlier")]
     Order,
@@ -75,6 +104,7 @@ pub struct TableExtract {
 #[derive(Clone, Debug)]
 enum Contents {
     Codes(Vec<CodeRow>),
+    Spans(Vec<[u64; 2]>),
     Pension(Pension),
 }
 
@@ -95,20 +125,43 @@ impl Contents {
     fn load(rows: &[Row]) -> Result<Self, TableError> {
         let codes: Option<Vec<_>> =
             rows.iter().map(|r| if let Row::Code(c) = r { Some(c.clone()) } else { None }).collect();
+        let spans: Option<Vec<_>> =
+            rows.iter().map(|r| if let Row::Span(s) = r { Some(s) } else { None }).collect();
         let pension: Option<Vec<_>> =
             rows.iter().map(|r| if let Row::Pension(p) = r { Some(p.clone()) } else { None }).collect();
-        match (codes, pension) {
-            (Some(codes), None) => consecutive(codes).map(Self::Codes),
-            (None, Some(rows)) => pension_table(rows).map(Self::Pension),
+        if !(1..=MAX_ROWS).contains(&rows.len()) {
+            return Err(TableError::Rows);
+        }
+        match (codes, spans, pension) {
+            (Some(codes), None, None) => rising(codes).map(Self::Codes),
+            (None, Some(rows), None) => spans_of(&rows).map(Self::Spans),
+            (None, None, Some(rows)) => pension_table(rows).map(Self::Pension),
             _ => Err(TableError::Rows),
         }
     }
 }
 
-fn consecutive(codes: Vec<CodeRow>) -> Result<Vec<CodeRow>, TableError> {
-    let rising = codes.windows(2).all(|pair| pair[0].index.checked_add(1) == Some(pair[1].index));
+fn rising(codes: Vec<CodeRow>) -> Result<Vec<CodeRow>, TableError> {
+    let rising = codes.windows(2).all(|pair| pair[0].index < pair[1].index);
     let distinct: std::collections::BTreeSet<_> = codes.iter().map(|c| &c.code).collect();
-    if rising && distinct.len() == codes.len() { Ok(codes) } else { Err(TableError::Indices) }
+    if !(mutants::skips("trust-list-indices") || (rising && distinct.len() == codes.len())) {
+        return Err(TableError::Indices);
+    }
+    Ok(codes)
+}
+
+fn spans_of(rows: &[&SpanRow]) -> Result<Vec<[u64; 2]>, TableError> {
+    let span = |row: &&SpanRow| Some([decimal(&row.lo)?, decimal(&row.hi)?]);
+    let spans: Vec<_> = rows.iter().map(span).collect::<Option<_>>().ok_or(TableError::Spans)?;
+    // Set::of cannot make a set of one that runs backwards.
+    if spans.iter().any(|[lo, hi]| lo > hi) {
+        return Err(TableError::Spans);
+    }
+    let apart = spans.windows(2).all(|pair| pair[0][1] < pair[1][0]);
+    if !(mutants::skips("trust-list-spans") || apart) {
+        return Err(TableError::Spans);
+    }
+    Ok(spans)
 }
 
 fn pension_table(rows: Vec<PensionRow>) -> Result<Pension, TableError> {
@@ -162,6 +215,16 @@ impl TableExtract {
     pub fn codes(&self) -> Option<&[CodeRow]> {
         match &self.contents {
             Contents::Codes(codes) => Some(codes),
+            Contents::Spans(_) | Contents::Pension(_) => None,
+        }
+    }
+
+    /// The values of a list; `None` for a table keyed by birth date.
+    #[must_use]
+    pub fn set(&self) -> Option<Set> {
+        match &self.contents {
+            Contents::Codes(codes) => Set::of(codes.iter().map(|row| [row.index.into(); 2])),
+            Contents::Spans(spans) => Set::of(spans.iter().copied()),
             Contents::Pension(_) => None,
         }
     }
@@ -171,7 +234,7 @@ impl TableExtract {
     pub fn births(&self) -> Option<(Date, Date)> {
         match &self.contents {
             Contents::Pension(pension) => Some(pension.births),
-            Contents::Codes(_) => None,
+            Contents::Codes(_) | Contents::Spans(_) => None,
         }
     }
 
@@ -181,7 +244,7 @@ impl TableExtract {
     pub fn cutoff(&self, as_of: Date) -> Option<u64> {
         match &self.contents {
             Contents::Pension(pension) => pension.table.cutoff(as_of).ok(),
-            Contents::Codes(_) => None,
+            Contents::Codes(_) | Contents::Spans(_) => None,
         }
     }
 }

@@ -86,7 +86,12 @@ impl District {
 
     /// A certificate of the same authority, for somebody else.
     pub(crate) fn other_leaf(&self) -> (Key, Vec<Vec<u8>>) {
-        leaf(&self.authority, "https://other.example")
+        self.leaf_of("https://other.example")
+    }
+
+    /// A certificate of the same authority for the issuer `uri`.
+    pub(crate) fn leaf_of(&self, uri: &str) -> (Key, Vec<Vec<u8>>) {
+        leaf(&self.authority, uri)
     }
 
     pub(crate) fn judge(&self) -> Judge<'_> {

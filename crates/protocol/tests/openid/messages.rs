@@ -10,6 +10,7 @@ use vouchsafe_protocol::openid4vp::link::{Link, LinkError, Method};
 use vouchsafe_protocol::openid4vp::response::{Answered, ResponseError};
 use vouchsafe_protocol::policy::Case;
 use vouchsafe_protocol::statement::{StatementError, WireStatement};
+use vouchsafe_protocol::trust::Tables;
 
 use crate::district::{District, NONCE, REPLY, SERVICE, STATE, policy, spoiled};
 
@@ -110,10 +111,38 @@ fn what_is_printed_to_find_faults_holds_no_secret() {
 pub(crate) fn statements() {
     let good = json!({"id": "s", "op": "in", "terms": [{"query": "q", "pointer": "/x", "coeff": 1}], "lo": "1", "hi": "2", "rule": {"kind": "fixed"}});
     let fault = |member: &str, value: Value| {
-        serde_json::from_value::<WireStatement>(spoiled(&good, member, value)).unwrap().to_proof().err()
+        let statement = serde_json::from_value::<WireStatement>(spoiled(&good, member, value)).unwrap();
+        statement.to_proof(&Tables::default()).err()
     };
     assert_eq!(fault("/id", json!("t")), None);
     assert_eq!(fault("/id", json!("a b")), Some(StatementError::Id));
-    assert_eq!(fault("/terms/0/coeff", json!(2)), Some(StatementError::Terms));
+    assert_eq!(fault("/terms/0/coeff", json!(-2)), None);
+    for coeff in [0, 65_537, -65_537] {
+        assert_eq!(fault("/terms/0/coeff", json!(coeff)), Some(StatementError::Terms), "{coeff}");
+    }
     assert_eq!(fault("/lo", json!("3")), Some(StatementError::Bounds));
+    let term = |pointer: &str, coeff: i64| json!({"query": "q", "pointer": pointer, "coeff": coeff});
+    assert_eq!(fault("/terms/-", term("/x", 1)), Some(StatementError::Terms));
+    assert_eq!(fault("/terms/-", term("/y", -65_536)), None);
+    let of = |op: &str, k: &str, terms: Value| {
+        let statement = json!({"id": "s", "op": op, "k": k, "terms": terms, "rule": {"kind": "fixed"}});
+        serde_json::from_value::<WireStatement>(statement).unwrap().check().err()
+    };
+    assert_eq!(of("eq", "7", json!([term("/x", 1)])), None);
+    assert_eq!(of("ne", "0", json!([term("/x", 1), term("/y", -1)])), None);
+    for (op, k, terms) in [
+        ("eq", "7", json!([term("/x", 2)])),
+        ("eq", "7", json!([term("/x", 1), term("/y", -1)])),
+        ("eq", "0", json!([term("/x", 1), term("/y", 1)])),
+        ("ne", "0", json!([term("/x", 1), term("/y", -1), term("/z", 1)])),
+        ("le", "7", json!([])),
+    ] {
+        assert_eq!(of(op, k, terms.clone()), Some(StatementError::Terms), "{op} {terms}");
+    }
+    let listed = |rule: Value| {
+        let statement = json!({"id": "s", "op": "member", "terms": [term("/x", 1)], "rule": rule});
+        serde_json::from_value::<WireStatement>(statement).unwrap().check().err()
+    };
+    assert_eq!(listed(json!({"kind": "codes", "id": "a", "version": 1, "hash": "AA"})), None);
+    assert_eq!(listed(json!({"kind": "fixed"})), Some(StatementError::List));
 }

@@ -279,7 +279,7 @@ pub(crate) fn who_asks_and_what_for_is_the_registrars_word() {
         case.inform("urn:vouchsafe:service:1", json!(forged)),
         RequestError::Service(TrustError::UnknownKey)
     );
-    let table = spoiled(&wards(), "/rows/0/index", json!(99));
+    let table = spoiled(&wards(), "/rows/0/index", json!(102));
     assert_eq!(
         case.inform("urn:vouchsafe:table:1", json!(district.document("table", table))),
         RequestError::Table(TrustError::Members)

@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// A test of this folder, and the checks that it would miss.
-type Notices = (fn(), &'static [&'static str]);
+pub(crate) type Notices = (fn(), &'static [&'static str]);
 
-fn each_is_noticed(all: &[Notices]) {
+pub(crate) fn each_is_noticed(all: &[Notices]) {
     let unnoticed = |(test, names): &Notices| {
         names.iter().filter(|name| without(name, || catch_unwind(test).is_ok())).copied().collect::<Vec<_>>()
     };
@@ -214,7 +214,17 @@ fn switches_that_messages_notice() {
                 "vci-offer-reference",
             ],
         ),
-        (messages::statements, &["vp-statement-coeff", "vp-statement-id", "vp-statement-interval"]),
+        (
+            messages::statements,
+            &[
+                "vp-statement-coeff",
+                "vp-statement-id",
+                "vp-statement-interval",
+                "vp-statement-list",
+                "vp-statement-shape",
+                "vp-statement-terms",
+            ],
+        ),
         (
             messages::tokens,
             &[

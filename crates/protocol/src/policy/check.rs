@@ -1,0 +1,245 @@
+//! Everything that is looked at before a policy is used, and what it costs.
+
+use jiff::civil::Date;
+use thiserror::Error;
+use vouchsafe_mutants as mutants;
+use vouchsafe_proofs::answer;
+use vouchsafe_proofs::encoding::Encoding;
+use vouchsafe_proofs::planner::{self, Declared};
+use vouchsafe_proofs::statement::{Statement, Term};
+
+use super::bound::{Crowd, PlanError};
+use super::coverage::{NotCovered, covers};
+use super::plan::{ContextOption, PlannedOutcome, plan};
+use super::{Body, Condition, Need, Test, Way};
+use crate::dcql::{DcqlError, Query};
+use crate::statement::{MAX_STATEMENTS, WireStatement};
+use crate::trust::{Purpose, Tables};
+use crate::types::{Answer, Attribute, CredentialType, is_proof};
+
+/// What one way to answer costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// The queries of the option.
+    pub queries: Vec<String>,
+    /// What it means.
+    pub outcome: PlannedOutcome,
+    /// Statements that apply.
+    pub statements: usize,
+    /// Sub-proofs, the aggregate of range entries among them.
+    pub sub_proofs: usize,
+    /// The width of the aggregate in bits; 0 without one.
+    pub n: usize,
+    /// Its entries with padding; 0 without one.
+    pub m: usize,
+    /// The proof's length in bytes.
+    pub bytes: usize,
+}
+
+/// Why a policy does not load for a day.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum CheckError {
+    /// No plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// More than the purpose allows.
+    #[error(transparent)]
+    NotCovered(#[from] NotCovered),
+    /// The policy names another purpose.
+    #[error("the policy asks for another purpose than the one it is checked against")]
+    Purpose,
+    /// An accepted type is not known.
+    #[error("the policy accepts {0}, a type that is not loaded")]
+    UnknownType(String),
+    /// A condition cannot be answered by a type.
+    #[error("condition {id} cannot be answered from {vct}: {why}")]
+    Condition {
+        /// The condition.
+        id: String,
+        /// The type.
+        vct: String,
+        /// What to mend.
+        why: &'static str,
+    },
+    /// A need cannot be answered by its type.
+    #[error("need {id} cannot be answered from {vct}: {why}")]
+    Need {
+        /// The need.
+        id: String,
+        /// The type.
+        vct: String,
+        /// What to mend.
+        why: &'static str,
+    },
+    /// A statement that singles people out.
+    #[error("statement {0} is asked of too small a crowd: {Crowd}")]
+    Crowd(String),
+    /// More statements than a wallet takes.
+    #[error(
+        "the policy's plan has {0} statements with the contraries, and wallets refuse a request with more than {MAX_STATEMENTS}: take out conditions or accepted proof types, or make two policies of it"
+    )]
+    TooManyStatements(usize),
+    /// A query that a wallet refuses for another reason.
+    #[error("wallets would refuse what the policy asks: {0}; mend the pointers and the number of conditions")]
+    Refused(DcqlError),
+    /// A bound or a width that cannot be proved.
+    #[error("an option of the policy cannot be proved from the declared ranges: {0}")]
+    Range(#[from] planner::PlanError),
+}
+
+/// Everything that is looked at before a policy is used: plan, what wallets take, purpose, types and ranges. The
+/// result is what each option costs.
+///
+/// # Errors
+/// [`CheckError`].
+pub fn check(
+    policy: &Body,
+    purpose: &Purpose,
+    tables: &Tables,
+    types: &[CredentialType],
+    as_of: Date,
+) -> Result<Vec<Cost>, CheckError> {
+    if policy.purpose != purpose.sub {
+        return Err(CheckError::Purpose);
+    }
+    let plan = plan(policy, tables, as_of)?;
+    check_taken(&plan.query)?;
+    covers(purpose, &plan.query)?;
+    check_types(policy, types)?;
+    plan.query.statements.iter().try_for_each(|one| check_crowd(one, &plan.query, tables, types))?;
+    let statements = plan.to_proof(tables)?;
+    let cost = |option: &ContextOption| match cost(&plan.query, &statements, option, types) {
+        // A contrary that nobody within the declared range can prove stays unused.
+        Err(planner::PlanError::Bound) if option.outcome == PlannedOutcome::NotMet => None,
+        other => Some(other.map_err(CheckError::Range)),
+    };
+    plan.options.iter().filter_map(cost).collect()
+}
+
+/// The query goes through the checks of a wallet, in the form in which it is sent: what every wallet would refuse
+/// must not be found out by residents.
+fn check_taken(query: &Query) -> Result<(), CheckError> {
+    let sent = serde_json::to_value(query).expect("a query is strings and integers");
+    let statements = query.statements.len();
+    match Query::from_value(&sent) {
+        Err(_) if mutants::skips("vp-policy-taken") => Ok(()),
+        Err(DcqlError::Length) if statements > MAX_STATEMENTS => {
+            Err(CheckError::TooManyStatements(statements))
+        }
+        read => read.map(drop).map_err(CheckError::Refused),
+    }
+}
+
+fn check_types(policy: &Body, types: &[CredentialType]) -> Result<(), CheckError> {
+    for accept in &policy.accept {
+        let known = known(types, &accept.vct)?;
+        for condition in &policy.conditions {
+            check_answer(condition, &condition.pointer, known, &accept.vct)?;
+        }
+    }
+    for way in &policy.ways {
+        for term in way.conditions.iter().flat_map(|one| one.terms.iter().map(move |term| (one, term))) {
+            let (condition, term) = term;
+            let Some(need) = way.need(&term.need) else { continue };
+            check_answer(condition, &term.pointer, known(types, &need.vct)?, &need.vct)?;
+        }
+        for need in &way.needs {
+            let fault = |why| CheckError::Need { id: need.id.clone(), vct: need.vct.clone(), why };
+            check_need(way, need, known(types, &need.vct)?).map_err(fault)?;
+        }
+    }
+    Ok(())
+}
+
+fn known<'t>(types: &'t [CredentialType], vct: &str) -> Result<&'t CredentialType, CheckError> {
+    types.iter().find(|t| t.has_vct(vct)).ok_or_else(|| CheckError::UnknownType(vct.to_owned()))
+}
+
+/// Whether a type lets an attribute be answered as a condition asks.
+fn check_answer(
+    condition: &Condition,
+    pointer: &str,
+    known: &CredentialType,
+    vct: &str,
+) -> Result<(), CheckError> {
+    let answer = if is_proof(vct) && condition.op != Test::Show { Answer::Prove } else { Answer::Show };
+    let why = match known.attribute(pointer) {
+        None => "the type has no such attribute",
+        Some(attribute) if attribute.may(answer) => return Ok(()),
+        Some(_) if answer == Answer::Prove => "the attribute cannot be proved",
+        Some(_) => "the attribute cannot be shown",
+    };
+    Err(CheckError::Condition { id: condition.id.clone(), vct: vct.to_owned(), why })
+}
+
+/// Whether a type has what a need says of people, households, sources and periods.
+fn check_need(way: &Way, need: &Need, known: &CredentialType) -> Result<(), &'static str> {
+    let compared = |pointer: &String| known.attribute(pointer).is_some_and(is_compared);
+    let mut texts = [&need.person_at, &need.source_at].into_iter().flatten();
+    if !(mutants::skips("vp-way-text") || texts.all(compared)) {
+        return Err("person_at and source_at name a text of the type that can be proved");
+    }
+    let household = way.household();
+    let mut linked = household.iter().filter(|(id, _)| *id == need.id);
+    if !(mutants::skips("vp-way-household-text") || linked.all(|(_, pointer)| compared(pointer))) {
+        return Err("a household is linked by a text that names it, not by a number or a code");
+    }
+    if !(mutants::skips("vp-way-period-type") || need.period.is_none() || known.period.is_some()) {
+        return Err("the type has no period");
+    }
+    let summed = way.conditions.iter().filter(|one| one.wants_all()).flat_map(|one| &one.terms);
+    let is_summed = summed.into_iter().any(|term| term.need == need.id);
+    // A total that was corrected must cease to count.
+    if !(mutants::skips("vp-way-status") || !is_summed || known.status) {
+        return Err("a sum with an upper bound takes types with a status, which a correction revokes");
+    }
+    Ok(())
+}
+
+fn is_compared(attribute: &Attribute) -> bool {
+    attribute.may(Answer::Prove) && attribute.encoding() == Encoding::Str
+}
+
+fn check_crowd(
+    statement: &WireStatement,
+    query: &Query,
+    tables: &Tables,
+    types: &[CredentialType],
+) -> Result<(), CheckError> {
+    let [term] = statement.terms.as_slice() else { return Ok(()) };
+    let term = Term::new(&term.query, &term.pointer, term.coeff);
+    let range = declared(query, types, &term).and_then(|declared| declared.range);
+    let checked = range.map_or(Ok(()), |range| Crowd::check(statement, tables, range));
+    checked.map_err(|Crowd| CheckError::Crowd(statement.id.clone()))
+}
+
+fn cost(
+    query: &Query,
+    all: &[Statement],
+    option: &ContextOption,
+    types: &[CredentialType],
+) -> Result<Cost, planner::PlanError> {
+    let applies = |s: &&Statement| s.terms.iter().all(|term| option.queries.contains(&term.query));
+    let statements: Vec<_> = all.iter().filter(applies).cloned().collect();
+    let mut cost = Cost {
+        queries: option.queries.clone(),
+        outcome: option.outcome,
+        statements: statements.len(),
+        sub_proofs: 0,
+        n: 0,
+        m: 0,
+        bytes: 0,
+    };
+    if !statements.is_empty() {
+        let plan = planner::plan(&statements, |term| declared(query, types, term))?;
+        (cost.sub_proofs, cost.n, cost.m, cost.bytes) = (plan.count(), plan.n, plan.m, answer::length(&plan));
+    }
+    Ok(cost)
+}
+
+fn declared<'t>(query: &Query, types: &'t [CredentialType], term: &Term) -> Option<Declared<'t>> {
+    let vct = *query.credential(&term.query)?.vct_values().first()?;
+    let attribute = types.iter().find(|t| t.has_vct(vct))?.attribute(&term.pointer)?;
+    let form = attribute.form()?;
+    Some(Declared { enc: form.enc, unit: attribute.unit(), range: form.range })
+}
