@@ -155,7 +155,11 @@ impl Part for Proofs {
                 |p, _| p.statements[0].predicate = Predicate::Le(150_000),
             ),
         ),
-        ("bound-by-one", "proof", Proof(|p, _| p.statements[0].predicate = moved(p.statements[0].predicate))),
+        (
+            "bound-by-one",
+            "proof",
+            Proof(|p, _| p.statements[0].predicate = moved(&p.statements[0].predicate)),
+        ),
         (
             "interval-wider",
             "proof",
@@ -295,10 +299,10 @@ fn pseudonym(context: &str, value: &[u8]) -> Option<Pseudonym> {
     Some(Pseudonym { context: context.to_owned(), value: value.to_vec() })
 }
 
-fn moved(predicate: Predicate) -> Predicate {
+fn moved(predicate: &Predicate) -> Predicate {
     match predicate {
         Predicate::Le(k) => Predicate::Le(k + 1),
-        other => other,
+        other => other.clone(),
     }
 }
 
