@@ -53,7 +53,9 @@ def primitives(count):
     slow = ristretto.IDENTITY
     for scalar, point in pairs:
         slow = ristretto.add(slow, ristretto.multiply(scalar, point))
-    count.equal("sums of many terms", ristretto.encode(ristretto.multi_sum(pairs)), ristretto.encode(slow))
+    for times in (1, 20, 125):
+        found, expected = ristretto.multi_sum(times * pairs), ristretto.multiply(times, slow)
+        count.equal(f"a sum of {8 * times} terms", ristretto.encode(found), ristretto.encode(expected))
 
 
 def signatures(count):

@@ -7,7 +7,7 @@ lower case scalars, upper case points; n bits, m values.
 import hashlib
 
 import ristretto
-from ristretto import B, H, L, Invalid, add, decode, encode, multi_sum, multiply
+from ristretto import B, H, L, Invalid, decode, encode, multi_sum, multiply
 
 
 def inv(value):
@@ -145,12 +145,12 @@ def check_inner_product(proof, n, m, y, z, x, w, rounds):
 
 def fold_exponents(rounds, count):
     """s_i = product over rounds of u or 1/u, by the bits of i, most significant bit first; 1/s_i = s_(count-1-i)."""
-    out = []
+    out, pairs = [], [(inv(u), u) for u in rounds]
     for i in range(count):
         product = 1
-        for k, u in enumerate(rounds):
+        for k, pair in enumerate(pairs):
             bit = i >> (len(rounds) - 1 - k) & 1
-            product = product * (u if bit else inv(u)) % L
+            product = product * pair[bit] % L
         out.append(product)
     return out
 
@@ -231,7 +231,7 @@ def prove_inner_product(transcript, Q, G, Hs, a, b):
         u_inv = inv(u)
         a = [(x * u + y * u_inv) % L for x, y in zip(a0, a1)]
         b = [(x * u_inv + y * u) % L for x, y in zip(b0, b1)]
-        G = [add(multiply(u_inv, p), multiply(u, q)) for p, q in zip(G0, G1)]
-        Hs = [add(multiply(u, p), multiply(u_inv, q)) for p, q in zip(H0, H1)]
+        G = [multi_sum([(u_inv, p), (u, q)]) for p, q in zip(G0, G1)]
+        Hs = [multi_sum([(u, p), (u_inv, q)]) for p, q in zip(H0, H1)]
         out += left + right
     return out + ristretto.scalar_bytes(a[0]) + ristretto.scalar_bytes(b[0])

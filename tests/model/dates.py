@@ -2,6 +2,7 @@
 
 import calendar
 from datetime import date, timedelta
+from functools import cached_property
 
 #: specs/vectors/vouchsafe-1: day(1600-01-01) = 0, proleptic Gregorian.
 EPOCH = date(1600, 1, 1)
@@ -108,7 +109,15 @@ class Table:
 
     def cutoff(self, when):
         """max{d : P(d) <= T}; None where the set is empty or everything. Walks every day: no search to get wrong."""
-        found, born = None, self.lo
-        while born <= self.hi and self.reaches(born) <= when:
-            found, born = born, born + timedelta(days=1)
+        found = None
+        for born, reached_on in self.every_day:
+            if reached_on > when:
+                break
+            found = born
         return None if found is None or found == self.hi else found
+
+    @cached_property
+    def every_day(self):
+        """Each birth date with its P(d)."""
+        days = (self.lo + timedelta(days=offset) for offset in range((self.hi - self.lo).days + 1))
+        return [(born, self.reaches(born)) for born in days]

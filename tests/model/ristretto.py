@@ -20,7 +20,7 @@ class Invalid(ValueError):
 
 
 def inverse(value, modulus):
-    return pow(value, modulus - 2, modulus)
+    return pow(value, -1, modulus)
 
 
 def is_negative(value):
@@ -77,20 +77,42 @@ def multiply(scalar, p):
 
 
 def multi_sum(terms):
-    """The sum of scalar * point over pairs, by buckets of four bits (all inputs are public)."""
+    """The sum of scalar * point over pairs (all inputs are public): four bits at a time, or by buckets where many."""
     terms = [(scalar % L, point) for scalar, point in terms]
+    return _by_tables(terms) if len(terms) < 150 else _by_buckets(terms, 6 if len(terms) < 1000 else 8)
+
+
+def _by_tables(terms):
+    tables = []
+    for _, point in terms:
+        multiples = [IDENTITY]
+        for _ in range(15):
+            multiples.append(add(multiples[-1], point))
+        tables.append(multiples)
     out = IDENTITY
     for shift in range(252, -4, -4):
         for _ in range(4):
             out = add(out, out)
-        out = add(out, _bucket_sum(terms, shift))
+        for (scalar, _), multiples in zip(terms, tables):
+            digit = scalar >> shift & 15
+            if digit:
+                out = add(out, multiples[digit])
     return out
 
 
-def _bucket_sum(terms, shift):
-    buckets = [IDENTITY] * 16
+def _by_buckets(terms, width):
+    out = IDENTITY
+    for shift in reversed(range(0, 253, width)):
+        for _ in range(width):
+            out = add(out, out)
+        out = add(out, _bucket_sum(terms, shift, width))
+    return out
+
+
+def _bucket_sum(terms, shift, width):
+    buckets = [IDENTITY] * 2**width
     for scalar, point in terms:
-        digit = scalar >> shift & 15
+        digit = scalar >> shift & 2**width - 1
         if digit:
             buckets[digit] = add(buckets[digit], point)
     running, total = IDENTITY, IDENTITY
@@ -190,4 +212,4 @@ H = from_uniform(hashlib.sha3_512(encode(B)).digest())
 
 def commit(value, blinding):
     """specs/proofs, notation: Com(v; r) = v*B + r*H."""
-    return add(multiply(value, B), multiply(blinding, H))
+    return multi_sum([(value, B), (blinding, H)])
