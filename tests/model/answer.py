@@ -1,101 +1,173 @@
 """The bytes of an answer: made, and checked against a context (specs/proofs and specs/profiles/presentation.md)."""
 
-import bulletproof
 import binding
-import encoding
+import bulletproof
 import planner
 import ristretto
-from ristretto import Invalid
+import sigma
+from ristretto import B, L, Invalid
 
 VERSION = 1
-HEADER = 1 + 1 + 4
+HEADER = 1 + 4
 
 
 def flat(statement):
-    """A statement of the vectors, in the shape of the wire: {id, op, terms, k | lo, hi}."""
+    """A statement of the vectors, in the shape of the wire: {id, op, terms, k | lo, hi | set}."""
     if "op" in statement:
         return statement
-    ((op, bounds),) = statement["predicate"].items()
-    bounds = bounds if isinstance(bounds, dict) else {"k": bounds}
-    return {"id": statement["id"], "op": op, "terms": statement["terms"], **bounds}
+    ((op, given),) = statement["predicate"].items()
+    if op in ("member", "not_member"):
+        given = {"set": given}
+    elif op != "in":
+        given = {"k": given}
+    return {"id": statement["id"], "op": op, "terms": statement["terms"], **given}
 
 
-def attribute_of(context, term):
-    (credential,) = [c for c in context["credentials"] if c["query"] == term["query"]]
-    return binding.only(credential["attributes"], term["pointer"])
+def attribute_of(context, name):
+    """An attribute by its (query, pointer): it has to be there exactly once."""
+    query, pointer = name
+    attributes = [one for held in context["credentials"] if held["query"] == query for one in held["attributes"]]
+    found = [one for one in attributes if one["pointer"] == pointer]
+    planner.require(len(found) == 1, "an attribute that is not there exactly once")
+    return found[0]
 
 
 def plan_of(context, statements):
-    ranges = {}
-    for statement in statements:
-        term = planner.only_term(statement)
-        attribute = attribute_of(context, term)
-        limits = attribute["range"]
-        if limits is None or limits["b"] not in encoding.BITS[attribute["enc"]]:
-            raise planner.Refused("no sound signed range")
-        lo, hi = int(limits["lo"]), int(limits["hi"])
-        if not lo <= hi < 2 ** limits["b"]:
-            raise planner.Refused("no sound signed range")
-        ranges[term["query"], term["pointer"]] = lo, hi
-    if len({statement["id"] for statement in statements}) != len(statements):
-        raise planner.Refused("two statements share an id")
-    return planner.plan(statements, ranges)
+    return planner.plan(statements, lambda name: attribute_of(context, name))
 
 
-def points_of(context, statements, plan):
-    """C_w of each entry, padded to m with the identity, which is Com(0; 0)."""
-    points = []
-    for entry in plan.entries:
-        attribute = attribute_of(context, statements[entry.statement]["terms"][0])
-        signed = ristretto.decode(bytes.fromhex(attribute["c"]))
-        if attribute["c"] == "00" * 32:
-            raise Invalid("an issuer signs no identity")
-        points.append(ristretto.encode(entry.point(signed)))
-    return points + [bytes(32)] * (plan.m - len(points))
+def names_of(statements):
+    """The attributes in use, each once."""
+    return dict.fromkeys((term["query"], term["pointer"]) for one in statements for term in one["terms"])
 
 
-def transcript_of(context, statements, plan):
-    points = points_of(context, statements, plan)
+def signed_points(context, statements):
+    """C of each attribute in use."""
+    encoded = {name: bytes.fromhex(attribute_of(context, name)["c"]) for name in names_of(statements)}
+    return {name: sigma.sent(data) for name, data in encoded.items()}
+
+
+def begin(context, statements, plan):
     transcript = binding.bound(context, statements)
-    binding.sub_proof(transcript, plan, points)
-    return transcript, points
+    binding.sub_proofs(transcript, len(planner.lengths(plan)))
+    return transcript
 
 
-def proof_within(data, plan):
-    """0x01, then type, length, bytes; the length is the formula's and nothing trails."""
-    length = bulletproof.length(plan.n, plan.m)
-    expected = bytes([VERSION, binding.RANGE_PROOF]) + length.to_bytes(4, "big")
-    if data[:HEADER] != expected or len(data) != HEADER + length:
+def combined(entry, points):
+    """C_w of an entry."""
+    return ristretto.multi_sum([(entry.constant, B), *((a, points[name]) for a, name in entry.form)])
+
+
+def begin_aggregate(transcript, plan, points):
+    """C_w of each entry, padded to m with the identity, which is Com(0; 0)."""
+    made = [ristretto.encode(combined(entry, points)) for entry in plan.entries]
+    made += [bytes(32)] * (plan.m - len(made))
+    binding.aggregate(transcript, len(plan.parts), plan, made)
+    return made
+
+
+# --- checking -----------------------------------------------------------------------------------------------------
+
+
+def types(plan):
+    return [sigma.TYPES[part.shows] for part in plan.parts] + [binding.RANGE_PROOF]
+
+
+def sub_proofs_within(data, plan):
+    """0x01, then type, length, bytes of each; the lengths are the formula's, nothing is missing and nothing trails."""
+    lengths, found, at = planner.lengths(plan), [], 1
+    for kind, length in zip(types(plan), lengths):
+        if data[at : at + HEADER] != bytes([kind]) + length.to_bytes(4, "big"):
+            raise Invalid("the layout of the answer")
+        found.append(data[at + HEADER : at + HEADER + length])
+        at += HEADER + length
+    if data[:1] != bytes([VERSION]) or len(data) != at:
         raise Invalid("the layout of the answer")
-    return data[HEADER:]
+    return found
 
 
 def verify(context, statements, data):
     """Raises `Invalid` or `planner.Refused` unless the answer holds; returns the final transcript."""
     plan = plan_of(context, statements)
-    proof = proof_within(data, plan)
-    transcript, points = transcript_of(context, statements, plan)
-    bulletproof.verify(transcript, proof, plan.n, plan.m, points)
-    binding.proof_bytes(transcript, proof)
+    proofs = sub_proofs_within(data, plan)
+    points = signed_points(context, statements)
+    transcript = begin(context, statements, plan)
+    for index, (part, proof) in enumerate(zip(plan.parts, proofs)):
+        of_part = [ristretto.encode(points[name]) for name in part.names]
+        sigma.verify_shown(transcript, part.shows, index, of_part, part.public, proof)
+        if part.shows == "within":
+            points[index, "first"], points[index, "last"] = sigma.ends_of(proof)
+    if plan.entries:
+        committed = begin_aggregate(transcript, plan, points)
+        bulletproof.verify(transcript, proofs[-1], plan.n, plan.m, committed)
+        binding.proof_bytes(transcript, proofs[-1])
     return transcript
+
+
+# --- making -------------------------------------------------------------------------------------------------------
+
+
+def value_of(statement, openings):
+    """S: an integer, or for texts a difference modulo l."""
+    return sum(term["coeff"] * openings[term["query"], term["pointer"]][0] for term in statement["terms"])
+
+
+def met(statement, value):
+    """What the statement says, in plain integers."""
+    op = statement["op"]
+    if op in ("member", "not_member"):
+        inside = any(first <= value <= last for first, last in statement["set"])
+        return inside == (op == "member")
+    first, last = planner.bounds(statement)
+    holds = {"le": value <= last, "ge": value >= first, "in": first <= value <= last}
+    return (holds | {"eq": value == last, "ne": value != last})[op]
 
 
 def prove(context, statements, openings, draw):
     """`openings` maps (query, pointer) to (v, r)."""
     plan = plan_of(context, statements)
-    transcript, points = transcript_of(context, statements, plan)
+    for name, point in signed_points(context, statements).items():
+        if ristretto.encode(ristretto.commit(*openings[name])) != ristretto.encode(point):
+            raise Invalid("the openings do not open the commitments")
+    if not all(met(statement, value_of(statement, openings)) for statement in statements):
+        raise Invalid("the value does not meet the statement")
+    return made(context, statements, plan, openings, draw)
+
+
+def made(context, statements, plan, openings, draw):
+    """Of a statement that is not met, the bytes that a liar would send."""
+    openings = dict(openings)
+    points = signed_points(context, statements)
+    transcript = begin(context, statements, plan)
+    proofs = []
+    for index, part in enumerate(plan.parts):
+        of_part = [ristretto.encode(points[name]) for name in part.names]
+        opening = opening_of(index, part, openings, draw)
+        proofs.append(sigma.prove_shown(transcript, part.shows, index, of_part, part.public, opening, draw))
+        if part.shows == "within":
+            points[index, "first"], points[index, "last"] = sigma.ends_of(proofs[-1])
+    if plan.entries:
+        begin_aggregate(transcript, plan, points)
+        proofs.append(proved_aggregate(transcript, plan, openings, draw))
+    headers = [bytes([kind]) + len(proof).to_bytes(4, "big") for kind, proof in zip(types(plan), proofs)]
+    return bytes([VERSION]) + b"".join(header + proof for header, proof in zip(headers, proofs))
+
+
+def opening_of(index, part, openings, draw):
+    """Of the point, of the difference of both, or of the ends of the interval that has the value."""
+    (v, r), *others = [openings[name] for name in part.names]
+    if part.shows == "within":
+        interval = next((one for one in part.public if one[0] <= v <= one[1]), part.public[0])
+        ends = [(end, draw()) for end in interval]
+        openings[index, "first"], openings[index, "last"] = ends
+        return ends
+    return ((v - others[0][0]) % L, (r - others[0][1]) % L) if others else (v, r)
+
+
+def proved_aggregate(transcript, plan, openings, draw):
     values, blindings = [], []
     for entry in plan.entries:
-        term = statements[entry.statement]["terms"][0]
-        v, r = openings[term["query"], term["pointer"]]
-        values.append(entry.witness(v))
-        blindings.append(entry.blinding(r))
-    padding = plan.m - len(values)
-    values, blindings = values + [0] * padding, blindings + [0] * padding
-    if any(not 0 <= w < 2**plan.n for w in values):
-        raise Invalid("the value does not meet the statement")
-    made = [ristretto.encode(ristretto.commit(w, r)) for w, r in zip(values, blindings)]
-    if made != points:
-        raise Invalid("the openings do not open the commitments")
-    proof = bulletproof.prove(transcript, plan.n, values, blindings, draw)
-    return bytes([VERSION, binding.RANGE_PROOF]) + len(proof).to_bytes(4, "big") + proof
+        values.append(entry.constant + sum(a * openings[name][0] for a, name in entry.form))
+        blindings.append(sum(a * openings[name][1] for a, name in entry.form) % L)
+    padding = [0] * (plan.m - len(values))
+    return bulletproof.prove(transcript, plan.n, values + padding, blindings + padding, draw)

@@ -8,17 +8,14 @@ import copy
 
 import dates
 import ristretto
+import sigma
+from sigma import number
 from strobe import Transcript
 
 SUITE = b"ristretto255-merlin-bp1"
 GENERATORS = b"bp5-default"
 TIER = 1
 RANGE_PROOF = 1
-
-
-def number(value):
-    """Integers and counts: u64 big-endian."""
-    return value.to_bytes(8, "big")
 
 
 def signed(value):
@@ -157,13 +154,21 @@ def asked(_context, statements):
             yield "6.term-query", term["query"].encode()
             yield "6.term-pointer", term["pointer"].encode()
             yield "6.coefficient", signed(term["coeff"])
-        for bound_name in ("lo", "hi") if statement["op"] == "in" else ("k",):
-            yield f"6.{bound_name}", number(int(statement[bound_name]))
+        if "set" in statement:
+            yield "6.set", sigma.set_digest(statement["set"])
+        for bound_name in ("k", "lo", "hi"):
+            if bound_name in statement:
+                yield f"6.{bound_name}", number(int(statement[bound_name]))
 
 
-def sub_proof(transcript, plan, points):
-    """Item 7, before the messages: count, type, index, n, m, every point, padding included."""
-    for label, value in (("sub-proofs", 1), ("type", RANGE_PROOF), ("index", 0), ("n", plan.n), ("m", plan.m)):
+def sub_proofs(transcript, count):
+    """Item 7: the count; each that is not the aggregate has its own appends (`sigma`)."""
+    transcript.append(b"7.sub-proofs", number(count))
+
+
+def aggregate(transcript, index, plan, points):
+    """Item 7, before the messages of the range proof: type, index, n, m, every point, padding included."""
+    for label, value in (("type", RANGE_PROOF), ("index", index), ("n", plan.n), ("m", plan.m)):
         transcript.append(f"7.{label}".encode(), number(value))
     for point in points:
         transcript.append(b"7.point", point)

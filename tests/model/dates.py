@@ -101,7 +101,10 @@ class Table:
 
     def reaches(self, born):
         """P(d)."""
-        row = next(row for first, last, row in self.rows if first <= born <= last)
+        return self.moved(next(row for first, last, row in self.rows if first <= born <= last), born)
+
+    @staticmethod
+    def moved(row, born):
         if "date" in row:
             return parse(row["date"])
         move = {"last_day": add_last_day, "next_day": add_next_day}[row["overflow"]]
@@ -119,5 +122,8 @@ class Table:
     @cached_property
     def every_day(self):
         """Each birth date with its P(d)."""
-        days = (self.lo + timedelta(days=offset) for offset in range((self.hi - self.lo).days + 1))
-        return [(born, self.reaches(born)) for born in days]
+        days = []
+        for first, last, row in self.rows:
+            dates = (first + timedelta(days=at) for at in range((last - first).days + 1))
+            days += [(born, self.moved(row, born)) for born in dates]
+        return days

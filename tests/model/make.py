@@ -25,17 +25,18 @@ class Credential:
         self.iss, self.vct, self.query, self.seed = f"https://{name}.example", vct, query, derived(f"{name}/seed")
         digest = derived(f"{name}/issuer").hex()
         self.issuer = {"key": digest} if issuer_key else {"certificate": digest}
-        self.name, self.attributes, self.openings = name, [], {}
+        self.name, self.attributes, self.openings, self.told = name, [], {}, {}
         for kind, plain in values:
             self._commit(kind, plain)
 
     def _commit(self, kind, plain):
-        pointer, enc = kind["pointer"], kind["enc"]
-        v = encoding.encode(enc, kind["b"], plain)
+        pointer, enc, bits = kind["pointer"], kind["enc"], kind.get("b")
+        text = enc == "str"
+        v = encoding.encode_str(kind["unit"], plain) if text else encoding.encode(enc, bits, plain)
         r = encoding.blinding(self.seed, self.iss, self.vct, pointer)
         self.openings[self.query, pointer] = v, r
-        ends = {end: encoding.encode(enc, kind["b"], kind[end]) for end in ("lo", "hi")}
-        limits = {"b": kind["b"], **ends}
+        self.told[pointer] = {"type_uri": kind["unit"], "text": plain} if text else v
+        limits = None if text else {"b": bits, **{end: encoding.encode(enc, bits, kind[end]) for end in ("lo", "hi")}}
         c = ristretto.encode(ristretto.commit(v, r)).hex()
         self.attributes.append({"pointer": pointer, "enc": enc, "unit": kind["unit"], "range": limits, "c": c})
 
@@ -155,8 +156,7 @@ def made(name, within, asked, copies):
 
 
 def opening(copy, pointer):
-    v, _ = copy.openings[copy.query, pointer]
-    return {"query": copy.query, "pointer": pointer, "seed": copy.seed.hex(), "v": v}
+    return {"query": copy.query, "pointer": pointer, "seed": copy.seed.hex(), "v": copy.told[pointer]}
 
 
 def answers():

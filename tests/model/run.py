@@ -15,9 +15,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import basics  # noqa: E402
 import binding  # noqa: E402
 import cancelling  # noqa: E402
+import kinds  # noqa: E402
 import link  # noqa: E402
 import make  # noqa: E402
 import presentation  # noqa: E402
+import refusals  # noqa: E402
 import sigma  # noqa: E402
 import strobe  # noqa: E402
 import vectors  # noqa: E402
@@ -25,6 +27,7 @@ from fixed import scalars  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = ROOT / "specs/vectors/vouchsafe-1/model.json"
+KINDS = ROOT / "specs/vectors/vouchsafe-1/model-kinds.json"
 SIGMA = ROOT / "specs/vectors/vouchsafe-1/model-sigma.json"
 LINK = ROOT / "specs/vectors/vouchsafe-1/model-link.json"
 CANCELLING = ROOT / "specs/vectors/bulletproofs/cancelling.json"
@@ -76,7 +79,8 @@ def links():
 
 def main(command):
     if command == "make":
-        files = {MODEL: own(), SIGMA: without_range(), LINK: links(), CANCELLING: cancelling.everything()}
+        files = {MODEL: own(), KINDS: kinds.everything(), SIGMA: without_range(), LINK: links()}
+        files[CANCELLING] = cancelling.everything()
         for path, made in files.items():
             path.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
             print(f"wrote {path.relative_to(ROOT)}")
@@ -88,6 +92,9 @@ def main(command):
     basics.check(count)
     vectors.check(count, ROOT / "specs/vectors")
     vectors.own(count, MODEL, own())
+    of_every_kind = kinds.everything()
+    vectors.same(count, KINDS, of_every_kind)
+    refusals.check(count, of_every_kind["answers"])
     vectors.without_range(count, SIGMA, without_range())
     vectors.links(count, LINK, links())
     vectors.wrong(count, CANCELLING, cancelling.everything())

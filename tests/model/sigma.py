@@ -1,14 +1,16 @@
-"""Proofs that need no range (specs/proofs section 6.2): equal, not equal, one of a few, one of many."""
+"""Proofs that need no range (specs/proofs section 6.2): equal, not equal, one of a few, of many, of many intervals."""
 
 import hashlib
+import itertools
 
 import ristretto
 from ristretto import B, H, L, Invalid, add, commit, decode, encode, multi_sum, multiply
 
-EQUALITY, INEQUALITY, ONE_OF, MEMBERSHIP = 2, 3, 4, 5
+EQUALITY, INEQUALITY, ONE_OF, MEMBERSHIP, INTERVALS = 2, 3, 4, 5, 6
 
 
 def number(n):
+    """Integers and counts: u64 big-endian."""
     return n.to_bytes(8, "big")
 
 
@@ -17,15 +19,20 @@ def digest(elements):
     return hashlib.sha256(number(len(elements)) + b"".join(map(ristretto.scalar_bytes, elements))).digest()
 
 
-def begin(transcript, kind, index, points, value=None, elements=None):
+def set_digest(intervals):
+    """SHA-256 of the number of intervals, then of each one's ends."""
+    return hashlib.sha256(number(len(intervals)) + b"".join(map(number, itertools.chain(*intervals)))).digest()
+
+
+def begin(transcript, kind, index, points, value=None, listed=None):
     transcript.append(b"7.type", number(kind))
     transcript.append(b"7.index", number(index))
     for point in points:
         transcript.append(b"7.point", point)
     if value is not None:
         transcript.append(b"7.value", ristretto.scalar_bytes(value))
-    if elements is not None:
-        transcript.append(b"7.list", digest(elements))
+    if listed is not None:
+        transcript.append(b"7.list", listed)
 
 
 def announce(transcript, encodings):
@@ -121,10 +128,15 @@ def verify_different(transcript, index, points, value, proof):
 # --- one of a few -------------------------------------------------------------------------------------------------
 
 
+def place_of(v, elements):
+    """Whoever lies about a value that stands nowhere takes the first place."""
+    return elements.index(v) if v in elements else 0
+
+
 def prove_one_of(transcript, index, point, elements, opening, draw):
     v, r = opening
-    place = elements.index(v)
-    begin(transcript, ONE_OF, index, [point], elements=elements)
+    place = place_of(v, elements)
+    begin(transcript, ONE_OF, index, [point], listed=digest(elements))
     c, z = [draw() for _ in elements], [draw() for _ in elements]
     c[place] = 0
     announced = [
@@ -139,7 +151,7 @@ def prove_one_of(transcript, index, point, elements, opening, draw):
 def verify_one_of(transcript, index, point, elements, proof):
     require(len(elements) <= 8)
     parts = list(map(ristretto.scalar_from_canonical, words(proof, 2 * len(elements))))
-    begin(transcript, ONE_OF, index, [point], elements=elements)
+    begin(transcript, ONE_OF, index, [point], listed=digest(elements))
     for c, z, s in zip(parts[::2], parts[1::2], elements):
         difference = minus(sent(point), multiply(s, B))
         announce(transcript, [encode(multi_sum([(z, H), (-c, difference)]))])
@@ -170,8 +182,8 @@ def times(left, right):
 def prove_member(transcript, index, point, elements, opening, draw):
     """By the definition: every p_i is multiplied out."""
     v, r = opening
-    place, m = elements.index(v), bits_of(len(elements))
-    begin(transcript, MEMBERSHIP, index, [point], elements=elements)
+    place, m = place_of(v, elements), bits_of(len(elements))
+    begin(transcript, MEMBERSHIP, index, [point], listed=digest(elements))
     bits = [place >> j & 1 for j in range(m)]
     a, rs, ss, ts, rho = ([draw() for _ in range(m)] for _ in range(5))
     q = [0] * (m + 1)
@@ -198,7 +210,7 @@ def verify_member(transcript, index, point, elements, proof):
     m = bits_of(len(elements))
     parts = words(proof, 7 * m + 1)
     points, scalars = parts[: 4 * m], list(map(ristretto.scalar_from_canonical, parts[4 * m :]))
-    begin(transcript, MEMBERSHIP, index, [point], elements=elements)
+    begin(transcript, MEMBERSHIP, index, [point], listed=digest(elements))
     announce(transcript, points)
     x = challenge(transcript)
     total, terms = [], [(pow(x, m, L), sent(point))]
@@ -223,23 +235,87 @@ def is_nought(terms):
     return encode(multi_sum([(scalar % L, point) for scalar, point in terms])) == bytes(32)
 
 
+# --- one of many intervals ----------------------------------------------------------------------------------------
+
+
+def prove_within(transcript, index, point, intervals, ends, draw):
+    """`ends` opens F and L; the two entries of the aggregate tie them to what `point` hides."""
+    sent_ends = [encode(commit(*end)) for end in ends]
+    begin(transcript, INTERVALS, index, [point], listed=set_digest(intervals))
+    announce(transcript, sent_ends)
+    x = challenge(transcript)
+    opening = tuple((first + x * last) % L for first, last in zip(*ends))
+    inner = prove_member(transcript, index, encode(commit(*opening)), folded(intervals, x), opening, draw)
+    # No `7.proof` of its own: F and L are announced, the rest is the complete bytes of the proof within.
+    return b"".join(sent_ends) + inner
+
+
+def verify_within(transcript, index, point, intervals, proof):
+    sent(point)
+    first, last = ends_of(proof)
+    begin(transcript, INTERVALS, index, [point], listed=set_digest(intervals))
+    announce(transcript, [proof[:32], proof[32:64]])
+    x = challenge(transcript)
+    both = encode(multi_sum([(1, first), (x, last)]))
+    verify_member(transcript, index, both, folded(intervals, x), proof[64:])
+
+
+def ends_of(proof):
+    """F and L, with which the proof begins."""
+    return sent(proof[:32]), sent(proof[32:64])
+
+
+def folded(intervals, x):
+    return [(first + x * last) % L for first, last in intervals]
+
+
+# --- by the name of what is shown ---------------------------------------------------------------------------------
+
+TYPES = {
+    "equal": EQUALITY,
+    "differ": INEQUALITY,
+    "differs_from": INEQUALITY,
+    "one_of": ONE_OF,
+    "element": MEMBERSHIP,
+    "within": INTERVALS,
+}
+
+
+def verify_shown(transcript, shows, index, points, public, proof):
+    """`public` is the value or the list that the sub-proof speaks of, if any; raises `Invalid` unless it holds."""
+    if shows == "equal":
+        verify_equal(transcript, index, points, proof)
+    elif shows in ("differ", "differs_from"):
+        verify_different(transcript, index, points, public, proof)
+    else:
+        check = {"one_of": verify_one_of, "element": verify_member, "within": verify_within}[shows]
+        check(transcript, index, *points, public, proof)
+
+
+def prove_shown(transcript, shows, index, points, public, opening, draw):
+    """`opening` opens the only point, or the difference of the two, or is that of both ends of an interval."""
+    if shows == "equal":
+        return prove_equal(transcript, index, points, opening, draw)
+    if shows in ("differ", "differs_from"):
+        return prove_different(transcript, index, points, public, opening, draw)
+    make = {"one_of": prove_one_of, "element": prove_member, "within": prove_within}[shows]
+    return make(transcript, index, *points, public, opening, draw)
+
+
 # --- vectors ------------------------------------------------------------------------------------------------------
 
 LABEL = b"sigma"
+#: What a vector file calls them, where it has another name.
+NAMES = {"differs-from": "differs_from", "one-of": "one_of", "member": "element"}
 
 
 def verify(transcript, one):
-    """One entry of a vector file; raises `Invalid` unless it holds."""
+    """One entry of a vector file; raises `Invalid` unless it holds. Of intervals, the list has the ends flat."""
     points, proof = [bytes.fromhex(point) for point in one["points"]], bytes.fromhex(one["proof"])
-    index, value, elements = one["index"], one["value"], one["list"]
-    if one["kind"] == "equal":
-        verify_equal(transcript, index, points, proof)
-    elif one["kind"] in ("differ", "differs-from"):
-        verify_different(transcript, index, points, value, proof)
-    elif one["kind"] == "one-of":
-        verify_one_of(transcript, index, *points, elements, proof)
-    else:
-        verify_member(transcript, index, *points, elements, proof)
+    public = one["list"] or one["value"]
+    if one["kind"] == "within":
+        public = list(zip(public[::2], public[1::2]))
+    verify_shown(transcript, NAMES.get(one["kind"], one["kind"]), one["index"], points, public, proof)
 
 
 def everything(new_transcript, checkpoint, draw):
@@ -257,11 +333,16 @@ def everything(new_transcript, checkpoint, draw):
         entry |= {"list": list(elements), "proof": proof.hex(), "checkpoint": checkpoint(transcript).hex()}
         return entry
 
-    few, many = [3, 1, 4], [20, 30, 40, 50, 60, 70]
+    few, many, spans = [3, 1, 4], [20, 30, 40, 50, 60, 70], [(2, 9), (20, 29), (31, 39)]
+
+    def within(transcript, points, _):
+        return prove_within(transcript, 2, *points, spans, [(20, draw()), (29, draw())], draw)
+
     return [
         made("equal", [42, 42], lambda t, points, opening: prove_equal(t, 2, points, opening, draw)),
         made("differ", [42, 43], lambda t, points, opening: prove_different(t, 2, points, None, opening, draw)),
         made("differs-from", [42], lambda t, points, opening: prove_different(t, 2, points, 41, opening, draw), 41),
         made("one-of", [4], lambda t, points, opening: prove_one_of(t, 2, *points, few, opening, draw), None, few),
         made("member", [50], lambda t, points, opening: prove_member(t, 2, *points, many, opening, draw), None, many),
+        made("within", [27], within, None, itertools.chain(*spans)),
     ]

@@ -4,7 +4,6 @@ MASK = 2**64 - 1
 
 
 def _rotate(word, count):
-    count %= 64
     return (word << count | word >> (64 - count)) & MASK
 
 
@@ -36,26 +35,28 @@ def keccak_f(state):
 def _theta(a):
     c = [a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20] for x in range(5)]
     d = [c[(x - 1) % 5] ^ _rotate(c[(x + 1) % 5], 1) for x in range(5)]
-    return [a[i] ^ d[i % 5] for i in range(25)]
+    return [lane ^ other for lane, other in zip(a, 5 * d)]
+
+
+def _moves():
+    """For each lane: the one that moves there, and by how much it is turned."""
+    moves, x, y = [(0, 0)] * 25, 1, 0
+    for t in range(24):
+        source, (x, y) = x + 5 * y, (y, (2 * x + 3 * y) % 5)
+        moves[x + 5 * y] = source, (t + 1) * (t + 2) // 2 % 64
+    return moves
+
+
+MOVES = _moves()
+NEIGHBOURS = [(x + 5 * y, (x + 1) % 5 + 5 * y, (x + 2) % 5 + 5 * y) for y in range(5) for x in range(5)]
 
 
 def _rho_pi(a):
-    b = [0] * 25
-    b[0] = a[0]
-    x, y = 1, 0
-    for t in range(24):
-        moved = _rotate(a[x + 5 * y], (t + 1) * (t + 2) // 2)
-        x, y = y, (2 * x + 3 * y) % 5
-        b[x + 5 * y] = moved
-    return b
+    return [(a[source] << count | a[source] >> 64 - count) & MASK for source, count in MOVES]
 
 
 def _chi(b):
-    return [
-        b[x + 5 * y] ^ (~b[(x + 1) % 5 + 5 * y] & b[(x + 2) % 5 + 5 * y] & MASK)
-        for y in range(5)
-        for x in range(5)
-    ]
+    return [b[here] ^ (~b[first] & b[second]) for here, first, second in NEIGHBOURS]
 
 
 RATE = 166  # STROBE 1.0.2 at 128 bits of security, less the two bytes of padding
@@ -85,16 +86,19 @@ class Strobe:
         for _ in range(count):
             out.append(self.state[self.position])
             self.state[self.position] = 0
-            self._step()
+            self._moved(1)
         return bytes(out)
 
     def _absorb(self, data):
-        for byte in data:
-            self.state[self.position] ^= byte
-            self._step()
+        while data:
+            room = RATE - self.position
+            for at, byte in enumerate(data[:room], self.position):
+                self.state[at] ^= byte
+            self._moved(min(room, len(data)))
+            data = data[room:]
 
-    def _step(self):
-        self.position += 1
+    def _moved(self, count):
+        self.position += count
         if self.position == RATE:
             self._run()
 

@@ -26,6 +26,7 @@ def check(count, folder):
     for part, check_part in PARTS.items():
         for index, one in enumerate(ours.pop(part)):
             check_part(count, f"{part}/{index}", one)
+    kinds(count, load(folder / "vouchsafe-1/kinds.json"))
     count.equal("parts of proofs.json that the model does not know", list(ours), [])
 
 
@@ -106,7 +107,8 @@ def planned(count, name, one):
     statements = [answer.flat(statement) for statement in one["statements"]]
     limits = one["range"]
     terms = [term for statement in statements for term in statement["terms"]]
-    attributes = [{"pointer": p, "enc": one["enc"], "range": limits} for p in {t["pointer"] for t in terms}]
+    unit = {"enc": one["enc"], "unit": "", "range": limits}
+    attributes = [{"pointer": p, **unit} for p in {t["pointer"] for t in terms}]
     context = {"credentials": [{"query": q, "attributes": attributes} for q in {t["query"] for t in terms}]}
     if isinstance(one.get("plan"), dict):
         count.equal(name, shown(answer.plan_of(context, statements)), one["plan"])
@@ -115,10 +117,37 @@ def planned(count, name, one):
 
 
 def shown(plan):
-    """A plan in the shape of the vectors."""
-    sides = [{"at_most": e.constant} if e.sign < 0 else {"at_least": -e.constant} for e in plan.entries]
-    entries = [{"side": side, "statement": e.statement} for side, e in zip(sides, plan.entries)]
+    """A plan of bounds in the shape of the vectors."""
+    entries = [{"side": entry.side, "statement": entry.statement} for entry in plan.entries]
     return {"entries": entries, "m": plan.m, "n": plan.n}
+
+
+def whole(plan):
+    """A plan in the shape of the vectors, with its sub-proofs without a range and the length of the answer."""
+    shows = [part.shows if part.public is None else {part.shows: part.public} for part in plan.parts]
+    parts = [{"shows": one, "statement": part.statement} for one, part in zip(shows, plan.parts)]
+    return shown(plan) | {"parts": parts, "length": planner.length(plan)}
+
+
+#: The attributes of the plans of kinds.json, by pointer: `/a` and `/s` of two queries, `/w` of one.
+DECLARED = {
+    "/a": {"enc": "pence", "unit": "GBP-pence", "range": {"b": 32, "lo": 0, "hi": 4_000_000_000}},
+    "/w": {"enc": "code", "unit": "wards/1", "range": {"b": 32, "lo": 0, "hi": 999}},
+    "/s": {"enc": "str", "unit": "https://register.larkfield.example/text/person", "range": None},
+}
+
+
+def kinds(count, data):
+    """Statements of every kind: what each is planned as, and whole answers."""
+    for index, one in enumerate(data["plans"]):
+        statements = [answer.flat(one["statement"])]
+        call = lambda: planner.plan(statements, lambda name: DECLARED[name[1]])  # noqa: E731, B023
+        if one["plan"] is None:
+            count.refused(f"kinds/{index}", call, planner.Refused)
+        else:
+            count.equal(f"kinds/{index}", whole(call()), one["plan"])
+    for index, one in enumerate(data["answers"]):
+        answered(count, f"kinds/answers/{index}", one, whole)
 
 
 def bound(count, name, one):
@@ -129,14 +158,15 @@ def bound(count, name, one):
         count.equal(f"{name} after item {item}", ours, theirs)
 
 
-def answered(count, name, one):
-    """The whole answer: plan, commitments, transcript, layout, range proof."""
+def answered(count, name, one, planned_as=shown):
+    """The whole answer: plan, commitments, transcript, layout, every sub-proof."""
     context, statements = one["context"], [answer.flat(statement) for statement in one["statements"]]
-    count.equal(f"{name} plan", shown(answer.plan_of(context, statements)), one["plan"])
+    count.equal(f"{name} plan", planned_as(answer.plan_of(context, statements)), one["plan"])
     for opening in one["openings"]:
         r = ristretto.scalar_from_canonical(bytes.fromhex(opening["r"]))
-        c = ristretto.encode(ristretto.commit(opening["v"], r)).hex()
-        count.equal(f"{name} opens", answer.attribute_of(context, opening)["c"], c)
+        v = opening["v"] if isinstance(opening["v"], int) else encoding.encode_str(**opening["v"])
+        named = answer.attribute_of(context, (opening["query"], opening["pointer"]))
+        count.equal(f"{name} opens", named["c"], ristretto.encode(ristretto.commit(v, r)).hex())
     last = answer.verify(context, statements, bytes.fromhex(one["answer"]))
     count.equal(f"{name} holds, up to item 7", binding.checkpoint(last).hex(), one["checkpoint"])
 
@@ -155,15 +185,20 @@ PARTS = {
 }
 
 
+def same(count, path, made):
+    """What the model made is still what it makes; making it checks it."""
+    count.true(f"{path.name} is what `make` writes", path.exists() and load(path) == made)
+
+
 def own(count, path, made):
-    """What the model made is still what it makes, and holds."""
-    count.true("model.json is what `make` writes", path.exists() and load(path) == made)
+    """The same of answers, and of a whole presentation."""
+    same(count, path, made)
     count.true("the model accepts its own presentation", presentation.accepts(made["presentation"]))
 
 
 def without_range(count, path, made):
     """What the model proves without a range is still what it proves; it accepts the frozen proofs, and no change."""
-    count.true("model-sigma.json is what `make` writes", path.exists() and load(path) == made)
+    same(count, path, made)
     for one in load(path.with_name("sigma.json"))["proofs"] + made["proofs"]:
         transcript = strobe.Transcript(sigma.LABEL)
         try:
@@ -177,7 +212,7 @@ def without_range(count, path, made):
 
 def links(count, path, made):
     """What the model shows and registers is still the same; it accepts the frozen proofs, and no change."""
-    count.true("model-link.json is what `make` writes", path.exists() and load(path) == made)
+    same(count, path, made)
     for name, file in (("link.json", load(path.with_name("link.json"))), ("model-link.json", made)):
         for index, one in enumerate(file["pseudonyms"]):
             link.check_shown(count, f"{name}, pseudonym {index}", one)
@@ -187,7 +222,7 @@ def links(count, path, made):
 
 def wrong(count, path, made):
     """The wrong proofs are still what the model makes, and it refuses them."""
-    count.true("cancelling.json is what `make` writes", path.exists() and load(path) == made)
+    same(count, path, made)
     count.true("the right proof is accepted", cancelling.accepts(made, made["right"]))
     for proof in (made["alone"], *made["together"]):
         count.true("a wrong proof is refused", not cancelling.accepts(made, proof))

@@ -446,7 +446,7 @@ fn proofs_of_the_independent_model_hold() {
     let text = include_str!("../../../../specs/vectors/vouchsafe-1/model-sigma.json");
     let made: Value = serde_json::from_str(text).unwrap();
     let proofs = made["proofs"].as_array().unwrap();
-    assert_eq!(proofs.len(), 5);
+    assert_eq!(proofs.len(), 6);
     for one in proofs {
         let points: Vec<Hidden> = one["points"].as_array().unwrap().iter().map(read).collect();
         let elements: Vec<u64> =

@@ -98,13 +98,14 @@ fn frozen_answers_are_accepted_from_the_file_alone() {
     }
 }
 
-/// Answers that another implementation made (`tests/model`), with its own challenges after every item.
+/// Answers that another implementation made (`tests/model`), of bounds alone and of every kind, with its own challenges
+/// after every item.
 #[test]
 fn answers_of_the_independent_model_are_accepted() {
-    let model = read("model.json");
-    let answers = model["answers"].as_array().unwrap();
-    assert!(!answers.is_empty());
-    for answer in answers {
+    let files =
+        ["model.json", "model-kinds.json"].map(|name| read(name)["answers"].as_array().unwrap().clone());
+    assert_eq!(files.each_ref().map(Vec::len), [3, 6]);
+    for answer in files.concat() {
         let context = serde_json::from_value(answer["context"].clone()).unwrap();
         let statements: Vec<Statement> = serde_json::from_value(answer["statements"].clone()).unwrap();
         let bytes = unhex(answer["answer"].as_str().unwrap());
