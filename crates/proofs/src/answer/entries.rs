@@ -30,6 +30,7 @@ pub(super) fn values(
             Side::AtMost(k) => group::multiple_vartime(k) - sum_vartime(context, terms)?,
             Side::AtLeast(k) => sum_vartime(context, terms)? - group::multiple_vartime(k),
             Side::Term { term, lo } => signed(context, terms.get(term)?)? - group::multiple_vartime(lo),
+            Side::TermUpTo { term, hi } => group::multiple_vartime(hi) - signed(context, terms.get(term)?)?,
             Side::FromFirst => sum_vartime(context, terms)? - ends?.first,
             Side::ToLast => ends?.last - sum_vartime(context, terms)?,
         });
@@ -81,11 +82,13 @@ fn opened(
 ) -> Result<(Zeroizing<i128>, Zeroizing<Scalar>), ProveError> {
     let ends = || ends.ok_or(ProveError::NotMet);
     let (s, r) = match entry.side {
-        Side::Term { term, .. } => sum(&[Term { coeff: 1, ..terms[term].clone() }], openings)?,
+        Side::Term { term, .. } | Side::TermUpTo { term, .. } => {
+            sum(&[Term { coeff: 1, ..terms[term].clone() }], openings)?
+        }
         _ => sum(terms, openings)?,
     };
     let (w, r) = match entry.side {
-        Side::AtMost(k) => (i128::from(k) - *s, -*r),
+        Side::AtMost(k) | Side::TermUpTo { hi: k, .. } => (i128::from(k) - *s, -*r),
         Side::AtLeast(k) | Side::Term { lo: k, .. } => (*s - i128::from(k), *r),
         Side::FromFirst => (*s - i128::from(ends()?.ends[0]), *r - ends()?.blindings[0]),
         Side::ToLast => (i128::from(ends()?.ends[1]) - *s, ends()?.blindings[1] - *r),
