@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use curve25519_dalek::{RistrettoPoint, Scalar, traits::Identity};
+use vouchsafe_mutants as mutants;
 use zeroize::Zeroizing;
 
 use super::{Openings, ProveError};
@@ -65,7 +66,7 @@ pub(super) fn witness(
     for entry in &plan.entries {
         let terms = &statements[entry.statement].terms;
         let (w, r) = opened(entry, terms, openings, ends.get(&entry.statement))?;
-        values.push(entry_value(&w)?);
+        values.push(entry_value(&w, plan.n)?);
         blindings.push(r.to_bytes());
     }
     values.resize(plan.m, 0);
@@ -113,7 +114,12 @@ fn coefficient(coeff: i64) -> Scalar {
     if coeff < 0 { -size } else { size }
 }
 
-/// The plan's widths cover what issuers may sign, so that whatever does not fit is not met.
-fn entry_value(w: &i128) -> Result<u64, ProveError> {
-    u64::try_from(*w).map_err(|_| ProveError::NotMet)
+/// The plan's widths cover what issuers may sign, so that whatever does not fit is not met. The package would prove it all
+/// the same, and what is left over of w could be read from the proof that fails.
+fn entry_value(w: &i128, n: usize) -> Result<u64, ProveError> {
+    let w = u64::try_from(*w).map_err(|_| ProveError::NotMet)?;
+    if !(mutants::skips("zk-entry-width") || u128::from(w) < 1 << n) {
+        return Err(ProveError::NotMet);
+    }
+    Ok(w)
 }

@@ -193,6 +193,19 @@ fn the_end_that_counts_is_shown_once() {
     assert_eq!(verify(&context, &statements, &answer), Ok(()));
 }
 
+/// 99,990 of 16 bits: the package proves its lowest bits, and whoever checks that could read the others from what is left.
+fn proved_beyond_its_range() -> Result<Vec<u8>, super::ProveError> {
+    let [r, _] = blindings();
+    let context = context(&[(Scalar::from(100_000_u64), r)]);
+    let statements = [Statement::of("high", "q0", "/v", Predicate::Ge(10))];
+    prove(&context, &statements, &openings(&[(100_000, r)]), &mut rng())
+}
+
+#[test]
+fn a_value_beyond_its_range_is_not_proved() {
+    assert_eq!(proved_beyond_its_range(), Err(super::ProveError::NotMet));
+}
+
 /// Whatever opens a pair is compared with both commitments before a proof is made of it.
 #[test]
 fn a_difference_that_opens_nothing_is_refused() {
@@ -248,5 +261,10 @@ mod switched_off {
     #[test]
     fn without_the_other_end_of_each_term_too_much_passes() {
         assert_eq!(without("zk-plan-each-end", super::certified_too_much), [true; 2]);
+    }
+
+    #[test]
+    fn without_the_width_a_proof_that_fails_is_sent() {
+        assert!(without("zk-entry-width", super::proved_beyond_its_range).is_ok());
     }
 }
