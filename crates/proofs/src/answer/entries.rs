@@ -59,13 +59,13 @@ pub(super) fn witness(
     statements: &[Statement],
     plan: &Plan,
     openings: &Openings,
-    ends: &BTreeMap<usize, OpenedEnds>,
+    ends: &BTreeMap<usize, Box<OpenedEnds>>,
 ) -> Result<Witness, ProveError> {
     let mut values = Zeroizing::new(Vec::with_capacity(plan.m));
     let mut blindings = Zeroizing::new(Vec::with_capacity(plan.m));
     for entry in &plan.entries {
         let terms = &statements[entry.statement].terms;
-        let (w, r) = opened(entry, terms, openings, ends.get(&entry.statement))?;
+        let (w, r) = opened(entry, terms, openings, ends.get(&entry.statement).map(Box::as_ref))?;
         values.push(entry_value(&w, plan.n)?);
         blindings.push(r.to_bytes());
     }
