@@ -4,11 +4,14 @@
 //! it was asked for, and can ask which of them are one person's by the partner's key of that person; nobody is named in
 //! the list, for the database does not know names.
 
+use std::collections::HashSet;
+
 use vouchsafe_protocol::time::UnixTime;
 
 use crate::app::App;
 use crate::kind::Kind;
-use crate::store::{Mac, Store, StoreError, Verdict};
+use crate::status;
+use crate::store::{Mac, Pending, Store, StoreError, Verdict};
 
 /// Letters of a reference: forty bits, enough to tell requests apart; it opens nothing.
 pub(crate) const REFERENCE_LETTERS: usize = 8;
@@ -43,11 +46,12 @@ pub enum DecideError {
 /// [`StoreError`].
 pub async fn waiting<S: Store>(app: &App<S>, person: Option<&str>) -> Result<Vec<Waiting>, StoreError> {
     let pending = app.store().pending(app.now()).await?;
-    let is_theirs = |type_id: &str, found: Mac| {
-        let of_type = |key| app.types().by_id(type_id).map(|one| app.secrets().person(one, key));
-        person.is_none_or(|key| of_type(key) == Some(found))
+    let theirs = match person {
+        Some(key) => Some(names(app, key).await?),
+        None => None,
     };
-    let theirs = pending.into_iter().filter(|one| is_theirs(&one.type_id, one.person));
+    let is_theirs = |one: &Pending| theirs.as_ref().is_none_or(|names| names.contains(&one.person));
+    let theirs = pending.into_iter().filter(is_theirs);
     let told = theirs.map(|one| Waiting {
         reference: one.reference,
         type_id: one.type_id,
@@ -55,6 +59,15 @@ pub async fn waiting<S: Store>(app: &App<S>, person: Option<&str>) -> Result<Vec
         asked_at: one.created_at,
     });
     Ok(told.collect())
+}
+
+/// As the rows of all types name a person.
+async fn names<S: Store>(app: &App<S>, key: &str) -> Result<HashSet<Mac>, StoreError> {
+    let mut names = HashSet::new();
+    for one in app.types().iter() {
+        names.extend(status::names(app, one, key).await?);
+    }
+    Ok(names)
 }
 
 /// Approves or refuses what waits under a reference.

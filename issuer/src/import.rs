@@ -14,6 +14,10 @@
 //! partner body says has changed, and asks it before the next offers. A record in error names its person as far as its
 //! key can be read; one with more or fewer cells than the header names nobody.
 //!
+//! Of a type with periods each row is a person in one period, and is told from the same person's rows of other periods by
+//! that: the same period once more is a correction. A period that was not over on the day of the facts is an error of its
+//! row. Whom a file does not name is then counted among those of its periods.
+//!
 //! Leaves out: removing people.
 
 mod report;
@@ -33,8 +37,11 @@ pub use rows::{Column, Fills, HeaderError};
 
 use crate::app::App;
 use crate::status;
-use crate::store::{Batch, EnrolError, Import, ImportId, Progress, SealedRow, Store, StoreError};
-use rows::{Facts, Rows};
+use crate::store::{
+    Batch, EnrolError, Import, ImportId, InPeriod, Mac, Progress, SealedRow, Store, StoreError,
+};
+pub(crate) use rows::PERIOD;
+use rows::{Facts, Named, Rows};
 
 /// Records written in one transaction.
 const BATCH: usize = 250;
@@ -111,13 +118,14 @@ impl From<StoreError> for ImportError {
 /// As for [`run`], except for the store.
 pub fn preview<S: Store>(app: &App<S>, file: &Path, options: &Options) -> Result<Preview, ImportError> {
     let credential_type = checked_type(app, options)?;
-    let mut rows = Rows::open(open(file)?, credential_type, app.lists(), &options.key_column)?;
+    let (key, day) = (options.key_column.as_str(), options.facts_as_of);
+    let mut rows = Rows::open(open(file)?, credential_type, app.lists(), key, day)?;
     let mut preview = Preview { columns: rows.columns(), records: 0, rejected: 0, errors: Vec::new() };
     let mut seen = std::collections::HashSet::new();
     while let Some(record) = rows.next().map_err(ImportError::Read)? {
         preview.records += 1;
         let errors = match record.facts {
-            Ok(facts) if seen.insert(app.secrets().person(credential_type, &facts.key)) => continue,
+            Ok(facts) if seen.insert(person(app, credential_type, &facts.named)) => continue,
             Ok(_) => vec![RowError::about_the_person(record.line, Reason::PersonTwice)],
             Err(errors) => rows_at_fault(errors)?,
         };
@@ -172,7 +180,8 @@ pub(crate) async fn run_from<S: Store>(
     mut told: impl FnMut(&Progress),
 ) -> Result<Report, ImportError> {
     let credential_type = checked_type(app, options)?;
-    let mut rows = Rows::open(file, credential_type, app.lists(), &options.key_column)?;
+    let (key, day) = (options.key_column.as_str(), options.facts_as_of);
+    let mut rows = Rows::open(file, credential_type, app.lists(), key, day)?;
     let import = import(credential_type, options, &digest);
     let mut progress = app.store().begin_import(&import, app.now()).await?;
     let resumed_at = progress.records_read;
@@ -221,7 +230,7 @@ fn next_batch<S: Store, R: Read>(
             Ok(facts) => batch.rows.push(sealed(app, credential_type, record.line, &facts)),
             Err(errors) => {
                 batch.rejected += 1;
-                batch.named.extend(record.named.map(|key| app.secrets().person(credential_type, &key)));
+                batch.named.extend(record.named.map(|named| person(app, credential_type, &named)));
                 batch.errors.extend(rows_at_fault(errors)?);
             }
         }
@@ -238,9 +247,19 @@ fn rows_at_fault(errors: Vec<RowError>) -> Result<Vec<RowError>, ImportError> {
 }
 
 fn sealed<S: Store>(app: &App<S>, credential_type: &CredentialType, line: u64, facts: &Facts) -> SealedRow {
-    let person = app.secrets().person(credential_type, &facts.key);
+    let person = person(app, credential_type, &facts.named);
     let sealed = app.secrets().seal_facts(&credential_type.id, person, &facts.values, app.entropy());
-    SealedRow { person, line, sealed }
+    let whole = || app.secrets().person(credential_type, &facts.named.key);
+    let period = facts.named.period.clone().map(|period| InPeriod { whole: whole(), period });
+    SealedRow { person, line, sealed, period }
+}
+
+/// Who a row is about: the person, or the person in a period.
+fn person<S: Store>(app: &App<S>, credential_type: &CredentialType, named: &Named) -> Mac {
+    match &named.period {
+        Some(period) => app.secrets().person_in(credential_type, &named.key, period),
+        None => app.secrets().person(credential_type, &named.key),
+    }
 }
 
 fn open(file: &Path) -> Result<File, ImportError> {

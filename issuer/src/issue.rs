@@ -9,6 +9,7 @@
 use jiff::civil::Date;
 use rand_core::CryptoRngCore;
 use serde_json::{Map, Value, json};
+use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::commitment::{Commitment, Seed};
 use vouchsafe_protocol::jose::jws::{EncodedHeader, NewHeader};
 use vouchsafe_protocol::jose::{PublicJwk, Signer};
@@ -17,11 +18,14 @@ use vouchsafe_protocol::sd_jwt::issue::Issuable;
 use vouchsafe_protocol::sd_jwt::{Builder, vc};
 use vouchsafe_protocol::status::{self, Reference};
 use vouchsafe_protocol::time::{DAY, UnixTime};
-use vouchsafe_protocol::types::{Answer, Attribute, CodeLists, CredentialType, Kind as ValueKind};
+use vouchsafe_protocol::types::{
+    Answer, Attribute, CodeLists, CredentialType, Kind as ValueKind, Month, PERIOD,
+};
 use vouchsafe_protocol::zkc;
 use vouchsafe_service::entropy::{Entropy, EntropyRng};
 use zeroize::Zeroizing;
 
+use crate::import;
 use crate::kind::Kind;
 use crate::types::vct;
 
@@ -95,6 +99,7 @@ impl Batch<'_> {
         rng: &mut dyn CryptoRngCore,
     ) -> Result<(Issuable, Option<Openings>), IssueError> {
         let mut claims = self.common_claims();
+        claims.extend(self.period()?);
         // A copy that cannot be withdrawn must not leave under a type that says it can.
         if self.credential_type.status != status.is_some() {
             return Err(IssueError::Build);
@@ -145,6 +150,18 @@ impl Batch<'_> {
         claims.insert("exp".to_owned(), json!(exp));
         claims.insert(zkc::FACTS_AS_OF.to_owned(), json!(self.facts_as_of.to_string()));
         claims
+    }
+
+    /// The period that the facts are the total of, in the clear, where the type has periods. One that was not over on the
+    /// day of the facts is no total.
+    fn period(&self) -> Result<Option<(String, Value)>, IssueError> {
+        if self.credential_type.period.is_none() {
+            return Ok(None);
+        }
+        let month = self.facts.get(import::PERIOD).and_then(Value::as_str).and_then(Month::parse);
+        let over = |month: &Month| mutants::skips("vci-issue-period") || month.is_over(self.facts_as_of);
+        let month = month.filter(over).ok_or(IssueError::Facts)?;
+        Ok(Some((PERIOD.to_owned(), Value::from(month.to_string()))))
     }
 
     /// Commits to every provable attribute under a fresh seed.

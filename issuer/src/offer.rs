@@ -10,6 +10,7 @@ mod picture;
 
 use vouchsafe_protocol::openid4vci::offer as wire;
 use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_protocol::types::{CredentialType, Month, Period};
 use vouchsafe_service::entropy;
 use zeroize::Zeroizing;
 
@@ -18,7 +19,7 @@ pub use picture::PictureError;
 
 use crate::app::App;
 use crate::kind::Kind;
-use crate::store::{AddOfferError, NewOffer, Store};
+use crate::store::{AddOfferError, Mac, NewOffer, Store};
 use crate::types;
 
 /// Digits of a transaction code.
@@ -63,6 +64,12 @@ pub enum OfferError {
     /// There is no such type.
     #[error("no credential type has this id")]
     UnknownType,
+    /// A type with periods, and no period.
+    #[error("this type has a credential for each period; name the period")]
+    PeriodNeeded,
+    /// A period that is none, or of a type without periods.
+    #[error("this type has no such period; months are written YYYY-MM")]
+    NoPeriod,
     /// A proof configuration without anything to prove.
     #[error("nothing of this type can be proved; offer plain copies")]
     NothingToProve,
@@ -79,7 +86,45 @@ pub enum OfferError {
 /// # Errors
 /// [`OfferError`]; nothing was written.
 pub async fn create<S: Store>(app: &App<S>, request: &OfferRequest) -> Result<Offer, OfferError> {
+    write(app, request, None).await
+}
+
+/// Makes an offer of a type with periods, for one person and one period (`YYYY-MM`), and writes it down.
+///
+/// # Errors
+/// [`OfferError`]; nothing was written.
+pub async fn create_for_period<S: Store>(
+    app: &App<S>,
+    request: &OfferRequest,
+    period: &str,
+) -> Result<Offer, OfferError> {
+    write(app, request, Some(period)).await
+}
+
+/// Who the offer is to, as the register's row names them.
+fn person<S: Store>(
+    app: &App<S>,
+    credential_type: &CredentialType,
+    key: &str,
+    period: Option<&str>,
+) -> Result<Mac, OfferError> {
+    match (credential_type.period, period) {
+        (None, None) => Ok(app.secrets().person(credential_type, key)),
+        (Some(Period::Month), Some(month)) if Month::parse(month).is_some() => {
+            Ok(app.secrets().person_in(credential_type, key, month))
+        }
+        (Some(_), None) => Err(OfferError::PeriodNeeded),
+        (_, Some(_)) => Err(OfferError::NoPeriod),
+    }
+}
+
+async fn write<S: Store>(
+    app: &App<S>,
+    request: &OfferRequest,
+    period: Option<&str>,
+) -> Result<Offer, OfferError> {
     let credential_type = app.types().by_id(&request.type_id).ok_or(OfferError::UnknownType)?;
+    let person = person(app, credential_type, &request.person, period)?;
     let configuration = types::offered(credential_type, request.kind)?;
     let now = app.now();
     let handle = entropy::id16(app.entropy());
@@ -92,7 +137,7 @@ pub async fn create<S: Store>(app: &App<S>, request: &OfferRequest) -> Result<Of
         code: code_mac,
         tx_code: app.secrets().tx_code(code_mac, &tx_code),
         type_id: credential_type.id.clone(),
-        person: app.secrets().person(credential_type, &request.person),
+        person,
         kind: request.kind,
         created_at: now,
         expires_at,

@@ -34,6 +34,20 @@ impl Secrets {
         Mac(self.server.hmac("issuer person", &named))
     }
 
+    /// Who a row of a type with periods is about: a person in one period. [`Self::person`] is the same person over all of
+    /// them.
+    #[must_use]
+    pub fn person_in(&self, credential_type: &CredentialType, key: &str, period: &str) -> Mac {
+        let parts = [credential_type.id.as_bytes(), period.as_bytes(), key.as_bytes()];
+        let mut named = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len() + 4).sum()));
+        for part in parts {
+            let length = u32::try_from(part.len()).expect("ids, months and keys are far below 4 GiB");
+            named.extend_from_slice(&length.to_be_bytes());
+            named.extend_from_slice(part);
+        }
+        Mac(self.server.hmac("issuer person in a period", &named))
+    }
+
     /// The name at rest of an offer's handle.
     #[must_use]
     pub fn handle(&self, handle: &str) -> Mac {

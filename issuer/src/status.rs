@@ -267,7 +267,8 @@ pub(crate) async fn supersede<S: Store>(
     Ok(())
 }
 
-/// Asks for a change of all copies that the people with these keys have of a type. In effect with the next publication.
+/// Asks for a change of all copies that the people with these keys have of a type, of all periods where it has periods. In
+/// effect with the next publication.
 ///
 /// # Errors
 /// [`StatusError`]; then nothing was noted.
@@ -279,10 +280,37 @@ pub async fn change<S: Store>(
 ) -> Result<Vec<Asked>, StatusError> {
     let credential_type = app.types().by_id(type_id).filter(|one| one.status);
     let credential_type = credential_type.ok_or(StatusError::UnknownType)?;
-    let change = |key: &String| Change { type_id, person: app.secrets().person(credential_type, key), to };
-    let changes: Vec<_> = keys.iter().map(change).collect();
-    let asked = app.store().ask(&changes).await?;
+    let (mut changes, mut rows) = (Vec::new(), Vec::with_capacity(keys.len()));
+    for key in keys {
+        let names = names(app, credential_type, key).await?;
+        rows.push(names.len());
+        changes.extend(names.into_iter().map(|person| Change { type_id, person, to }));
+    }
+    let mut of_rows = app.store().ask(&changes).await?.into_iter();
+    let asked: Vec<_> = rows.into_iter().map(|count| together(of_rows.by_ref().take(count))).collect();
     let waiting = asked.iter().filter(|one| **one == Asked::Waiting).count();
     tracing::info!(changes_count = waiting, "noted changes of status");
     Ok(asked)
+}
+
+/// As the register's rows name a person: once, or once for each period.
+pub(crate) async fn names<S: Store>(
+    app: &App<S>,
+    credential_type: &CredentialType,
+    key: &str,
+) -> Result<Vec<Mac>, StoreError> {
+    let whole = app.secrets().person(credential_type, key);
+    match credential_type.period {
+        None => Ok(vec![whole]),
+        Some(_) => app.store().in_periods(&credential_type.id, whole).await,
+    }
+}
+
+/// What became of one person's change, over all periods.
+fn together(of_periods: impl Iterator<Item = Asked>) -> Asked {
+    of_periods.fold(Asked::Nobody, |all, one| match (all, one) {
+        (Asked::Waiting, _) | (_, Asked::Waiting) => Asked::Waiting,
+        (Asked::Final, _) | (_, Asked::Final) => Asked::Final,
+        _ => Asked::Nobody,
+    })
 }

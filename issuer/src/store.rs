@@ -100,6 +100,17 @@ pub struct SealedRow {
     pub line: u64,
     /// The attribute values, sealed.
     pub sealed: Vec<u8>,
+    /// What it is of, where the type has periods.
+    pub period: Option<InPeriod>,
+}
+
+/// What a row of a type with periods is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InPeriod {
+    /// The person over all periods; the row's own name is of the person in this one.
+    pub whole: Mac,
+    /// The period, as it is shown.
+    pub period: String,
 }
 
 /// Records `from..to` of an import, written all or none.
@@ -174,6 +185,13 @@ pub trait Register: Send + Sync + 'static {
         type_id: &str,
         person: Mac,
     ) -> impl Future<Output = Result<Option<Enrolled>, StoreError>> + Send;
+
+    /// A person of a type with periods, as each of their rows names them.
+    fn in_periods(
+        &self,
+        type_id: &str,
+        whole: Mac,
+    ) -> impl Future<Output = Result<Vec<Mac>, StoreError>> + Send;
 }
 
 /// An offer, ready to be written.

@@ -9,6 +9,7 @@ mod limits;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod opening;
+mod periods;
 mod refusals;
 mod statuses;
 mod story;

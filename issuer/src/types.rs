@@ -118,7 +118,8 @@ pub fn vct(credential_type: &CredentialType, kind: Kind) -> String {
     }
 }
 
-/// How a token response names a type's plain or proof copies: there is one set of facts for each person and type.
+/// How a token response names a type's plain or proof copies: a token is for one row of the register, which is one set of
+/// facts.
 #[must_use]
 pub fn identifier(credential_type: &CredentialType, kind: Kind) -> String {
     format!("{}.facts", configuration(credential_type, kind))

@@ -375,3 +375,35 @@ pub fn live(files: &[PolicyFile]) -> BTreeMap<String, Arc<Policy>> {
     }
     newest
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A policy with a way that asks whether the hours at two places add up to `k`.
+    fn adding_up(k: usize) -> PolicyFile {
+        let need = |id: &str| {
+            json!({"id": id, "vct": "https://a.example/hours/1/zk", "iss": ["https://a.example"], "max_age_days": 9,
+                "person": "me", "person_at": "/person", "source_at": "/source"})
+        };
+        let term = |need: &str, pointer: &str| json!({"need": need, "pointer": pointer});
+        let condition = json!({"id": "many", "op": "ge", "k": k.to_string(), "rule": {"kind": "fixed"},
+            "terms": [term("one", "/hours"), term("two", "/more_hours")]});
+        let way = json!({"id": "both", "needs": [need("one"), need("two")], "conditions": [condition]});
+        let policy = json!({"id": format!("hours-{k}"), "version": 1, "purpose": "hours", "subject": "same_person",
+            "subject_binding": "same_device", "other_route": {"en": "Ask.", "cy": "Gofynnwch."}, "ways": [way]});
+        let policy = Arc::new(Policy::from_json(policy).unwrap());
+        PolicyFile { file: PathBuf::new(), policy, cases: Vec::new() }
+    }
+
+    #[test]
+    fn a_bound_on_a_sum_counts_for_each_of_its_attributes() {
+        let crowded = |n: usize| crowded(&(1..=n).map(adding_up).collect::<Vec<_>>());
+        assert!(crowded(MAX_BOUNDS).is_empty());
+        let both = BTreeSet::from(["/hours".to_owned(), "/more_hours".to_owned()]);
+        assert_eq!(crowded(MAX_BOUNDS + 1), both);
+    }
+}

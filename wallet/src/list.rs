@@ -27,6 +27,9 @@ pub struct Listed {
     pub proof: bool,
     /// The date of the facts, on proof copies.
     pub facts_as_of: Option<String>,
+    /// The period that its facts are the total of, `YYYY-MM`, where its type has periods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period: Option<String>,
     /// When it ends, in Unix seconds.
     pub expires_at: i64,
     /// Names of what it says something about.
@@ -45,9 +48,12 @@ impl Listed {
     #[must_use]
     pub fn words(&self, language: Language) -> String {
         let text = |both: &Bilingual| language.pick(&both.en, &both.cy).to_owned();
+        // Credentials of one type are told apart by their periods.
+        let of = self.period.as_ref().map(|period| format!(" ({period})")).unwrap_or_default();
+        let credential = text(&self.name) + &of;
         let (left, all) = (self.copies.unused.to_string(), self.copies.all().to_string());
         let values = [
-            ("credential", &*text(&self.name)),
+            ("credential", &*credential),
             ("issuer", &*text(&self.issuer)),
             ("id", &*self.id),
             ("left", &*left),
@@ -126,6 +132,7 @@ pub(crate) async fn all(vault: &Vault, now: UnixTime) -> Result<Vec<Listed>, Vau
             issuer: credential.issuer,
             vct: credential.vct,
             facts_as_of: credential.facts_as_of,
+            period: credential.period,
             expires_at: credential.expires_at,
             attributes: credential.attributes.into_iter().map(|attribute| attribute.label).collect(),
             copies,
@@ -155,6 +162,7 @@ mod tests {
                 env: Env::Test,
                 name: bare_label("name"),
                 facts_as_of: Some(facts_as_of.to_owned()),
+                period: None,
                 expires_at: NOW.0 + days * 86_400,
                 received_at: 0,
                 attributes: Vec::new(),

@@ -40,6 +40,9 @@ pub struct Credential {
     pub name: Bilingual,
     /// The date of the body's facts, `YYYY-MM-DD`, on proof copies.
     pub facts_as_of: Option<String>,
+    /// The period that the facts are the total of, where the type has periods: `YYYY-MM`, shown by every copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<String>,
     /// When the copies end, in Unix seconds.
     pub expires_at: i64,
     /// When the batch was received, in Unix seconds.
@@ -426,6 +429,7 @@ mod tests {
             env: Env::Test,
             name: bare_label("name"),
             facts_as_of: None,
+            period: None,
             expires_at: 1,
             received_at: 0,
             attributes: Vec::new(),
@@ -499,6 +503,38 @@ mod tests {
         let mut old = serde_json::to_value(credential()).unwrap();
         old.as_object_mut().unwrap().remove("anchors");
         assert_eq!(serde_json::from_value::<Credential>(old).unwrap(), credential());
+    }
+
+    /// Openings as they were written when integers alone were proved, and as they are now.
+    #[test]
+    fn openings_are_kept_as_numbers_and_texts() {
+        let kept = |values: &str| {
+            let seed = b64u([7; 32]);
+            let c = "07".repeat(32);
+            let range = r#"{"b":32,"lo":0,"hi":9}"#;
+            let attribute =
+                format!(r#"{{"pointer":"/ward","enc":"code","unit":"u","range":{range},"c":"{c}"}}"#);
+            let text = format!(r#"{{"pointer":"/person","enc":"str","unit":"u","range":null,"c":"{c}"}}"#);
+            format!(r#"{{"seed":"{seed}","attributes":[{attribute},{text}],"values":{values}}}"#)
+        };
+        let held = |values: &str| {
+            let openings = serde_json::from_str::<Openings>(&kept(values)).unwrap();
+            let again = serde_json::to_string(&Openings::keep(&openings.open().unwrap())).unwrap();
+            assert_eq!(again, kept(values));
+            Held {
+                id: String::new(),
+                sd_jwt: Zeroizing::default(),
+                key: Zeroizing::default(),
+                openings: Some(openings),
+                suspended: false,
+            }
+        };
+        let before = held(r#"{"/ward":3}"#);
+        assert_eq!((before.encoded("/ward"), before.encoded("/person")), (Some(3), None));
+        let now = held(r#"{"/person":"LD-0042","/ward":3}"#);
+        assert_eq!((now.encoded("/ward"), now.encoded("/person")), (Some(3), None));
+        assert_eq!(now.hidden("/person").and_then(zkc::Value::text), Some("LD-0042"));
+        assert!(now.hidden("/name").is_none());
     }
 
     #[tokio::test]

@@ -20,7 +20,8 @@ use vouchsafe_wallet::review::Ability;
 use vouchsafe_wallet::vault::Section;
 use vouchsafe_wallet::words::Language;
 use vouchsafe_wallet::{AnswerError, Confirmed, Fault, ReceiveError, Review, Wallet};
-use world::issuer::{COPIES, Spoil, TX_CODE};
+use world::issuer::payer::MONTH;
+use world::issuer::{COPIES, Issuer, Spoil, TX_CODE};
 use world::service::{Line, RETURN, Rogue, STATE, copy_shown, error_of, judged};
 use world::{ADDRESS, World, old_resident, young_resident};
 
@@ -201,19 +202,65 @@ async fn a_batch_with_one_thing_off_is_refused_as_a_whole() {
         (Spoil::Numbered, BatchError::Visible),
         (Spoil::OwnKey, BatchError::Key),
     ] {
-        let world = World::with(old_resident(), spoil, Rogue::None);
-        let directory = tempfile::tempdir().unwrap();
-        let wallet = world.wallet(directory.path()).await;
-        let refused = wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap_err();
-        assert!(matches!(&refused, ReceiveError::Batch(why) if *why == expected), "{spoil:?}: {refused}");
-        assert_eq!((refused.code(), refused.fault()), ("batch", Fault::RefusedByUs));
-        for section in [Section::Credential, Section::Copy, Section::HolderKey, Section::Seed] {
-            assert!(wallet.vault().scan(section).await.unwrap().is_empty(), "{spoil:?}");
-        }
-        assert!(
-            matches!(&wallet.history().await.unwrap()[0].event, Event::Failed { code, .. } if code == "batch")
-        );
+        refuses_a_batch(spoil, expected, |issuer| issuer.link()).await;
     }
+}
+
+/// That of a batch spoiled so nothing is kept.
+async fn refuses_a_batch(spoil: Spoil, expected: BatchError, link: impl Fn(&Issuer) -> String) {
+    let world = World::with(old_resident(), spoil, Rogue::None);
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    let refused = wallet.receive(&link(&world.issuer), Some(TX_CODE)).await.unwrap_err();
+    assert!(matches!(&refused, ReceiveError::Batch(why) if *why == expected), "{spoil:?}: {refused}");
+    assert_eq!((refused.code(), refused.fault()), ("batch", Fault::RefusedByUs));
+    for section in [Section::Credential, Section::Copy, Section::HolderKey, Section::Seed] {
+        assert!(wallet.vault().scan(section).await.unwrap().is_empty(), "{spoil:?}");
+    }
+    let newest = wallet.history().await.unwrap().remove(0);
+    assert!(matches!(newest.event, Event::Failed { code, .. } if code == "batch"));
+}
+
+#[tokio::test]
+async fn totals_with_one_thing_off_are_refused_as_a_whole() {
+    for (spoil, expected) in [
+        (Spoil::WrongValue, BatchError::Opening),
+        (Spoil::OtherText, BatchError::Opening),
+        (Spoil::Negative, BatchError::Value),
+        (Spoil::ReusedSeed, BatchError::Shared),
+        (Spoil::WrongUnit, BatchError::Unit),
+        (Spoil::RangedText, BatchError::Commitments),
+        (Spoil::OtherPointers, BatchError::Commitments),
+        (Spoil::ForeignPeriod, BatchError::Period),
+        (Spoil::NoPeriod, BatchError::Period),
+        (Spoil::OwnPeriods, BatchError::Differ),
+    ] {
+        refuses_a_batch(spoil, expected, |issuer| issuer.pay_offer().link()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_total_is_kept_with_its_month() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    wallet.receive(&world.issuer.pay_offer().link(), Some(TX_CODE)).await.unwrap();
+    let listed = wallet.list().await.unwrap().remove(0);
+    assert_eq!((listed.period.as_deref(), listed.copies.unused), (Some(MONTH), COPIES as usize));
+    assert!(listed.words(Language::En).contains("Pay of a month (2026-10)"));
+    assert!(listed.words(Language::Cy).contains("(2026-10)"));
+    let labels: Vec<_> = listed.attributes.iter().map(|label| label.en.as_str()).collect();
+    assert_eq!(labels, ["number", "pay"]);
+    // What it holds as numbers and texts opens again.
+    wallet.close().await;
+    let wallet = world.bare_wallet(directory.path()).await;
+    assert_eq!(wallet.list().await.unwrap()[0], listed);
+    assert_eq!(wallet.vault().scan(Section::Seed).await.unwrap().len(), COPIES as usize);
+    // A type without periods has none to show.
+    wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
+    let listed = wallet.list().await.unwrap();
+    let residence = listed.iter().find(|one| one.name.en == "Proof of residence").unwrap();
+    assert_eq!(residence.period, None);
 }
 
 #[tokio::test]

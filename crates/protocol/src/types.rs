@@ -17,6 +17,7 @@ use serde_json::Value;
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
 
+pub(crate) use attribute::is_uri;
 pub use attribute::{Answer, Attribute, Form, Kind};
 pub use canonical::{canonical, is_canonical};
 pub use period::{Month, PERIOD, Period};

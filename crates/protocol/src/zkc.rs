@@ -17,7 +17,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::encoding::{b64u, b64u_array};
 use crate::json;
 use crate::statement::decimal;
-use crate::types::{CodeLists, Form, is_canonical};
+use crate::types::{CodeLists, Form, is_canonical, is_uri};
 
 /// The claim's name.
 pub const CLAIM: &str = "zkc";
@@ -192,6 +192,18 @@ fn member(form: &Form, c: Commitment) -> Json {
 #[must_use]
 pub fn is_of(attribute: &Attribute, form: &Form) -> bool {
     attribute.enc == form.enc && attribute.unit == form.unit && attribute.range == form.range
+}
+
+/// Whether a signed attribute is in a unit that its encoding has, by who reads no description of its type: days are days,
+/// money is in pence, and a list or the meaning of a text is named by a URI.
+#[must_use]
+pub fn has_its_unit(attribute: &Attribute) -> bool {
+    match attribute.enc {
+        Encoding::Day => attribute.unit == "day",
+        Encoding::Pence => attribute.unit == "GBP-pence",
+        Encoding::Code | Encoding::Str => is_uri(&attribute.unit),
+        Encoding::Int | Encoding::Bool => !attribute.unit.is_empty(),
+    }
 }
 
 /// What a commitment to `value` hides for a signed attribute, whatever its range; `None` where there is no such thing.

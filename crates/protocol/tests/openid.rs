@@ -19,6 +19,8 @@ mod documents;
 mod joined;
 #[path = "openid/messages.rs"]
 mod messages;
+#[path = "openid/pay.rs"]
+mod pay;
 #[path = "openid/plain.rs"]
 mod plain;
 #[path = "openid/policies.rs"]

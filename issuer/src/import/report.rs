@@ -25,13 +25,15 @@ pub enum Reason {
     NotText,
     /// The row has more or fewer cells than the header.
     Cells,
+    /// The period of the row was not over on the day of the facts.
+    Period,
     /// The same person stands on an earlier line of this file.
     PersonTwice,
     /// The register holds newer facts about this person.
     OlderFacts,
 }
 
-const REASONS: [Reason; 11] = [
+const REASONS: [Reason; 12] = [
     Reason::Missing,
     Reason::Form,
     Reason::Range,
@@ -41,6 +43,7 @@ const REASONS: [Reason; 11] = [
     Reason::TooLong,
     Reason::NotText,
     Reason::Cells,
+    Reason::Period,
     Reason::PersonTwice,
     Reason::OlderFacts,
 ];
@@ -59,6 +62,7 @@ impl Reason {
             Self::TooLong => "too_long",
             Self::NotText => "not_text",
             Self::Cells => "cells",
+            Self::Period => "period",
             Self::PersonTwice => "person_twice",
             Self::OlderFacts => "older_facts",
         }
@@ -83,6 +87,7 @@ impl fmt::Display for Reason {
             Self::TooLong => "is longer than 1,000 characters",
             Self::NotText => "is not UTF-8 text; save the file as UTF-8",
             Self::Cells => "has more or fewer cells than the header",
+            Self::Period => "names a period that was not over on the day of the facts",
             Self::PersonTwice => "names a person who stands on an earlier line of this file",
             Self::OlderFacts => "names a person about whom the register holds newer facts",
         })

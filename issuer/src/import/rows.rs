@@ -3,12 +3,16 @@
 use std::io::{self, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder, Trim};
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 use vouchsafe_mutants as mutants;
-use vouchsafe_protocol::types::{Answer, Attribute, CodeLists, CredentialType};
+use vouchsafe_protocol::types::{Answer, Attribute, CodeLists, CredentialType, Month};
 use zeroize::Zeroizing;
 
 use super::report::{Reason, RowError};
+
+/// Where the facts of a row have the period that they are the total of. No attribute can have this name.
+pub(crate) const PERIOD: &str = "/period";
 
 /// The longest cell that is read, in characters.
 const CELL: usize = 1_000;
@@ -51,17 +55,25 @@ pub enum HeaderError {
 pub(super) struct Record {
     /// The line on which it begins.
     pub(super) line: u64,
-    /// Of a record in error, the partner's key of the person, where that can be read.
-    pub(super) named: Option<Zeroizing<String>>,
+    /// Of a record in error, whom it names, where that can be read.
+    pub(super) named: Option<Named>,
     /// What it says, or everything that is wrong with it.
     pub(super) facts: Result<Facts, Vec<RowError>>,
 }
 
-/// What a row says of one person.
-pub(super) struct Facts {
+/// Whom a row names.
+pub(super) struct Named {
     /// The partner's key of the person.
     pub(super) key: Zeroizing<String>,
-    /// Pointer to value. Attributes that are only shown may be absent.
+    /// The period, where the type has periods.
+    pub(super) period: Option<String>,
+}
+
+/// What a row says of one person.
+pub(super) struct Facts {
+    /// Of whom.
+    pub(super) named: Named,
+    /// Pointer to value. Attributes that are only shown may be absent; the period stands under [`PERIOD`].
     pub(super) values: Map<String, Value>,
 }
 
@@ -71,6 +83,8 @@ pub(super) struct Rows<'a, R> {
     lists: &'a CodeLists,
     header: Vec<String>,
     key: (usize, String),
+    period: Option<(usize, &'a str)>,
+    facts_as_of: Date,
     cells: Vec<(usize, &'a Attribute)>,
 }
 
@@ -81,17 +95,20 @@ impl<'a, R: Read> Rows<'a, R> {
         credential_type: &'a CredentialType,
         lists: &'a CodeLists,
         key_column: &str,
+        facts_as_of: Date,
     ) -> Result<Self, HeaderError> {
         let mut csv = ReaderBuilder::new().flexible(true).trim(Trim::All).from_reader(file);
         let header: Vec<String> =
             csv.headers().map_err(|_| HeaderError::Unreadable)?.iter().map(str::to_owned).collect();
         let key = (place(&header, key_column)?, key_column.to_owned());
+        let period = credential_type.period_column();
+        let period = period.map(|column| Ok((place(&header, column)?, column))).transpose()?;
         let cells = credential_type
             .attributes
             .iter()
             .map(|attribute| Ok((place(&header, &attribute.column)?, attribute)))
             .collect::<Result<_, HeaderError>>()?;
-        Ok(Self { csv, lists, header, key, cells })
+        Ok(Self { csv, lists, header, key, period, facts_as_of, cells })
     }
 
     /// The columns and what they fill.
@@ -101,8 +118,10 @@ impl<'a, R: Read> Rows<'a, R> {
     }
 
     fn fills(&self, at: usize) -> Fills {
+        let cells = self.cells.iter().map(|(cell, attribute)| (*cell, attribute.pointer.as_str()));
+        let all = cells.chain(self.period.map(|(cell, _)| (cell, PERIOD)));
         let pointers: Vec<String> =
-            self.cells.iter().filter(|(cell, _)| *cell == at).map(|(_, a)| a.pointer.clone()).collect();
+            all.filter(|(cell, _)| *cell == at).map(|(_, pointer)| pointer.to_owned()).collect();
         match (at == self.key.0, pointers.is_empty()) {
             (true, _) => Fills::Person,
             (false, false) => Fills::Attributes(pointers),
@@ -132,8 +151,33 @@ impl<'a, R: Read> Rows<'a, R> {
             return Ok(Some(Record { line, named: None, facts: Err(errors) }));
         }
         let facts = self.facts(line, &record);
-        let named = facts.is_err().then(|| self.key(&record).ok()).flatten();
-        Ok(Some(Record { line, named: named.map(|key| Zeroizing::new(key.to_owned())), facts }))
+        let named = facts.is_err().then(|| self.named(&record)).flatten();
+        Ok(Some(Record { line, named, facts }))
+    }
+
+    /// Whom a record names, as far as that can be read. One whose period cannot be read names nobody.
+    fn named(&self, record: &ByteRecord) -> Option<Named> {
+        let key = Zeroizing::new(self.key(record).ok()?.to_owned());
+        let period = self.month(record).transpose().ok()?;
+        Some(Named { key, period: period.map(|month| month.to_string()) })
+    }
+
+    /// The month that the record is the total of; `None` where the type has no periods.
+    fn month(&self, record: &ByteRecord) -> Option<Result<Month, Reason>> {
+        let (at, _) = self.period?;
+        Some(text(record.get(at)).and_then(|text| match text {
+            "" => Err(Reason::Missing),
+            text => Month::parse(text).ok_or(Reason::Form),
+        }))
+    }
+
+    /// The month of a record, which was over on the day of the facts: a total says that nothing is to come.
+    fn period(&self, record: &ByteRecord) -> Result<Option<String>, Reason> {
+        let Some(month) = self.month(record).transpose()? else { return Ok(None) };
+        if !(mutants::skips("store-import-period") || month.is_over(self.facts_as_of)) {
+            return Err(Reason::Period);
+        }
+        Ok(Some(month.to_string()))
     }
 
     fn key<'r>(&self, record: &'r ByteRecord) -> Result<&'r str, Reason> {
@@ -152,6 +196,10 @@ impl<'a, R: Read> Rows<'a, R> {
         if let Err(reason) = key {
             note(&self.key.1, reason);
         }
+        let period = self.period(record);
+        if let (Err(reason), Some((_, column))) = (&period, self.period) {
+            note(column, *reason);
+        }
         let mut values = Map::new();
         for (at, attribute) in &self.cells {
             match self.value(attribute, record.get(*at)) {
@@ -160,8 +208,11 @@ impl<'a, R: Read> Rows<'a, R> {
                 Err(reason) => note(&attribute.column, reason),
             }
         }
-        match key {
-            Ok(key) if errors.is_empty() => Ok(Facts { key: Zeroizing::new(key.to_owned()), values }),
+        match (key, period) {
+            (Ok(key), Ok(period)) if errors.is_empty() => {
+                values.extend(period.iter().map(|period| (PERIOD.to_owned(), Value::from(period.as_str()))));
+                Ok(Facts { named: Named { key: Zeroizing::new(key.to_owned()), period }, values })
+            }
             _ => Err(errors),
         }
     }

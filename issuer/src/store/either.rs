@@ -73,6 +73,7 @@ hand_on! {
         enrol(import: &Import, batch: Batch) -> Result<Progress, EnrolError>;
         row_errors(id: ImportId) -> Result<Vec<RowError>, StoreError>;
         person(type_id: &str, person: Mac) -> Result<Option<Enrolled>, StoreError>;
+        in_periods(type_id: &str, whole: Mac) -> Result<Vec<Mac>, StoreError>;
     }
     Offers {
         add_offer(offer: NewOffer) -> Result<(), AddOfferError>;

@@ -11,9 +11,9 @@ use vouchsafe_protocol::openid4vci::notification::Event;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::{
-    AddOfferError, Batch, Deferred, EnrolError, Enrolled, Grant, Import, ImportId, Issue, IssueRefusal,
-    Issuing, Mac, NewOffer, OfferState, Offers, Progress, Redeem, RedeemRefusal, Register, SealedRow, Stage,
-    StoreError, enrol_clash, token_is_good,
+    AddOfferError, Batch, Deferred, EnrolError, Enrolled, Grant, Import, ImportId, InPeriod, Issue,
+    IssueRefusal, Issuing, Mac, NewOffer, OfferState, Offers, Progress, Redeem, RedeemRefusal, Register,
+    SealedRow, Stage, StoreError, enrol_clash, token_is_good,
 };
 use crate::import::RowError;
 
@@ -53,6 +53,7 @@ struct Put {
 struct Person {
     enrolled: Enrolled,
     import: ImportId,
+    period: Option<InPeriod>,
 }
 
 #[derive(Clone, Copy)]
@@ -108,14 +109,38 @@ impl Register for Memory {
     async fn person(&self, type_id: &str, person: Mac) -> Result<Option<Enrolled>, StoreError> {
         Ok(self.tables().people.get(&(type_id.to_owned(), person)).map(|found| found.enrolled.clone()))
     }
+
+    async fn in_periods(&self, type_id: &str, whole: Mac) -> Result<Vec<Mac>, StoreError> {
+        Ok(self.tables().in_periods(type_id, whole))
+    }
 }
 
 impl Tables {
     /// How many the file has not named; who was named is forgotten then.
     fn absent(&mut self, import: &Import) -> u64 {
         let named = self.named.remove(&import.id).unwrap_or_default();
-        let of_type = self.people.keys().filter(|(type_id, _)| *type_id == import.type_id);
-        of_type.filter(|(_, person)| !named.contains(person)).map(|_| 1).sum()
+        let of_type = || self.people.iter().filter(|((type_id, _), _)| *type_id == import.type_id);
+        let period = |found: &Person| found.period.as_ref().map(|period| period.period.clone());
+        let of_file = of_type().filter(|((_, person), _)| named.contains(person));
+        let periods: HashSet<_> = of_file.map(|(_, found)| period(found)).chain([None]).collect();
+        let absent = of_type()
+            .filter(|((_, person), found)| !named.contains(person) && periods.contains(&period(found)));
+        absent.map(|_| 1).sum()
+    }
+
+    fn in_periods(&self, type_id: &str, whole: Mac) -> Vec<Mac> {
+        let of = |found: &Person| found.period.as_ref().is_some_and(|period| period.whole == whole);
+        let theirs = self.people.iter().filter(|((of_type, _), found)| of_type == type_id && of(found));
+        theirs.map(|((_, person), _)| *person).collect()
+    }
+
+    /// The names of a person in all periods, by that in one; that alone where the type has none.
+    fn siblings(&self, type_id: &str, person: Mac) -> Vec<Mac> {
+        let found = self.people.get(&(type_id.to_owned(), person));
+        match found.and_then(|found| found.period.as_ref()) {
+            Some(period) => self.in_periods(type_id, period.whole),
+            None => vec![person],
+        }
     }
 
     fn note(&mut self, id: ImportId, error: RowError) {
@@ -134,7 +159,7 @@ impl Tables {
         let revision = existing.map_or(0, |found| found.enrolled.revision) + 1;
         *(if revision == 1 { &mut progress.added } else { &mut progress.updated }) += 1;
         let enrolled = Enrolled { sealed: row.sealed, facts_as_of: import.facts_as_of, revision };
-        self.people.insert(key, Person { enrolled, import: import.id });
+        self.people.insert(key, Person { enrolled, import: import.id, period: row.period });
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one suite that every store passes.
 
+mod periods;
 mod statuses;
 
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use jiff::civil::{Date, date};
 use vouchsafe_service::store::{Schema, Sqlite};
 
+use self::periods::*;
 use self::statuses::*;
 use super::*;
 
@@ -45,7 +47,7 @@ fn import(byte: u8, facts_as_of: Date) -> Import {
 }
 
 fn row(person: u8, line: u64) -> SealedRow {
-    SealedRow { person: mac(person), line, sealed: vec![person] }
+    SealedRow { person: mac(person), line, sealed: vec![person], period: None }
 }
 
 fn batch(from: u64, rows: Vec<SealedRow>, last: bool) -> Batch {
@@ -398,6 +400,9 @@ suite!(
     an_import_goes_on_where_it_stopped,
     a_person_is_written_once_an_import_and_never_by_older_facts,
     people_whom_a_file_does_not_name_are_counted,
+    a_person_is_named_by_each_of_their_periods,
+    who_is_absent_is_counted_in_the_periods_of_the_file,
+    who_is_suspended_gets_nothing_of_another_period,
     an_offer_needs_a_person,
     a_code_is_good_once,
     wrong_transaction_codes_close_an_offer_and_do_not_spend_it,

@@ -83,6 +83,36 @@ answer = ["show", "prove"]
 label = { en = "whether you rent from the council", cy = "a ydych yn rhentu gan y cyngor" }
 "#;
 
+/// What an employer says of a month; the second type of a council that pays.
+pub(super) const PAY: &str = r#"
+id = "pay"
+vct = "https://larkfield.example/types/pay/1"
+name = { en = "Pay of a month", cy = "Cyflog mis" }
+ttl_days = 60
+batch = 3
+status = true
+period = "month"
+period_column = "month"
+
+[[attributes]]
+pointer = "/person"
+column = "number"
+kind = "text"
+unit = "https://larkfield.example/ids/person"
+pattern = "AA-9999"
+answer = ["prove"]
+label = { en = "your number", cy = "eich rhif" }
+
+[[attributes]]
+pointer = "/total"
+column = "total"
+kind = "money"
+answer = ["prove"]
+lo = "0"
+hi = "10000000"
+label = { en = "your pay of the month", cy = "eich cyflog am y mis" }
+"#;
+
 /// Five residents; nobody else has these names, streets and dates.
 pub(super) const REGISTER: &str = "\
 person,name,address,date_of_birth,ward,tenant,shoe_size
@@ -131,6 +161,10 @@ impl Reply {
 
 pub(super) fn credential_type() -> CredentialType {
     CredentialType::from_json(&json_of_toml(TYPE).unwrap()).unwrap()
+}
+
+pub(super) fn pay_type() -> CredentialType {
+    CredentialType::from_json(&json_of_toml(PAY).unwrap()).unwrap()
 }
 
 pub(super) fn parts(clock: Arc<ManualClock>, ca: &DevCa, registrar: RegistrarFiles) -> Parts {
@@ -193,6 +227,18 @@ impl Council {
         let mut changed = credential_type();
         change(&mut changed);
         Self::built(|parts| parts.types = Types::new(vec![changed]).unwrap()).await
+    }
+
+    /// A council that pays, and has imported nothing.
+    pub(super) async fn paying() -> Self {
+        let types = || Types::new(vec![credential_type(), pay_type()]).unwrap();
+        Self::built(|parts| parts.types = types()).await
+    }
+
+    /// The same where an officer decides on each request.
+    pub(super) async fn paying_after_approval() -> Self {
+        let types = || Types::new(vec![CredentialType { deferred: true, ..pay_type() }]).unwrap();
+        Self::built(|parts| parts.types = types()).await
     }
 
     /// A council whose officer decides on each request.

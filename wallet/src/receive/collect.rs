@@ -171,7 +171,8 @@ impl<'a> Collector<'a> {
         let public: Vec<PublicJwk> = keys.iter().map(|key| key.public().clone()).collect();
         let (issuer, lists) = (self.issuer.entry.document(), self.issuer.tables.code_lists());
         let (anchors, now) = (&self.issuer.anchors, self.machine.clock.now());
-        let expected = Expected { issuer, anchors, vct, keys: &public, lists: &lists, now };
+        let period = configuration.period;
+        let expected = Expected { issuer, anchors, vct, keys: &public, lists: &lists, period, now };
         let received = batch::receive(copies, &expected, &Jws)?;
         let text = self.issuer.documents.get(vct).map(Vec::as_slice);
         let document = document::check(text, vct, &received)?;
@@ -268,6 +269,7 @@ impl<'a> Collector<'a> {
             env: entry.env,
             name: describe::name(configuration, document, &begun.configuration),
             facts_as_of: first.and_then(|copy| copy.facts_as_of).map(|date| date.to_string()),
+            period: first.and_then(|copy| copy.period.clone()),
             expires_at: received.iter().map(|copy| copy.expires_at.0).min().unwrap_or_default(),
             received_at: self.machine.clock.now().0,
             attributes: attributes.unwrap_or_default(),

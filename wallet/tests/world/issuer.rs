@@ -1,5 +1,7 @@
 //! An issuing body, honest or not.
 
+pub(crate) mod payer;
+
 use std::sync::Mutex;
 
 use jiff::civil::Date;
@@ -72,6 +74,22 @@ pub(crate) enum Spoil {
     Brief,
     /// Has a document at the address of its type; that is no fault either.
     Documented,
+    /// Says that somebody earned less than nothing.
+    Negative,
+    /// Commits to another text than it says.
+    OtherText,
+    /// Signs pence as pounds.
+    WrongUnit,
+    /// Gives a text a width.
+    RangedText,
+    /// Leaves a commitment out of one copy.
+    OtherPointers,
+    /// Says the total of a month that is not over.
+    ForeignPeriod,
+    /// Says another month in each copy.
+    OwnPeriods,
+    /// Says no month.
+    NoPeriod,
 }
 
 pub(crate) struct Issuer {
@@ -103,7 +121,7 @@ impl Issuer {
         let anchor = vouchsafe_protocol::encoding::sha256(office.ca.certificate());
         let entry = office
             .entry(json!({"sub": sub, "env": "test", "name": both("Larkfield District Council"),
-            "anchors": [b64u(anchor)], "types": [vct, described.vct]}));
+            "anchors": [b64u(anchor)], "types": [vct, described.vct, payer::described().proof_vct()]}));
         let leaf = |ca: &DevCa, name: &str| ca.signer(name, SigningKey::generate().unwrap(), NOW).unwrap();
         let elsewhere = DevCa::generate("elsewhere", NOW).unwrap();
         Self {
@@ -152,6 +170,11 @@ impl Issuer {
     pub(crate) fn double_offer(&self) -> Offer {
         let ids = vec![self.described.proof_configuration(), SECOND.to_owned()];
         Offer { credential_configuration_ids: ids, ..self.offer() }
+    }
+
+    /// The same for what is said of a month.
+    pub(crate) fn pay_offer(&self) -> Offer {
+        Offer { credential_configuration_ids: vec![payer::described().proof_configuration()], ..self.offer() }
     }
 
     /// The same for copies without proofs.
@@ -220,6 +243,7 @@ impl Issuer {
                 (self.described.id.clone(), Configuration::plain(&self.described)),
                 (self.described.proof_configuration(), Configuration::proof(&self.described)),
                 (SECOND.to_owned(), Configuration::proof(&self.described)),
+                (payer::described().proof_configuration(), Configuration::proof(&payer::described())),
             ]
             .into(),
             issuer_entry: Some(self.entry.jws().to_owned()),
@@ -233,6 +257,9 @@ impl Issuer {
         let expected = Expected { issuer: ISSUER, batch_size: COPIES as usize, now };
         let proofs = Proofs::verify(&request.proofs, &expected, &Jws).unwrap();
         *self.desk.spent.lock().unwrap() = !self.desk.read(|rules| rules.reusable);
+        if request.asked == Asked::Configuration(payer::described().proof_configuration()) {
+            return self.paid(proofs.keys(), request.response.as_ref()).await;
+        }
         let plain = request.asked == Asked::Configuration(self.described.id.clone());
         if self.desk.read(|rules| rules.put_off) {
             let put_off = PutOff { keys: proofs.keys().to_vec(), plain, collected: false };

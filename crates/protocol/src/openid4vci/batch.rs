@@ -29,7 +29,7 @@ use crate::sd_jwt::{Held, ParseError, Unverified};
 use crate::status::{self, Reference};
 use crate::time::{DAY, UnixTime};
 use crate::trust::IssuerEntry;
-use crate::types::{CodeLists, is_proof};
+use crate::types::{CodeLists, Month, PERIOD, Period, is_proof};
 use crate::zkc;
 
 /// What a batch is held against.
@@ -45,6 +45,8 @@ pub struct Expected<'a> {
     pub keys: &'a [PublicJwk],
     /// The signed lists of codes.
     pub lists: &'a CodeLists,
+    /// The periods that the type has by the issuer's metadata; none where its copies show none.
+    pub period: Option<Period>,
     /// The time of receiving.
     pub now: UnixTime,
 }
@@ -59,6 +61,8 @@ pub struct Received {
     pub opened: Option<Opened>,
     /// The date of its facts, where it says so.
     pub facts_as_of: Option<Date>,
+    /// The period that its facts are the total of, where its type has periods.
+    pub period: Option<String>,
     /// When it ends.
     pub expires_at: UnixTime,
 }
@@ -100,6 +104,11 @@ pub enum BatchError {
     /// A claim that is always visible and not known to be harmless.
     #[error("a copy has an always visible claim that could tell it from others")]
     Visible,
+    /// A period that is not the type's, that is malformed, or that was not over on the day of the facts.
+    #[error(
+        "a copy is of a period that its type does not have, or that was not over on the day of its facts"
+    )]
+    Period,
     /// A header, a holder key or a digest that says more than it must.
     #[error("a copy has a mark in its header, holder key or digests that could tell it from others")]
     Marked,
@@ -115,6 +124,9 @@ pub enum BatchError {
     /// The commitments are malformed or differ in form between copies.
     #[error("the commitments of the copies are malformed or not of one form")]
     Commitments,
+    /// A unit that its encoding does not have.
+    #[error("a commitment is in a unit that its encoding does not have")]
+    Unit,
     /// Values for other attributes than those without a Disclosure.
     #[error("the openings are not for exactly the attributes without a Disclosure")]
     Values,
@@ -181,8 +193,9 @@ fn receive_one(
     let facts_as_of = facts
         .map(|date| date.as_str().and_then(|text| date_from(text).ok()).ok_or(BatchError::Visible))
         .transpose()?;
+    let period = period(&held, expected, facts_as_of)?;
     let opened = open(&held, copy.openings, expected)?;
-    Ok(Received { held, key, opened, facts_as_of, expires_at })
+    Ok(Received { held, key, opened, facts_as_of, period, expires_at })
 }
 
 fn check_kind(held: &Held, expected: &Expected<'_>) -> Result<(), BatchError> {
@@ -194,8 +207,8 @@ fn check_kind(held: &Held, expected: &Expected<'_>) -> Result<(), BatchError> {
     }
     // Whatever is always visible is seen by every service: a number of one's own would link them all.
     // A digest of the type's document is the wallet's to compare with the one that everybody sees.
-    const KNOWN: [&str; 9] =
-        ["iss", "vct", INTEGRITY, "iat", "exp", "cnf", zkc::CLAIM, zkc::FACTS_AS_OF, status::CLAIM];
+    const KNOWN: [&str; 10] =
+        ["iss", "vct", INTEGRITY, "iat", "exp", "cnf", zkc::CLAIM, zkc::FACTS_AS_OF, PERIOD, status::CLAIM];
     let harmless = |name: &String| {
         KNOWN.contains(&name.as_str()) || held.disclosed().paths().iter().any(|path| is_claim(path, name))
     };
@@ -220,6 +233,27 @@ fn times(claims: &Map<String, Value>) -> Result<UnixTime, BatchError> {
     Ok(exp)
 }
 
+/// The period that a copy shows to everybody: where its type has periods and nowhere else, and one that was over on the
+/// day of the facts. A total of anything else could grow, and a period of one's own would be a mark.
+fn period(
+    held: &Held,
+    expected: &Expected<'_>,
+    facts_as_of: Option<Date>,
+) -> Result<Option<String>, BatchError> {
+    let shown = held.disclosed().always_visible(PERIOD);
+    let of_the_type = shown.is_some() == expected.period.is_some();
+    if !(mutants::skips("vci-batch-period-type") || of_the_type) {
+        return Err(BatchError::Period);
+    }
+    let Some(shown) = shown else { return Ok(None) };
+    let month = shown.as_str().and_then(Month::parse).ok_or(BatchError::Period)?;
+    let over = facts_as_of.is_some_and(|day| month.is_over(day));
+    if !(mutants::skips("vci-batch-period-over") || over) {
+        return Err(BatchError::Period);
+    }
+    Ok(Some(month.to_string()))
+}
+
 /// The openings of a proof copy, recomputed; none for a plain one.
 fn open(
     held: &Held,
@@ -231,6 +265,9 @@ fn open(
         (false, None, None) => Ok(None),
         (true, Some(claim), Some(openings)) => {
             let attributes = zkc::read(claim).map_err(|_| BatchError::Commitments)?;
+            if !(mutants::skips("vci-batch-unit") || attributes.iter().all(zkc::has_its_unit)) {
+                return Err(BatchError::Unit);
+            }
             check_pointers(held, &attributes, &openings)?;
             let value = |attribute: &Attribute| open_one(held, attribute, &openings, expected);
             let values = attributes.iter().map(value).collect::<Result<_, _>>()?;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::commitment::Seed;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::OPENINGS_MEMBER;
 use super::deferred::Transaction;
@@ -290,6 +290,17 @@ impl Openings {
         let seed = b64u_array(members.get("seed")?.as_str()?).ok()?;
         let values = members.get("values")?.as_object()?.clone();
         Some(Self { seed: Seed::new(seed), values })
+    }
+}
+
+impl Drop for Openings {
+    fn drop(&mut self) {
+        // Numbers stay where they are; the texts are dates, and what names a person.
+        for value in self.values.values_mut() {
+            if let Value::String(text) = value {
+                text.zeroize();
+            }
+        }
     }
 }
 

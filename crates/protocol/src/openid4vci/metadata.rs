@@ -1,7 +1,7 @@
 //! Issuer metadata (section 12.2); that of authorisation servers is [`ServerMetadata`].
 //!
-//! Unknown members are ignored. Two members are ours and unregistered: the registrar's entry for the issuer, and
-//! the signed lists of codes that its types use.
+//! Unknown members are ignored. Three members are ours and unregistered: the registrar's entry for the issuer, the
+//! signed lists of codes that its types use, and in a configuration the periods of its type.
 //!
 //! Security: metadata is only as good as the connection it came over, until the registrar's entry in it is
 //! checked ([`IssuerMetadata::entry`]). A wallet does that before it collects anything.
@@ -19,7 +19,7 @@ use crate::jose::{Alg, Enc, NamedJwk};
 use crate::json;
 use crate::text::{Bilingual, Env};
 use crate::trust::{Extract, IssuerEntry, Judge, Tables, TrustError};
-use crate::types::{Answer, CredentialType, is_proof};
+use crate::types::{Answer, CredentialType, Period, is_proof};
 
 /// The most bytes of metadata.
 pub const MAX_METADATA: usize = 512 * 1024;
@@ -162,6 +162,9 @@ pub struct Configuration {
     /// How it is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_metadata: Option<CredentialMetadata>,
+    /// What its facts are the total of, where the type has periods. Ours, unregistered.
+    #[serde(rename = "urn:vouchsafe:period:1", default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<Period>,
 }
 
 /// A proof type.
@@ -356,6 +359,7 @@ impl Configuration {
                 display: Display::of(&described.name),
                 claims: claims.collect(),
             }),
+            period: described.period,
         }
     }
 

@@ -47,8 +47,9 @@ pub enum PlanError {
 pub struct Crowd;
 
 impl Crowd {
-    /// Whether enough values of an attribute's signed range are in the list of `statement`, and enough are not; for `in`,
-    /// whether enough are in the interval. Other operations name what they ask for.
+    /// Whether enough values of an attribute's signed range are in the list of `statement`, and enough are not; for `in`
+    /// with bounds of the policy's own, whether enough are in the interval. Other operations name what they ask for, and
+    /// an interval of codes is the registrar's.
     ///
     /// # Errors
     /// [`Crowd`].
@@ -60,7 +61,7 @@ impl Crowd {
                 let left = set.gaps(lo, hi).map_or(0, |gaps| gaps.count());
                 set.count() >= MIN_CROWD && left >= MIN_CROWD
             }
-            (Op::In, _) => {
+            (Op::In, Rule::Fixed {}) => {
                 let bound = |text: &Option<String>| text.as_deref().and_then(decimal).ok_or(Self);
                 u128::from(bound(&statement.hi)?.saturating_sub(bound(&statement.lo)?)) + 1 >= MIN_CROWD
             }
@@ -117,7 +118,8 @@ fn born_by(as_of: Date, n: u32, unit: Unit) -> Option<u64> {
 fn listed(condition: &Condition, list: &TableExtract) -> Result<Predicate, PlanError> {
     let id = || condition.id.clone();
     let set = list.set().ok_or_else(|| PlanError::WrongTable(id()))?;
-    if !(mutants::skips("vp-list-crowd") || set.count() >= MIN_CROWD) {
+    let hides = matches!(condition.op, Test::Member | Test::NotMember);
+    if !(mutants::skips("vp-list-crowd") || !hides || set.count() >= MIN_CROWD) {
         return Err(PlanError::TooFew(id()));
     }
     let [lo, hi] = set.ends();

@@ -187,11 +187,26 @@ fn check_need(way: &Way, need: &Need, known: &CredentialType) -> Result<(), &'st
     if !(mutants::skips("vp-way-period-type") || need.period.is_none() || known.period.is_some()) {
         return Err("the type has no period");
     }
-    let summed = way.conditions.iter().filter(|one| one.wants_all()).flat_map(|one| &one.terms);
-    let is_summed = summed.into_iter().any(|term| term.need == need.id);
+    check_total(way, need, known)
+}
+
+/// What a type with periods says is a total: of one period, and of one issuer where it must not pass a bound.
+fn check_total(way: &Way, need: &Need, known: &CredentialType) -> Result<(), &'static str> {
+    let mut named = way.conditions.iter().filter(|one| one.terms.iter().any(|term| term.need == need.id));
+    let wants_all = named.clone().any(Condition::wants_all);
     // A total that was corrected must cease to count.
-    if !(mutants::skips("vp-way-status") || !is_summed || known.status) {
+    if !(mutants::skips("vp-way-status") || !wants_all || known.status) {
         return Err("a sum with an upper bound takes types with a status, which a correction revokes");
+    }
+    if known.period.is_none() {
+        return Ok(());
+    }
+    if !(mutants::skips("vp-way-period-said") || need.period.is_some()) {
+        return Err("the type says totals of a period: say which, or the resident chooses one");
+    }
+    let bounded = named.any(|one| matches!(one.op, Test::Le | Test::In));
+    if !(mutants::skips("vp-way-total") || !bounded || need.iss.len() == 1) {
+        return Err("an upper bound on a total takes exactly one issuer, or the resident chooses one");
     }
     Ok(())
 }

@@ -123,22 +123,13 @@ impl Way {
         pairs(&firsts, |_, _| true)
     }
 
-    /// The pairs of needs that one fact could fill twice: of one person, in one sum, with an issuer in common. Each
-    /// once, in order of the conditions and then of the needs.
+    /// The pairs of needs that one fact could fill twice: of one person and one type, with an issuer in common.
     #[must_use]
     pub fn twins(&self) -> Vec<(&Need, &Need)> {
-        let mut all: Vec<(&Need, &Need)> = Vec::new();
-        for sum in self.conditions.iter().filter(|condition| condition.is_sum()) {
-            let needs = self.needs_of(sum);
-            let twin =
-                |a: &Need, b: &Need| a.person == b.person && a.iss.iter().any(|iss| b.iss.contains(iss));
-            for (a, b) in pairs(&needs, twin) {
-                if !all.iter().any(|(c, d)| (&c.id, &d.id) == (&a.id, &b.id)) {
-                    all.push((a, b));
-                }
-            }
-        }
-        all
+        let all: Vec<_> = self.needs.iter().collect();
+        pairs(&all, |a, b| {
+            a.person == b.person && a.vct == b.vct && a.iss.iter().any(|iss| b.iss.contains(iss))
+        })
     }
 
     /// The needs that a condition is about, each once, in order of the needs.
@@ -280,7 +271,7 @@ impl Way {
         if !(mutants::skips("vp-way-household-people") || people >= 2) {
             return Err("the subject is same_household, and it is about one person");
         }
-        if !(mutants::skips("vp-way-household") || !self.household().is_empty()) {
+        if !mutants::skips("vp-way-household") && self.household().is_empty() {
             return Err(
                 "nothing links the people to one household: write eq conditions between a household attribute of each",
             );
@@ -297,7 +288,7 @@ impl Way {
         let told = |(a, b): &(&Need, &Need)| a.source_at.is_some() && b.source_at.is_some();
         if !(mutants::skips("vp-way-source") || self.twins().iter().all(told)) {
             return Err(
-                "two needs of one person in one sum have an issuer in common, and one fact could fill both: give source_at for both",
+                "two needs of one person and one type have an issuer in common, and one fact could fill both: give source_at for both",
             );
         }
         Ok(())

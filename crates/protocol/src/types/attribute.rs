@@ -352,7 +352,7 @@ impl Attribute {
 }
 
 /// An absolute URI without spaces.
-fn is_uri(text: &str) -> bool {
+pub(crate) fn is_uri(text: &str) -> bool {
     text.bytes().all(|c| c.is_ascii_graphic()) && url::Url::parse(text).is_ok()
 }
 

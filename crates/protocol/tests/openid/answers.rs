@@ -14,6 +14,7 @@ use vouchsafe_protocol::jose::x5c::validate;
 use vouchsafe_protocol::openid4vci::batch::Received;
 use vouchsafe_protocol::openid4vp::Asked;
 use vouchsafe_protocol::openid4vp::transaction_data::NotCovered;
+use vouchsafe_protocol::policy::Crowd;
 use vouchsafe_protocol::sd_jwt::key_binding::{Binding, Expected};
 use vouchsafe_protocol::sd_jwt::vc::{Rules, Status, Verified};
 use vouchsafe_protocol::sd_jwt::{Held, Path, Unverified};
@@ -23,7 +24,7 @@ use vouchsafe_protocol::trust::Register;
 use vouchsafe_protocol::types::CredentialType;
 
 use crate::district::{
-    District, Extra, ISSUER, NONCE, NOW, OLD, PLAIN, PROOF, Resident, policy, residency, spoiled,
+    District, Extra, ISSUER, NONCE, NOW, OLD, PLAIN, PROOF, Resident, WARDS, policy, residency, spoiled,
 };
 use crate::provider::Ring;
 
@@ -346,4 +347,48 @@ pub(crate) fn a_binding_by_a_disclosed_claim() {
     assert_eq!(judge(Some("Resident 0042")), (Outcome::Met, Reason::ConditionsMet));
     assert_eq!(judge(Some("Resident 0043")), (Outcome::Undetermined, Reason::ExpectedDiffers));
     assert_eq!(judge(None), (Outcome::Undetermined, Reason::ExpectedDiffers));
+}
+
+/// The bus pass, asking of the ward alone.
+fn of_the_ward(condition: Value) -> Story {
+    let mut whole = json!({"id": "ward", "pointer": "/ward"});
+    whole.as_object_mut().unwrap().extend(condition.as_object().cloned().unwrap());
+    Story::with(spoiled(&policy(), "/conditions", json!([whole])))
+}
+
+#[test]
+pub(crate) fn in_a_list_and_not_in_it() {
+    let rule = json!({"kind": "codes", "id": WARDS, "version": 1});
+    let contrary = judged(Outcome::NotMet, Reason::ContraryProved, Evidence::Proved);
+    let met = judged(Outcome::Met, Reason::ConditionsMet, Evidence::Proved);
+    for (op, inside, outside) in [("member", OLD, OUTSIDE), ("not_member", OUTSIDE, OLD)] {
+        let story = of_the_ward(json!({"op": op, "rule": rule}));
+        assert_eq!(story.prove(&inside, 0, "q0"), met, "{op}");
+        assert_eq!(story.prove(&outside, 2, "n0"), contrary, "{op}");
+        assert!(story.proofs(&story.collect(&outside), 0, "q0").is_err(), "{op}");
+        let shown = story.show(&Resident { proof: false, ..outside }).unwrap();
+        assert_eq!((shown.outcome, shown.reasons[0]), (Outcome::NotMet, Reason::ConditionNotMet), "{op}");
+        assert_eq!(story.show(&Resident { proof: false, ..inside }).unwrap().outcome, Outcome::Met, "{op}");
+    }
+}
+
+#[test]
+pub(crate) fn equal_to_a_number_and_other_than_it() {
+    let story = of_the_ward(json!({"op": "ne", "rule": {"kind": "fixed"}, "k": "121"}));
+    let met = judged(Outcome::Met, Reason::ConditionsMet, Evidence::Proved);
+    let contrary = judged(Outcome::NotMet, Reason::ContraryProved, Evidence::Proved);
+    assert_eq!(story.prove(&OLD, 0, "q0"), met);
+    assert_eq!(story.prove(&OUTSIDE, 2, "n0"), contrary);
+    assert!(story.proofs(&story.collect(&OUTSIDE), 0, "q0").is_err());
+}
+
+/// A wallet does not prove what singles its resident out, whoever planned it.
+#[test]
+pub(crate) fn no_proof_of_too_small_a_crowd() {
+    let narrow = |hi: &str| {
+        let story = of_the_ward(json!({"op": "in", "rule": {"kind": "fixed"}, "lo": "104", "hi": hi}));
+        story.proofs(&story.collect(&OLD), 0, "q0").err()
+    };
+    assert_eq!(narrow("106"), Some(ProveError::Crowd(Crowd)));
+    assert_eq!(narrow("107"), None);
 }

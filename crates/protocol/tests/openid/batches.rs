@@ -1,15 +1,18 @@
 //! What a wallet refuses to keep.
 
 use serde_json::{Value, json};
-use vouchsafe_proofs::commitment::Seed;
-use vouchsafe_protocol::encoding::{b64u, b64u_decode, sha256};
+use vouchsafe_proofs::commitment::{Commitment, Seed};
+use vouchsafe_protocol::encoding::{b64u, b64u_array, b64u_decode, sha256};
 use vouchsafe_protocol::jose::Alg;
 use vouchsafe_protocol::jose::jws::NewHeader;
 use vouchsafe_protocol::openid4vci::batch::BatchError;
 use vouchsafe_protocol::openid4vci::credential::{Copy, Openings};
 use vouchsafe_protocol::time::DAY;
+use vouchsafe_protocol::types::Period;
+use vouchsafe_protocol::zkc;
 
 use crate::district::{District, NOW, OLD, PLAIN, PROOF, Resident, sign, spoiled};
+use crate::pay::{Draft, PERSON, Payer, own_month};
 
 fn batch(district: &District) -> Vec<Copy> {
     (0..3).map(|i| district.copy(i, &OLD)).collect()
@@ -224,4 +227,197 @@ pub(crate) fn commitments_that_are_shared_or_of_another_form() {
     let mut copies = batch(&district);
     copies[2] = district.copy(2, &Resident { ward: "W107", ..OLD });
     assert_eq!(district.receive(copies, PROOF).err(), Some(BatchError::Differ));
+}
+
+const UNIT: &str = "https://larkfield.example/ids/person";
+
+#[test]
+fn totals_and_texts_are_kept() {
+    let received = Payer::new().pays(|_, _| ()).unwrap();
+    let opened = received[1].opened.as_ref().unwrap();
+    assert_eq!(opened.values["/person"].text(), Some(PERSON));
+    let amounts = ["/total", "/assets"].map(|pointer| opened.values[pointer].integer());
+    assert_eq!(amounts, [Some(184_000), Some(5_000_000_000)]);
+    assert_eq!(received[1].period.as_deref(), Some("2026-10"));
+}
+
+/// Why a batch is refused all of whose copies are spoiled alike.
+fn refused(spoil: impl Fn(&mut Draft)) -> Option<BatchError> {
+    Payer::new().pays(|_, draft| spoil(draft)).err()
+}
+
+/// Why a batch is refused of which one copy is spoiled.
+fn refused_one(spoil: impl Fn(&mut Draft)) -> Option<BatchError> {
+    let of_the_last = |i: usize, draft: &mut Draft| {
+        if i == 2 {
+            spoil(draft);
+        }
+    };
+    Payer::new().pays(of_the_last).err()
+}
+
+#[test]
+pub(crate) fn a_text_opens_to_one_spelling() {
+    let payer = Payer::new();
+    let text = |text: &str| zkc::Value::Text(text.to_owned());
+    let committed = |unit: &str, said: &str, hidden: &str| {
+        let spoil = |_: usize, draft: &mut Draft| {
+            draft.recommit("/person", payer.commitment(draft.seed, "/person", unit, &text(hidden)));
+            draft.values["/person"] = json!(said);
+        };
+        payer.pays(spoil).err()
+    };
+    assert_eq!(committed(UNIT, "LD-0043", "LD-0043"), None);
+    assert_eq!(committed(UNIT, PERSON, "LD-0043"), Some(BatchError::Opening));
+    assert_eq!(committed(UNIT, PERSON, "ld-0042"), Some(BatchError::Opening));
+    assert_eq!(committed("urn:larkfield:other", PERSON, PERSON), Some(BatchError::Opening), "another unit");
+    // The same name in two spellings would pass for two people.
+    for spelt in ["w\u{302}", "LD\n0042", ""] {
+        assert_eq!(committed(UNIT, spelt, spelt), Some(BatchError::Value), "{spelt:?}");
+    }
+    assert_eq!(refused(|draft| draft.values["/person"] = json!(42)), Some(BatchError::Value));
+    let without = |draft: &mut Draft| drop(draft.values.remove("/person"));
+    assert_eq!(refused(without), Some(BatchError::Values));
+    for (member, value) in [("b", json!(32)), ("lo", json!("0")), ("hi", json!("9")), ("b", Value::Null)] {
+        let ranged = |draft: &mut Draft| draft.claims["zkc"]["/person"][member] = value.clone();
+        assert_eq!(refused(ranged), Some(BatchError::Commitments), "{member}");
+    }
+    let unbound =
+        |draft: &mut Draft| drop(draft.claims["zkc"]["/total"].as_object_mut().unwrap().remove("hi"));
+    assert_eq!(refused(unbound), Some(BatchError::Commitments));
+}
+
+#[test]
+pub(crate) fn an_income_is_what_it_is_said_to_be() {
+    // Com(l - 10000; r) of the first copy, as the independent model computes it.
+    let minus = "kLhq2MlWBxbdq9hW9BrY6Z9q76vVoNaktr9SnvKN0EE";
+    let first = |spoil: &dyn Fn(&mut Draft)| {
+        let of_the_first = |i: usize, draft: &mut Draft| {
+            if i == 0 {
+                spoil(draft);
+            }
+        };
+        Payer::new().pays(of_the_first).err()
+    };
+    let negative = |said: Value| {
+        first(&|draft: &mut Draft| {
+            draft.recommit("/total", Commitment(b64u_array(minus).unwrap()));
+            draft.values["/total"] = said.clone();
+        })
+    };
+    assert_eq!(negative(json!(-10_000)), Some(BatchError::Value));
+    assert_eq!(negative(json!(0)), Some(BatchError::Opening));
+    assert_eq!(negative(json!(184_000)), Some(BatchError::Opening));
+    assert_eq!(negative(json!("-10000")), Some(BatchError::Value));
+    // The honest commitment of the same model.
+    let honest = "YvAuwvyc3MHNbusXbkVPU66l_MPzc85yVElSGRmEYQc";
+    assert_eq!(
+        first(&|draft: &mut Draft| draft.recommit("/total", Commitment(b64u_array(honest).unwrap()))),
+        None
+    );
+}
+
+#[test]
+pub(crate) fn a_value_below_or_above_its_range() {
+    let payer = Payer::new();
+    let of = |lo: &str, hi: &str| {
+        let spoil = |_: usize, draft: &mut Draft| {
+            draft.claims["zkc"]["/total"]["lo"] = json!(lo);
+            draft.claims["zkc"]["/total"]["hi"] = json!(hi);
+        };
+        payer.pays(spoil).err()
+    };
+    assert_eq!(of("184000", "184001"), None);
+    assert_eq!(of("184001", "200000"), Some(BatchError::Range));
+    assert_eq!(of("0", "183999"), Some(BatchError::Range));
+}
+
+#[test]
+pub(crate) fn a_unit_is_that_of_its_encoding() {
+    let unit = |pointer: &str, unit: &str| {
+        refused(|draft: &mut Draft| draft.claims["zkc"][pointer]["u"] = json!(unit))
+    };
+    assert_eq!(unit("/total", "GBP-pounds"), Some(BatchError::Unit));
+    assert_eq!(unit("/assets", ""), Some(BatchError::Unit));
+    let district = District::new();
+    let day = |claims: &mut Value| claims["zkc"]["/birth_date"]["u"] = json!("month");
+    assert_eq!(reissued(&district, day), BatchError::Unit);
+    let list = |claims: &mut Value| claims["zkc"]["/ward"]["u"] = json!("wards");
+    assert_eq!(reissued(&district, list), BatchError::Unit);
+    // A text under something that is no type URI.
+    let payer = Payer::new();
+    let unnamed = |_: usize, draft: &mut Draft| {
+        let text = zkc::Value::Text(PERSON.to_owned());
+        draft.recommit("/person", payer.commitment(draft.seed, "/person", "person", &text));
+        draft.claims["zkc"]["/person"]["u"] = json!("person");
+    };
+    assert_eq!(payer.pays(unnamed).err(), Some(BatchError::Unit));
+}
+
+#[test]
+pub(crate) fn pointers_differ_between_copies() {
+    let without = |draft: &mut Draft| {
+        drop(draft.claims["zkc"].as_object_mut().unwrap().remove("/assets"));
+        draft.values.remove("/assets");
+    };
+    assert_eq!(refused_one(without), Some(BatchError::Commitments));
+    assert_eq!(refused(without), None, "a type of fewer attributes");
+    let renamed = |draft: &mut Draft| draft.claims["zkc"]["/person"]["u"] = json!("urn:larkfield:other");
+    let payer = Payer::new();
+    let of_another_unit = |i: usize, draft: &mut Draft| {
+        if i == 2 {
+            renamed(draft);
+            let text = zkc::Value::Text(PERSON.to_owned());
+            draft.recommit("/person", payer.commitment(3, "/person", "urn:larkfield:other", &text));
+        }
+    };
+    assert_eq!(payer.pays(of_another_unit).err(), Some(BatchError::Commitments));
+}
+
+#[test]
+pub(crate) fn one_seed_for_two_texts() {
+    let payer = Payer::new();
+    let shared = |_: usize, draft: &mut Draft| {
+        let honest = |pointer: &str, unit: &str, value| payer.commitment(1, pointer, unit, &value);
+        draft.seed = 1;
+        draft.recommit("/person", honest("/person", UNIT, zkc::Value::Text(PERSON.to_owned())));
+        draft.recommit("/total", honest("/total", "GBP-pence", zkc::Value::Integer(184_000)));
+        draft.recommit("/assets", honest("/assets", "GBP-pence", zkc::Value::Integer(5_000_000_000)));
+    };
+    assert_eq!(payer.pays(shared).err(), Some(BatchError::Shared));
+}
+
+#[test]
+pub(crate) fn a_period_is_that_of_the_type_and_over() {
+    let payer = Payer::new();
+    let shows = |period: Value| {
+        let spoil = |_: usize, draft: &mut Draft| match &period {
+            Value::Null => drop(draft.claims.as_object_mut().unwrap().remove("period")),
+            period => draft.claims["period"] = period.clone(),
+        };
+        [Some(Period::Month), None].map(|of_the_type| payer.pays_by(of_the_type, spoil).err())
+    };
+    let refused = Some(BatchError::Period);
+    assert_eq!(shows(json!("2026-10")), [None, refused]);
+    assert_eq!(shows(json!("2019-02")), [None, refused]);
+    assert_eq!(shows(Value::Null), [refused, None]);
+    for foreign in [json!("2026-11"), json!("2027-01"), json!("2026-1"), json!("2026-10-01"), json!(202_610)]
+    {
+        assert_eq!(shows(foreign.clone()), [refused, refused], "{foreign}");
+    }
+    // The register was read on the last day of the month: what comes on that day is not in it.
+    let early = |_: usize, draft: &mut Draft| draft.claims["facts_as_of"] = json!("2026-10-31");
+    assert_eq!(payer.pays(early).err(), refused);
+    let undated =
+        |_: usize, draft: &mut Draft| drop(draft.claims.as_object_mut().unwrap().remove("facts_as_of"));
+    assert_eq!(payer.pays(undated).err(), refused);
+}
+
+#[test]
+pub(crate) fn a_period_is_the_same_in_all_copies() {
+    let other = |draft: &mut Draft| draft.claims["period"] = json!("2026-09");
+    assert_eq!(refused_one(other), Some(BatchError::Differ));
+    let own = own_month();
+    let numbered = |draft: &mut Draft| draft.claims["period"] = json!(own());
+    assert_eq!(refused(numbered), Some(BatchError::Differ), "a number in every copy");
 }

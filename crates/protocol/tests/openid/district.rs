@@ -254,8 +254,15 @@ impl District {
         let entry: vouchsafe_protocol::trust::IssuerEntry = serde_json::from_value(with_head(entry)).unwrap();
         let (keys, lists) = (self.keys(), lists());
         let anchors = [self.anchor.clone()];
-        let expected =
-            batch::Expected { issuer: &entry, anchors: &anchors, vct, keys: &keys, lists: &lists, now: NOW };
+        let expected = batch::Expected {
+            issuer: &entry,
+            anchors: &anchors,
+            vct,
+            keys: &keys,
+            lists: &lists,
+            period: None,
+            now: NOW,
+        };
         batch::receive(copies, &expected, &Ring)
     }
 }

@@ -52,6 +52,14 @@ fn switches_that_batches_notice() {
             &["vci-batch-committed", "vci-batch-forms", "vci-batch-shared"],
         ),
         (batches::commitments_that_do_not_open, &["vci-batch-values", "zk-open-commitment", "zk-open-range"]),
+        (batches::a_period_is_that_of_the_type_and_over, &["vci-batch-period-over", "vci-batch-period-type"]),
+        (batches::a_period_is_the_same_in_all_copies, &["vci-batch-dataset"]),
+        (batches::a_text_opens_to_one_spelling, &["zk-open-commitment", "zk-zkc-text"]),
+        (batches::a_unit_is_that_of_its_encoding, &["vci-batch-unit"]),
+        (batches::a_value_below_or_above_its_range, &["zk-open-range"]),
+        (batches::an_income_is_what_it_is_said_to_be, &["zk-open-commitment"]),
+        (batches::one_seed_for_two_texts, &["vci-batch-shared"]),
+        (batches::pointers_differ_between_copies, &["vci-batch-forms"]),
         (
             batches::kind_key_and_number,
             &["vci-batch-anchor", "vci-batch-count", "vci-batch-iss", "vci-batch-key", "vci-batch-vct"],
@@ -79,7 +87,6 @@ fn switches_that_types_notice() {
         (types::a_text_is_proved_under_a_unit_and_a_mask, &["type-text-pattern", "type-text-unit"]),
         (types::a_text_has_one_spelling, &["type-text-canonical"]),
         (types::totals_can_be_corrected, &["type-period-status"]),
-        (types::a_month_is_over_after_its_last_day, &["type-period-over"]),
         (types::a_range_on_a_text_is_no_member, &["zk-zkc-text"]),
     ]);
 }

@@ -128,7 +128,7 @@ pub(crate) fn totals_can_be_corrected() {
 }
 
 #[test]
-pub(crate) fn a_month_is_over_after_its_last_day() {
+fn a_month_is_over_after_its_last_day() {
     let month = Month::parse("2026-10").unwrap();
     assert!(!month.is_over(date(2026, 10, 31)) && month.is_over(date(2026, 11, 1)));
 }

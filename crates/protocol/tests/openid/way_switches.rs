@@ -1,7 +1,7 @@
 //! Each check of policies that join credentials, switched off alone: the test that is named beside it notices.
 
 use crate::switches::each_is_noticed;
-use crate::{joined, ways};
+use crate::{answers, joined, ways};
 
 #[test]
 fn switches_that_ways_notice() {
@@ -33,7 +33,14 @@ fn switches_that_ways_notice() {
         ),
         (
             ways::types_that_a_way_cannot_use,
-            &["vp-way-household-text", "vp-way-period-type", "vp-way-status", "vp-way-text"],
+            &[
+                "vp-way-household-text",
+                "vp-way-period-said",
+                "vp-way-period-type",
+                "vp-way-status",
+                "vp-way-text",
+                "vp-way-total",
+            ],
         ),
     ]);
 }
@@ -55,5 +62,6 @@ fn switches_that_joined_answers_notice() {
         (joined::each_need_has_its_own_issuers, &["vp-issuer-accepted"]),
         (joined::sources_that_are_not_complete, &["vp-period-over"]),
         (joined::each_status_counts, &["vp-status-open"]),
+        (answers::no_proof_of_too_small_a_crowd, &["vp-crowd"]),
     ]);
 }

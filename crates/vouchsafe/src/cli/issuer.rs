@@ -101,6 +101,9 @@ pub(crate) struct OfferArgs {
     /// The credential type.
     #[arg(long = "type")]
     type_id: String,
+    /// The period, YYYY-MM, of a type with a credential for each.
+    #[arg(long)]
+    period: Option<String>,
     /// Copies that are shown, or copies that prove.
     #[arg(long, default_value = "proof")]
     kind: KindArg,
@@ -282,7 +285,11 @@ async fn offer(args: &OfferArgs) -> Result<(), Failure> {
     };
     let delivery = if args.letter.is_some() { Delivery::Letter } else { Delivery::Link };
     let request = OfferRequest { type_id: args.type_id.clone(), person: args.person.clone(), kind, delivery };
-    let made = offer::create(&app, &request).await.map_err(|e| Failure::refused("offer", e))?;
+    let made = match &args.period {
+        Some(period) => offer::create_for_period(&app, &request, period).await,
+        None => offer::create(&app, &request).await,
+    };
+    let made = made.map_err(|e| Failure::refused("offer", e))?;
     if let Some(path) = &args.qr_svg {
         write(path, &made.qr_svg().map_err(Failure::usage)?)?;
     }

@@ -147,7 +147,7 @@ fn check(args: &PoliciesArgs) -> Result<(), Failure> {
 fn row(report: &Report) -> Value {
     let costs = report.costs.iter().map(|cost| {
         json!({"queries": cost.queries, "outcome": cost.outcome, "statements": cost.statements,
-            "n": cost.n, "m": cost.m, "proof_bytes": cost.bytes})
+            "sub_proofs": cost.sub_proofs, "n": cost.n, "m": cost.m, "proof_bytes": cost.bytes})
     });
     json!({
         "policy": report.id, "version": report.version, "file": report.file,
@@ -166,8 +166,8 @@ fn words(row: &Value) -> String {
     for cost in row["costs"].as_array().into_iter().flatten() {
         let (n, m) = (&cost["n"], &cost["m"]);
         text += &format!(
-            "\n  {} by {}: n = {n}, m = {m}, proof of {} bytes",
-            cost["outcome"], cost["queries"], cost["proof_bytes"]
+            "\n  {} by {}: {} sub-proofs, n = {n}, m = {m}, proof of {} bytes",
+            cost["outcome"], cost["queries"], cost["sub_proofs"], cost["proof_bytes"]
         );
     }
     for refusal in row["refusals"].as_array().into_iter().flatten().filter_map(Value::as_str) {

@@ -125,8 +125,9 @@ impl Statuses for Memory {
         entropy: &dyn Entropy,
     ) -> Result<Result<Vec<u64>, ReserveRefusal>, StoreError> {
         let mut tables = self.tables();
+        let people = tables.siblings(&reserve.type_id, reserve.person);
         let lists = &mut tables.lists;
-        let active = !lists.is_suspended(&reserve.type_id, reserve.person);
+        let active = !people.iter().any(|person| lists.is_suspended(&reserve.type_id, *person));
         if !(mutants::skips("store-status-suspended") || active) {
             return Ok(Err(ReserveRefusal::Suspended));
         }

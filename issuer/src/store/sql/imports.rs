@@ -3,7 +3,7 @@
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::time::UnixTime;
 
-use super::super::super::columns::{column, count, date, octets};
+use super::super::super::columns::{column, count, date, mac, octets};
 use super::super::super::{
     Batch, EnrolError, Enrolled, Import, ImportId, Mac, Progress, Register, SealedRow, StoreError,
     enrol_clash,
@@ -83,6 +83,16 @@ impl Register for Own {
         })
         .transpose()
     }
+
+    async fn in_periods(&self, type_id: &str, whole: Mac) -> Result<Vec<Mac>, StoreError> {
+        let rows: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT person FROM person WHERE type_id = $1 AND whole = $2")
+                .bind(type_id)
+                .bind(&whole.0[..])
+                .fetch_all(self.pools.reader())
+                .await?;
+        rows.iter().map(|person| mac(person)).collect()
+    }
 }
 
 async fn progress(tx: &mut Tx, id: ImportId) -> Result<Progress, StoreError> {
@@ -131,11 +141,14 @@ async fn name(tx: &mut Tx, id: ImportId, person: Mac) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// How many the file has not named; who was named is forgotten then.
+/// How many the file has not named, of the periods that it has where the type has periods; who was named is forgotten
+/// then.
 async fn absent(tx: &mut Tx, import: &Import) -> Result<u64, StoreError> {
     let (absent,): (i64,) = sqlx::query_as(
         "SELECT COUNT(*) FROM person WHERE type_id = $1 AND NOT EXISTS (SELECT 1 FROM import_named AS named \
-         WHERE named.import_id = $2 AND named.person = person.person)",
+         WHERE named.import_id = $2 AND named.person = person.person) AND (period IS NULL OR period IN \
+         (SELECT other.period FROM person AS other JOIN import_named AS named ON named.person = other.person \
+         WHERE other.type_id = $1 AND named.import_id = $2))",
     )
     .bind(&import.type_id)
     .bind(&import.id.0[..])
@@ -200,14 +213,16 @@ async fn enrol_row(
 /// `false` when the person is there.
 async fn add_row(tx: &mut Tx, import: &Import, row: &SealedRow) -> Result<bool, StoreError> {
     let written = sqlx::query(
-        "INSERT INTO person (type_id, person, sealed, facts_as_of, import_id) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (type_id, person) DO NOTHING",
+        "INSERT INTO person (type_id, person, sealed, facts_as_of, import_id, whole, period) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (type_id, person) DO NOTHING",
     )
     .bind(&import.type_id)
     .bind(&row.person.0[..])
     .bind(&row.sealed)
     .bind(import.facts_as_of.to_string())
     .bind(&import.id.0[..])
+    .bind(row.period.as_ref().map(|of| &of.whole.0[..]))
+    .bind(row.period.as_ref().map(|of| of.period.as_str()))
     .execute(&mut **tx)
     .await?;
     Ok(written.rows_affected() == 1)

@@ -207,10 +207,17 @@ async fn sequence(tx: &mut Tx) -> Result<u64, StoreError> {
     count(sequence)
 }
 
+/// Whether the person is suspended, in this period or, where the type has periods, in another.
 async fn is_suspended(tx: &mut Tx, type_id: &str, person: Mac) -> Result<bool, StoreError> {
     let suspended: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM status_entry WHERE type_id = $1 AND person = $2 AND state = 2) \
-         OR EXISTS (SELECT 1 FROM status_change WHERE type_id = $1 AND person = $2 AND state = 2)",
+        "SELECT EXISTS (SELECT 1 FROM status_entry WHERE type_id = $1 AND state = 2 AND person IN \
+         (SELECT $2 UNION ALL SELECT other.person FROM person AS this JOIN person AS other \
+         ON other.type_id = this.type_id AND other.whole = this.whole \
+         WHERE this.type_id = $1 AND this.person = $2)) \
+         OR EXISTS (SELECT 1 FROM status_change WHERE type_id = $1 AND state = 2 AND person IN \
+         (SELECT $2 UNION ALL SELECT other.person FROM person AS this JOIN person AS other \
+         ON other.type_id = this.type_id AND other.whole = this.whole \
+         WHERE this.type_id = $1 AND this.person = $2))",
     )
     .bind(type_id)
     .bind(&person.0[..])

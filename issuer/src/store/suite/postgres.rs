@@ -73,7 +73,7 @@ async fn imports_over_the_same_people_do_not_undo_each_other(store: PostgresStor
     let runs = (0..12_u8).map(|run| {
         let store = store.clone();
         let mut rows: Vec<_> =
-            (0..40).map(|n| SealedRow { person: mac(n), line: 2, sealed: vec![run] }).collect();
+            (0..40).map(|n| SealedRow { person: mac(n), line: 2, sealed: vec![run], period: None }).collect();
         if run % 2 == 0 {
             rows.reverse();
         }
