@@ -12,6 +12,7 @@ use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
 use crate::asked::{policy, request};
 use crate::credential::{self, Bench};
 use crate::measure::{Report, against, against_few, alone, alone_few};
+use crate::range;
 
 const ISS: &str = "https://issuer.example";
 const VCT: &str = "https://larkfield.example/types/residency/1/zk";
@@ -22,7 +23,7 @@ pub(crate) fn benches() -> Vec<Report> {
 }
 
 /// Checking the whole answer: both signatures, every check of the credential, every binding, the proof. The floor is
-/// the two bare signatures; what the proof costs stands in the parts.
+/// the two bare signatures and the bare range proof.
 fn age() -> Report {
     let plain = Bench::new();
     let text = plain.present();
@@ -37,9 +38,15 @@ fn age() -> Report {
         answer::verify(&context, &statements, &proof).expect("it holds");
         plain.check(&text, Some(&leaf))
     };
-    against("zk/answer/age", check, || bare.each_ref().map(credential::Bare::verify))
+    let range = range::Made::new(16, 1);
+    let floor = || {
+        range.ours();
+        bare.each_ref().map(credential::Bare::verify)
+    };
+    against("zk/answer/age", check, floor)
         .part("proof_bytes", proof.len())
         .part("proof_verify_ns", alone(|| answer::verify(&context, &statements, &proof)))
+        .part("range_proof_ns", alone(|| range.ours()))
         .part("prove_ns", alone(prove))
 }
 

@@ -5,7 +5,9 @@
 
 mod answer;
 mod asked;
+mod browser;
 mod credential;
+mod household;
 mod measure;
 mod range;
 
@@ -15,7 +17,9 @@ fn main() {
     vouchsafe_service::keys::install();
     let mut reports: Vec<Report> = credential::benches();
     reports.extend(answer::benches());
+    reports.push(household::benches());
     reports.extend(range::benches());
+    reports.extend(browser::benches());
     for report in reports {
         report.print();
     }

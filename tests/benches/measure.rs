@@ -70,6 +70,23 @@ fn compared<A, B>(
     Report { name: name.to_owned(), ns: median(&mut ours), floor_ns: median(&mut theirs), parts: Map::new() }
 }
 
+/// Measures against `floor` what runs in another program and says itself how many nanoseconds it took.
+pub(crate) fn timed_elsewhere<B>(
+    name: &str,
+    mut function: impl FnMut() -> f64,
+    mut floor: impl FnMut() -> B,
+) -> Report {
+    // The other program's compiler may need some calls before it has the code as it wants it.
+    (0..FEW).for_each(|_| _ = function());
+    let mut ours = Vec::new();
+    let mut theirs = Vec::new();
+    for _ in 0..FEW {
+        ours.push(function());
+        theirs.push(round(&mut floor));
+    }
+    Report { name: name.to_owned(), ns: median(&mut ours), floor_ns: median(&mut theirs), parts: Map::new() }
+}
+
 /// The median nanoseconds of one function alone.
 pub(crate) fn alone<A>(function: impl FnMut() -> A) -> f64 {
     median_of(ROUNDS, function)

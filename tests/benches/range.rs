@@ -21,7 +21,7 @@ pub(crate) fn benches() -> Vec<Report> {
 }
 
 /// A proof of the package, and what the package needs to check it.
-struct Made {
+pub(crate) struct Made {
     n: usize,
     generators: BulletproofGens,
     bases: PedersenGens,
@@ -32,7 +32,7 @@ struct Made {
 }
 
 impl Made {
-    fn new(n: usize, m: usize) -> Self {
+    pub(crate) fn new(n: usize, m: usize) -> Self {
         let mut made = Self {
             n,
             generators: BulletproofGens::new(n, m),
@@ -70,7 +70,7 @@ impl Made {
         Claim::new(&mut Transcript::new(LABEL), self.n, values, &self.proof).expect("it has the form")
     }
 
-    fn ours(&self) {
+    pub(crate) fn ours(&self) {
         assert!(self.claim().holds_vartime(), "it holds");
     }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::machine::{COMPILER, have};
+use crate::machine::{COMPILER, have, have_node};
 use crate::process::{Failure, Stream, cargo, output, program, report, say, watch};
 
 /// Runs a measuring program of `tests` in a release build, `bench` or `timing`; keeps each JSON line it prints, under a line
@@ -12,6 +12,10 @@ use crate::process::{Failure, Stream, cargo, output, program, report, say, watch
 pub(crate) fn run(name: &str, args: &[String]) -> Result<ExitCode, Failure> {
     have(&[COMPILER])?;
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    if name == "bench" {
+        have_node()?;
+        crate::wasm::optimised()?;
+    }
     let line = ["run", "--quiet", "--release", "--package", "vouchsafe-tests", "--bin", name, "--"];
     let (lines, succeeded) = watch(&mut cargo(&[&line[..], &args].concat()), Stream::Out)?;
     let figures: Vec<&String> = lines.iter().filter(|line| is_figure(name, line)).collect();

@@ -97,13 +97,19 @@ pub(crate) fn have_component(component: &str, subcommand: &str) -> Result<(), Fa
     Err(Failure(format!("`cargo {subcommand}` is missing: add the component {component} to your toolchain")))
 }
 
+/// A Node that the peers and the bench run on.
+pub(crate) fn have_node() -> Result<(), Failure> {
+    let version = output(&mut program("node", &["--version"])).unwrap_or_default();
+    if node_suffices(&version) {
+        return Ok(());
+    }
+    let found = if version.is_empty() { "none" } else { version.trim() };
+    Err(Failure(format!("Node {}.{} or newer is needed, found {found}", NODE.0, NODE.1)))
+}
+
 /// The pinned npm packages of `tests/interop`, exactly as its lock file says.
 pub(crate) fn have_interop_packages() -> Result<(), Failure> {
-    let version = output(&mut program("node", &["--version"])).unwrap_or_default();
-    if !node_suffices(&version) {
-        let found = if version.is_empty() { "none" } else { version.trim() };
-        return Err(Failure(format!("Node {}.{} or newer is needed, found {found}", NODE.0, NODE.1)));
-    }
+    have_node()?;
     let installed = Path::new("tests/interop/node_modules/.package-lock.json");
     let lock = Path::new("tests/interop/package-lock.json");
     let newer = |path: &Path| path.metadata().and_then(|meta| meta.modified());

@@ -34,16 +34,31 @@ fn banned_in_graph() -> Result<Vec<String>, Failure> {
     Ok(found.iter().map(|name| format!("{name} is in the graph of the pure crates")).collect())
 }
 
+/// The module whose one call makes one proof, optimised: `target/browser/wasm32-unknown-unknown/release/prove.wasm`.
+pub(crate) fn optimised() -> Result<(), Failure> {
+    let line =
+        ["build", "--quiet", "--release", "--locked", "--target", TARGET, "--target-dir", "target/browser"];
+    let package = ["--package", "vouchsafe-browser"];
+    if succeeds(&mut compiler(&[&line[..], &package].concat())?)? {
+        return Ok(());
+    }
+    Err(Failure("the module for the browser does not build".to_owned()))
+}
+
 fn compile() -> Result<Command, Failure> {
-    let line = [&["build", "--lib", "--locked", "--target", TARGET], &UNOPTIMISED[..], &PACKAGES].concat();
+    compiler(&[&["build", "--lib", "--locked", "--target", TARGET], &UNOPTIMISED[..], &PACKAGES].concat())
+}
+
+/// Cargo with a compiler that knows the target.
+fn compiler(line: &[&str]) -> Result<Command, Failure> {
     if has_target() {
-        return Ok(cargo(&line));
+        return Ok(cargo(line));
     }
     say("wasm: rustup has no such target here, so Debian's compiler builds it");
     if !(std::path::Path::new("/usr/bin/rustc").exists() && on_path("wasm-ld-19")) {
         install(&DEBIAN)?;
     }
-    Ok(with_debian(&line))
+    Ok(with_debian(line))
 }
 
 fn has_target() -> bool {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use curve25519_dalek::{RistrettoPoint, Scalar, traits::Identity};
+use vouchsafe_mutants as mutants;
 use zeroize::Zeroizing;
 
 use super::{Openings, ProveError};
@@ -30,6 +31,7 @@ pub(super) fn values(
             Side::AtMost(k) => group::multiple_vartime(k) - sum_vartime(context, terms)?,
             Side::AtLeast(k) => sum_vartime(context, terms)? - group::multiple_vartime(k),
             Side::Term { term, lo } => signed(context, terms.get(term)?)? - group::multiple_vartime(lo),
+            Side::TermUpTo { term, hi } => group::multiple_vartime(hi) - signed(context, terms.get(term)?)?,
             Side::FromFirst => sum_vartime(context, terms)? - ends?.first,
             Side::ToLast => ends?.last - sum_vartime(context, terms)?,
         });
@@ -57,14 +59,14 @@ pub(super) fn witness(
     statements: &[Statement],
     plan: &Plan,
     openings: &Openings,
-    ends: &BTreeMap<usize, OpenedEnds>,
+    ends: &BTreeMap<usize, Box<OpenedEnds>>,
 ) -> Result<Witness, ProveError> {
     let mut values = Zeroizing::new(Vec::with_capacity(plan.m));
     let mut blindings = Zeroizing::new(Vec::with_capacity(plan.m));
     for entry in &plan.entries {
         let terms = &statements[entry.statement].terms;
-        let (w, r) = opened(entry, terms, openings, ends.get(&entry.statement))?;
-        values.push(entry_value(&w)?);
+        let (w, r) = opened(entry, terms, openings, ends.get(&entry.statement).map(Box::as_ref))?;
+        values.push(entry_value(&w, plan.n)?);
         blindings.push(r.to_bytes());
     }
     values.resize(plan.m, 0);
@@ -81,11 +83,13 @@ fn opened(
 ) -> Result<(Zeroizing<i128>, Zeroizing<Scalar>), ProveError> {
     let ends = || ends.ok_or(ProveError::NotMet);
     let (s, r) = match entry.side {
-        Side::Term { term, .. } => sum(&[Term { coeff: 1, ..terms[term].clone() }], openings)?,
+        Side::Term { term, .. } | Side::TermUpTo { term, .. } => {
+            sum(&[Term { coeff: 1, ..terms[term].clone() }], openings)?
+        }
         _ => sum(terms, openings)?,
     };
     let (w, r) = match entry.side {
-        Side::AtMost(k) => (i128::from(k) - *s, -*r),
+        Side::AtMost(k) | Side::TermUpTo { hi: k, .. } => (i128::from(k) - *s, -*r),
         Side::AtLeast(k) | Side::Term { lo: k, .. } => (*s - i128::from(k), *r),
         Side::FromFirst => (*s - i128::from(ends()?.ends[0]), *r - ends()?.blindings[0]),
         Side::ToLast => (i128::from(ends()?.ends[1]) - *s, ends()?.blindings[1] - *r),
@@ -110,7 +114,12 @@ fn coefficient(coeff: i64) -> Scalar {
     if coeff < 0 { -size } else { size }
 }
 
-/// The plan's widths cover what issuers may sign, so that whatever does not fit is not met.
-fn entry_value(w: &i128) -> Result<u64, ProveError> {
-    u64::try_from(*w).map_err(|_| ProveError::NotMet)
+/// The plan's widths cover what issuers may sign, so that whatever does not fit is not met. The package would prove it all
+/// the same, and what is left over of w could be read from the proof that fails.
+fn entry_value(w: &i128, n: usize) -> Result<u64, ProveError> {
+    let w = u64::try_from(*w).map_err(|_| ProveError::NotMet)?;
+    if !(mutants::skips("zk-entry-width") || u128::from(w) < 1 << n) {
+        return Err(ProveError::NotMet);
+    }
+    Ok(w)
 }

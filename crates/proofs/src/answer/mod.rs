@@ -115,8 +115,8 @@ pub struct Given<'a> {
 
 /// Checks many answers in one sum, and each alone if that fails: the verdicts are those of [`verify`], in order.
 ///
-/// The weights come from `rng`, which is asked when all answers are there: it must not be foreseeable by whoever made
-/// them. What it saves is the sum over the fixed generators, which all answers share.
+/// The weights come from all answers and from `rng`, which is asked when they are there: so they are not foreseeable by
+/// whoever made them. What it saves is the sum over the fixed generators, which all answers share.
 #[must_use]
 pub fn verify_all(answers: &[Given<'_>], rng: &mut dyn CryptoRngCore) -> Vec<Result<(), ProofFailed>> {
     let mut verdicts = vec![Err(ProofFailed); answers.len()];

@@ -25,7 +25,7 @@ pub(super) fn prove(
     openings: &Openings,
     written: &mut Written,
     rng: &mut dyn CryptoRngCore,
-) -> Result<BTreeMap<usize, OpenedEnds>, ProveError> {
+) -> Result<BTreeMap<usize, Box<OpenedEnds>>, ProveError> {
     let mut ends = BTreeMap::new();
     for (index, part) in (0..).zip(&plan.parts) {
         let terms = terms(statements, part).ok_or(ProveError::WrongOpening)?;
@@ -62,7 +62,7 @@ fn prove_one(
     hidden: &[Hidden],
     opened: &Opened,
     rng: &mut dyn CryptoRngCore,
-) -> Option<(Vec<u8>, Option<OpenedEnds>)> {
+) -> Option<(Vec<u8>, Option<Box<OpenedEnds>>)> {
     let one = hidden.first()?;
     let pair = || <&[Hidden; 2]>::try_from(hidden).ok();
     let proof = match shows {

@@ -14,7 +14,7 @@ use crate::{
     },
     encoding::Encoding,
     group,
-    planner::plan_in,
+    planner::{Side, plan_in},
     range::{self, Witness},
     statement::{Predicate, Set, Statement, Term},
     transcript,
@@ -128,6 +128,84 @@ fn a_negative_income_pulls_no_sum_down() {
     assert!(verify(&honest, &statements, &forged(&honest, &statements, entries)).is_ok());
 }
 
+/// What each of two payers may certify is at most 999. One of them goes beyond, so that 5 + 60,000 is at least 1,500, and
+/// 2 * 999 - 2,000 at most 100: no two numbers that they may certify do that.
+fn certified_too_much() -> [bool; 2] {
+    let [r, s] = blindings();
+    let cases = [
+        ([1, 1], Predicate::Ge(1_500), [(5, r), (60_000, s)], (58_505, r + s)),
+        ([2, -1], Predicate::Le(100), [(999, r), (2_000, s)], (102, s - r - r)),
+    ];
+    cases.map(|(coefficients, predicate, known, bound)| {
+        let mut context = context(&known.map(|(v, r)| (Scalar::from(v), r)));
+        for credential in &mut context.credentials {
+            credential.attributes[0].range = Some(SignedRange { b: 32, lo: 0, hi: 999 });
+        }
+        let up_to =
+            |(v, r): (u64, Scalar)| ((999 - i64::try_from(v).unwrap()).rem_euclid(1 << 16) as u64, -r);
+        let terms = match (coefficients, vouchsafe_mutants::skips("zk-plan-each-end")) {
+            (_, true) => known,
+            ([1, 1], false) => known.map(up_to),
+            (_, false) => [known[0], up_to(known[1])],
+        };
+        let named = |(query, coeff)| Term::new(query, "/v", coeff);
+        let terms_asked = ["q0", "q1"].into_iter().zip(coefficients).map(named).collect();
+        let statements = [Statement { id: "sum".into(), terms: terms_asked, predicate }];
+        verify(&context, &statements, &forged(&context, &statements, [&terms[..], &[bound]].concat())).is_ok()
+    })
+}
+
+#[test]
+fn more_than_may_be_certified_pushes_no_sum_over_its_bound() {
+    assert_eq!(certified_too_much(), [false; 2]);
+}
+
+/// Each end of a term's range is shown once, and only where it matters; an interval needs both.
+#[test]
+fn the_end_that_counts_is_shown_once() {
+    let [r, s] = blindings();
+    let context = context(&[(Scalar::from(5_u64), r), (Scalar::from(6_u64), s)]);
+    let asked = |id: &str, coefficients: [i64; 2], predicate| {
+        let named = |(query, coeff)| Term::new(query, "/v", coeff);
+        let terms = ["q0", "q1"].into_iter().zip(coefficients).map(named).collect();
+        Statement { id: id.into(), terms, predicate }
+    };
+    let statements = [
+        asked("low", [1, 1], Predicate::Le(11)),
+        asked("high", [2, -1], Predicate::Ge(3)),
+        asked("both", [1, 1], Predicate::In { lo: 11, hi: 12 }),
+    ];
+    let plan = plan_in(&context, &statements).unwrap();
+    let (least, greatest) = (|term| Side::Term { term, lo: 0 }, |term| Side::TermUpTo { term, hi: 65_535 });
+    let sides: Vec<_> = plan.entries.iter().map(|entry| (entry.statement, entry.side)).collect();
+    let expected = [
+        (0, least(0)),
+        (0, least(1)),
+        (0, Side::AtMost(11)),
+        (1, greatest(0)),
+        (1, Side::AtLeast(3)),
+        (2, greatest(1)),
+        (2, Side::AtMost(12)),
+        (2, Side::AtLeast(11)),
+    ];
+    assert_eq!(sides, expected);
+    let answer = prove(&context, &statements, &openings(&[(5, r), (6, s)]), &mut rng()).unwrap();
+    assert_eq!(verify(&context, &statements, &answer), Ok(()));
+}
+
+/// 99,990 of 16 bits: the package proves its lowest bits, and whoever checks that could read the others from what is left.
+fn proved_beyond_its_range() -> Result<Vec<u8>, super::ProveError> {
+    let [r, _] = blindings();
+    let context = context(&[(Scalar::from(100_000_u64), r)]);
+    let statements = [Statement::of("high", "q0", "/v", Predicate::Ge(10))];
+    prove(&context, &statements, &openings(&[(100_000, r)]), &mut rng())
+}
+
+#[test]
+fn a_value_beyond_its_range_is_not_proved() {
+    assert_eq!(proved_beyond_its_range(), Err(super::ProveError::NotMet));
+}
+
 /// Whatever opens a pair is compared with both commitments before a proof is made of it.
 #[test]
 fn a_difference_that_opens_nothing_is_refused() {
@@ -178,5 +256,15 @@ mod switched_off {
     #[test]
     fn without_a_range_of_each_term_a_negative_income_passes() {
         assert!(without("zk-plan-each-term", super::negative_income));
+    }
+
+    #[test]
+    fn without_the_other_end_of_each_term_too_much_passes() {
+        assert_eq!(without("zk-plan-each-end", super::certified_too_much), [true; 2]);
+    }
+
+    #[test]
+    fn without_the_width_a_proof_that_fails_is_sent() {
+        assert!(without("zk-entry-width", super::proved_beyond_its_range).is_ok());
     }
 }

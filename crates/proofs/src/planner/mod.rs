@@ -85,12 +85,19 @@ pub enum Side {
     AtMost(u64),
     /// S >= K: w = S - K.
     AtLeast(u64),
-    /// The value of one term is what its issuer may sign: w = v - lo.
+    /// The value of one term is not below what its issuer may sign: w = v - lo.
     Term {
         /// Index of the term.
         term: usize,
         /// The least value of its signed range.
         lo: u64,
+    },
+    /// The value of one term is not above what its issuer may sign: w = hi - v.
+    TermUpTo {
+        /// Index of the term.
+        term: usize,
+        /// The greatest value of its signed range.
+        hi: u64,
     },
     /// S is not below the hidden interval: w = S - first.
     FromFirst,
@@ -193,13 +200,30 @@ impl Shows {
     }
 }
 
+/// An end of the range that an issuer may sign.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Least,
+    Greatest,
+}
+
+/// The ends of a term's range beyond which a value would help a sum to its bound. Beyond the other end it only harms.
+fn ends_that_count(predicate: &Predicate, coeff: i64) -> &'static [End] {
+    match (predicate, coeff > 0) {
+        _ if mutants::skips("zk-plan-each-end") => &[End::Least],
+        (Predicate::Le(_), true) | (Predicate::Ge(_), false) => &[End::Least],
+        (Predicate::Le(_), false) | (Predicate::Ge(_), true) => &[End::Greatest],
+        _ => &[End::Least, End::Greatest],
+    }
+}
+
 /// A plan in the making.
 #[derive(Default)]
 struct Made<'s> {
     parts: Vec<Part>,
     entries: Vec<Entry>,
-    /// The terms of sums whose own range is shown already.
-    shown: Vec<&'s Term>,
+    /// The terms of sums of which one end of their own range is shown already, and which.
+    shown: Vec<(&'s Term, End)>,
     largest: u64,
 }
 
@@ -215,15 +239,22 @@ impl<'s> Made<'s> {
         self.parts.push(Part { statement, shows });
     }
 
-    /// Each term of a sum by itself: a commitment to "minus 10,000" is one to l - 10,000, and would pull a sum down.
+    /// Each term of a sum by itself: a commitment to "minus 10,000" is one to l - 10,000, and would pull a sum down; one
+    /// to more than its issuer may sign would push it up.
     fn terms(&mut self, index: usize, asked: &'s Statement, shape: &Shape) -> Result<(), PlanError> {
         let Shape::Sum(ranges, _) = shape else { return Ok(()) };
         for (term, (named, range)) in asked.terms.iter().zip(ranges).enumerate() {
-            let new = self.shown.iter().all(|shown| !shown.is_of(named));
-            if new && !mutants::skips("zk-plan-each-term") {
-                self.shown.push(named);
-                let largest = i128::from(range.hi) - i128::from(range.lo);
-                self.entry(index, Side::Term { term, lo: range.lo }, largest)?;
+            let largest = i128::from(range.hi) - i128::from(range.lo);
+            for end in ends_that_count(&asked.predicate, named.coeff) {
+                let new = self.shown.iter().all(|(shown, of)| !(shown.is_of(named) && of == end));
+                if new && !mutants::skips("zk-plan-each-term") {
+                    self.shown.push((named, *end));
+                    let side = match end {
+                        End::Least => Side::Term { term, lo: range.lo },
+                        End::Greatest => Side::TermUpTo { term, hi: range.hi },
+                    };
+                    self.entry(index, side, largest)?;
+                }
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! Checking proofs: one alone, or many in one sum.
 
 use curve25519_dalek::{RistrettoPoint, Scalar, ristretto::CompressedRistretto};
-use merlin::Transcript;
-use rand_core::CryptoRngCore;
+use merlin::{Transcript, TranscriptRng};
+use rand_core::{CryptoRngCore, RngCore};
 use vouchsafe_mutants as mutants;
 
 use super::{
@@ -77,8 +77,8 @@ impl<'a> Claim<'a> {
 
 /// Whether each claim holds: all in one sum, and each alone if that fails. Variable time.
 ///
-/// Every equation has a weight of 128 bits from `rng`, drawn when all proofs are there: two wrong proofs whose
-/// faults cancel are found with probability 1 - 2^-128.
+/// Every equation has a weight of 128 bits, drawn when all proofs are there from all of them and `rng` together: two
+/// wrong proofs whose faults cancel are found with probability 1 - 2^-128, and a broken generator alone hides none.
 #[must_use]
 pub fn verify_all_vartime(claims: &[Claim<'_>], rng: &mut dyn CryptoRngCore) -> Vec<bool> {
     if all_hold_vartime(claims, rng) {
@@ -92,15 +92,29 @@ pub(super) fn all_hold_vartime(claims: &[Claim<'_>], rng: &mut dyn CryptoRngCore
     let n = claims.iter().map(|claim| claim.n).max().unwrap_or(0);
     let m = claims.iter().map(|claim| claim.points.len()).max().unwrap_or(0);
     let mut sum = Sum::new(n, m);
+    let mut weights = weights(claims, rng);
     for claim in claims {
         let [rho, sigma] = [(); 2].map(|()| {
             let mut bytes = [0; 16];
-            rng.fill_bytes(&mut bytes);
+            weights.fill_bytes(&mut bytes);
             weight(bytes, "zk-range-batch-weight")
         });
         claim.add_to(&mut sum, Weights { rho, sigma });
     }
     claims.is_empty() || sum.is_nought_vartime()
+}
+
+/// What nobody can know before the last proof is made, nor, with a sound generator, after it.
+pub(super) fn weights(claims: &[Claim<'_>], mut rng: &mut dyn CryptoRngCore) -> TranscriptRng {
+    let mut t = Transcript::new(b"vouchsafe/v1/batch");
+    for claim in claims {
+        let mut end = [0; 64];
+        claim.after.clone().challenge_bytes(b"end", &mut end);
+        if !mutants::skips("zk-range-batch-proofs") {
+            t.append_message(b"proof", &end);
+        }
+    }
+    t.build_rng().finalize(&mut rng)
 }
 
 fn weight(bytes: [u8; 16], mutant: &'static str) -> Scalar {

@@ -11,9 +11,11 @@ use zeroize::Zeroizing;
 use curve25519_dalek::Scalar;
 
 use super::{
-    Claim, Values, Witness, claim::all_hold_vartime, package, proof_length, prove, verify_all_vartime,
+    Claim, Values, Witness,
+    claim::{all_hold_vartime, weights},
+    package, proof_length, prove, verify_all_vartime,
 };
-use crate::hex::tests::unhex;
+use crate::{hex::tests::unhex, pseudonym::tests::Noughts};
 
 const LABEL: &[u8] = b"test";
 
@@ -237,6 +239,23 @@ fn faults_that_cancel_are_found() {
     assert_eq!(together(&[&one, &right, &other]), [false, true, false]);
 }
 
+/// Weights of noughts would let everything pass, and weights known beforehand whatever was made for them.
+#[test]
+fn a_broken_generator_hides_no_wrong_proof() {
+    let Cancelling { alone, together: [one, other], .. } = cancelling();
+    for wrong in [&[&alone][..], &[&one, &other], &[&other, &one, &alone]] {
+        let claims: Vec<_> = wrong.iter().map(|said| said.claim().unwrap()).collect();
+        assert!(!all_hold_vartime(&claims, &mut Noughts));
+    }
+    assert_ne!(first_weight(&[&one, &other]), first_weight(&[&one, &alone]));
+}
+
+/// From a generator that adds nothing.
+fn first_weight(all: &[&Said]) -> u64 {
+    let claims: Vec<_> = all.iter().map(|said| said.claim().unwrap()).collect();
+    weights(&claims, &mut Noughts).next_u64()
+}
+
 #[cfg(feature = "mutants")]
 mod switched_off {
     use vouchsafe_mutants::without;
@@ -266,5 +285,12 @@ mod switched_off {
     fn without_the_refusal_of_the_identity() {
         let said = Said::of(16, 1).with(|said| said.proof[..32].fill(0));
         assert!(without("zk-range-identity", || said.claim().is_some()));
+    }
+
+    #[test]
+    fn without_the_proofs_in_their_weights() {
+        let Cancelling { alone, together: [one, other], .. } = cancelling();
+        let alike = || first_weight(&[&one, &other]) == first_weight(&[&one, &alone]);
+        assert!(without("zk-range-batch-proofs", alike));
     }
 }

@@ -62,7 +62,7 @@ pub fn prove(
     set: &Set,
     opened: &Opened,
     rng: &mut dyn CryptoRngCore,
-) -> Option<(Vec<u8>, OpenedEnds)> {
+) -> Option<(Vec<u8>, Box<OpenedEnds>)> {
     let ends = around(set, *opened.low_word())?;
     let scalars = Zeroizing::new(ends.map(Scalar::from));
     start(t, index, hidden, set);
@@ -75,7 +75,8 @@ pub fn prove(
     let both = Opened { v: scalars[0] + x * scalars[1], r: *blindings[0] + x * *blindings[1] };
     let joined = Hidden::computed(points[0] + x * points[1]);
     let proof = membership::prove(t, index, &joined, &list(set, &x)?, &both, rng)?;
-    let opened = OpenedEnds { ends: *ends, blindings: [*blindings[0], *blindings[1]] };
+    // What moves leaves a copy behind unwiped: it stays where it is.
+    let opened = Box::new(OpenedEnds { ends: *ends, blindings: [*blindings[0], *blindings[1]] });
     Some(([&sent.concat()[..], &proof].concat(), opened))
 }
 

@@ -18,8 +18,8 @@ fn every_kind_in_one_answer() {
     let plan = plan(&case.statements, |term| declared(&case.context, term)).unwrap();
     let [few, many, born, gaps] = [64 * 5, 32 * (7 * 4 + 1), 64 + 32 * 8, 64 + 32 * (7 * 5 + 1)];
     let parts = [64, 64, 160, few, many, 160, 160, 160, 64, 160, born, gaps];
-    // Two terms and two sums, two ends of two intervals each, one bound: nine entries of 64 bits.
-    assert_eq!((plan.n, plan.m, plan.entries.len()), (64, 16, 9));
+    // Two terms, one of them from both ends, and two sums, two ends of two intervals each, one bound: ten entries of 64 bits.
+    assert_eq!((plan.n, plan.m, plan.entries.len()), (64, 16, 10));
     let expected = 1 + parts.iter().map(|bytes| 5 + bytes).sum::<usize>() + 5 + 32 * (9 + 2 * 10);
     assert_eq!([answer.len(), length(&plan)], [expected; 2]);
     let texts: Vec<_> = case.secrets.iter().map(Secret::as_text).collect();

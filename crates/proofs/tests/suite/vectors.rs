@@ -424,6 +424,7 @@ fn plan_json(plan: &Plan) -> Value {
         Side::AtMost(k) => json!({ "at_most": k }),
         Side::AtLeast(k) => json!({ "at_least": k }),
         Side::Term { term, lo } => json!({ "term": term, "lo": lo }),
+        Side::TermUpTo { term, hi } => json!({ "term": term, "hi": hi }),
         Side::FromFirst => json!("from_first"),
         Side::ToLast => json!("to_last"),
     };
