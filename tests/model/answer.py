@@ -131,6 +131,9 @@ def prove(context, statements, openings, draw):
             raise Invalid("the openings do not open the commitments")
     if not all(met(statement, value_of(statement, openings)) for statement in statements):
         raise Invalid("the value does not meet the statement")
+    known = [entry for entry in plan.entries if all(name in openings for _, name in entry.form)]
+    if not all(0 <= witness(entry, openings) < 2**plan.n for entry in known):
+        raise Invalid("a value beyond what its issuer may sign")
     return made(context, statements, plan, openings, draw)
 
 
@@ -153,6 +156,11 @@ def made(context, statements, plan, openings, draw):
     return bytes([VERSION]) + b"".join(header + proof for header, proof in zip(headers, proofs))
 
 
+def witness(entry, openings):
+    """w, a plain integer."""
+    return entry.constant + sum(a * openings[name][0] for a, name in entry.form)
+
+
 def opening_of(index, part, openings, draw):
     """Of the point, of the difference of both, or of the ends of the interval that has the value."""
     (v, r), *others = [openings[name] for name in part.names]
@@ -165,9 +173,7 @@ def opening_of(index, part, openings, draw):
 
 
 def proved_aggregate(transcript, plan, openings, draw):
-    values, blindings = [], []
-    for entry in plan.entries:
-        values.append(entry.constant + sum(a * openings[name][0] for a, name in entry.form))
-        blindings.append(sum(a * openings[name][1] for a, name in entry.form) % L)
+    values = [witness(entry, openings) for entry in plan.entries]
+    blindings = [sum(a * openings[name][1] for a, name in entry.form) % L for entry in plan.entries]
     padding = [0] * (plan.m - len(values))
     return bulletproof.prove(transcript, plan.n, values + padding, blindings + padding, draw)

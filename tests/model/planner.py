@@ -87,7 +87,7 @@ class Planner:
             self.single(index, statement, names[0], ranges[0])
             return
         require(statement["op"] in ("le", "ge", "in"), "a sum is bounded")
-        self.terms(index, names, ranges)
+        self.terms(index, statement["op"], coefficients, names, ranges)
         self.bound(index, statement, tuple(zip(coefficients, names)), extremes(coefficients, ranges))
 
     def hidden(self, index, statement, names, attributes):
@@ -107,12 +107,18 @@ class Planner:
             if shows == "within":
                 self.ends(index, name, public)
 
-    def terms(self, index, names, ranges):
-        """Each term by itself, once in an answer."""
-        for place, (name, (lo, hi)) in enumerate(zip(names, ranges)):
-            if name not in self.ranged:
-                self.ranged.add(name)
-                self.entry(index, {"term": place, "lo": lo}, -lo, ((1, name),), hi - lo)
+    def terms(self, index, op, coefficients, names, ranges):
+        """Each term by itself, from the ends of its signed range that count, each once in an answer."""
+        for place, (a, name, (lo, hi)) in enumerate(zip(coefficients, names, ranges)):
+            if op == "in" or (op == "le") == (a > 0):
+                self.by_itself(index, (name, "lo"), {"term": place, "lo": lo}, -lo, ((1, name),), hi - lo)
+            if op == "in" or (op == "ge") == (a > 0):
+                self.by_itself(index, (name, "hi"), {"term": place, "hi": hi}, hi, ((-1, name),), hi - lo)
+
+    def by_itself(self, index, end, *entry):
+        if end not in self.ranged:
+            self.ranged.add(end)
+            self.entry(index, *entry)
 
     def bound(self, index, statement, form, limits):
         divides(statement, limits)
