@@ -23,9 +23,12 @@ use needles::{Needle, count, hits};
 use watch::Log;
 
 /// Files in which the values belong: what the council loads, and the birth dates that a policy's author invented.
-const INPUT: [&str; 3] = [
+const INPUT: [&str; 6] = [
     "district/issuer/residents.csv",
     "district/issuer/residents-earlier.csv",
+    "district/issuer/households.csv",
+    "district/payer-one/income.csv",
+    "district/payer-two/income.csv",
     "district/verifier/policies/bus-pass.cases.toml",
 ];
 /// The file in which the operator keeps its key.

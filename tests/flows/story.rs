@@ -5,7 +5,7 @@ use vouchsafe::demo::narrate::Narrator;
 use vouchsafe::demo::tell;
 
 /// Every step with its outcome, in order: a contract that scripts rely on.
-const STORY: [(&str, &str); 25] = [
+const STORY: [(&str, &str); 29] = [
     ("bus-pass/enrol", "ok"),
     ("bus-pass/receive", "ok"),
     ("bus-pass/ask", "ok"),
@@ -22,9 +22,13 @@ const STORY: [(&str, &str); 25] = [
     ("bus-pass/undetermined/receive", "ok"),
     ("bus-pass/undetermined/ask", "ok"),
     ("bus-pass/undetermined/answer", "undetermined"),
+    ("leisure/receive", "ok"),
+    ("leisure/ask", "ok"),
+    ("leisure/answer", "met"),
     ("clearance/enrol", "ok"),
     ("clearance/receive", "ok"),
     ("clearance/answer", "met"),
+    ("leisure/volunteer/answer", "met"),
     ("clearance/suspend", "ok"),
     ("clearance/publish", "ok"),
     ("clearance/holder", "ok"),
@@ -56,7 +60,7 @@ async fn the_demo_tells_every_outcome_and_ends_well() {
 #[tokio::test]
 async fn told_in_sentences_it_shows_what_the_wallet_says_and_no_value_of_a_resident() {
     let text = told(false).await;
-    assert!(text.ends_with("The demo is complete: 25 steps, everything as it should be.\n"), "{text}");
+    assert!(text.ends_with("The demo is complete: 29 steps, everything as it should be.\n"), "{text}");
     for value in ["1958-03-14", "14 March 1958", "Canary Street"] {
         assert!(!text.contains(value), "{value} was told:\n{text}");
     }

@@ -35,6 +35,8 @@ pub struct Ports {
     pub issuer: u16,
     /// The volunteer bureau's, a second issuer.
     pub bureau: u16,
+    /// The payers', two more issuers.
+    pub payers: [u16; 2],
     /// The verifier's.
     pub verifier: u16,
     /// Health and metrics.
@@ -49,7 +51,7 @@ impl Ports {
             return Self::default();
         }
         let port = |at: u16| base.saturating_add(at);
-        Self { issuer: port(1), verifier: port(2), bureau: port(4), ops: port(9) }
+        Self { issuer: port(1), verifier: port(2), bureau: port(4), payers: [port(5), port(6)], ops: port(9) }
     }
 }
 
@@ -63,6 +65,8 @@ pub struct World {
     pub issuer: Arc<issuer::App>,
     /// The volunteer bureau: a second issuer, whose credentials can be suspended.
     pub bureau: Arc<issuer::App>,
+    /// The two payers: issuers of one type.
+    pub payers: [Arc<issuer::App>; 2],
     /// The verifier.
     pub verifier: Arc<verifier::app::App>,
     servers: JoinSet<()>,
@@ -74,6 +78,7 @@ pub struct World {
 struct Doors {
     issuer: Listener,
     bureau: Listener,
+    payers: [Listener; 2],
     verifier: Listener,
     ops: Listener,
 }
@@ -103,14 +108,31 @@ impl World {
         let at = doors.addresses();
         let district = district::set_up_on(dir, &at, databases, clock.now()).await?;
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy::new());
-        let issuer = open_issuer(&district.issuer_config(), &clock, &entropy).await?;
-        let bureau = open_issuer(&district.bureau_config(), &clock, &entropy).await?;
-        let verifier = open_verifier(&district, &clock, &entropy).await?;
+        let (council, cleared, paid) =
+            (district.issuer_config(), district.bureau_config(), district.payer_configs());
+        let (issuer, bureau, one, two, verifier) = tokio::try_join!(
+            open_issuer(&council, &clock, &entropy),
+            open_issuer(&cleared, &clock, &entropy),
+            open_issuer(&paid[0], &clock, &entropy),
+            open_issuer(&paid[1], &clock, &entropy),
+            open_verifier(&district, &clock, &entropy),
+        )?;
+        let payers = [one, two];
         let (stop, stopped) = watch::channel(false);
         let (stop_bureau, bureau_stopped) = watch::channel(false);
         let (servers, bureau_server) = (JoinSet::new(), Mutex::default());
-        let mut world =
-            Self { district, at, issuer, bureau, verifier, servers, bureau_server, stop, stop_bureau };
+        let mut world = Self {
+            district,
+            at,
+            issuer,
+            bureau,
+            payers,
+            verifier,
+            servers,
+            bureau_server,
+            stop,
+            stop_bureau,
+        };
         world.serve(doors, &stopped, bureau_stopped);
         Ok(world)
     }
@@ -126,7 +148,10 @@ impl World {
         let issuer = issuer::router(Arc::clone(&self.issuer));
         let verifier = verifier::http::router(Arc::clone(&self.verifier));
         let ops = ops(Arc::clone(&self.verifier));
-        for (listener, router) in [(doors.issuer, issuer), (doors.verifier, verifier), (doors.ops, ops)] {
+        let payers = self.payers.each_ref().map(|payer| issuer::router(Arc::clone(payer)));
+        let paid = doors.payers.into_iter().zip(payers);
+        let others = [(doors.issuer, issuer), (doors.verifier, verifier), (doors.ops, ops)];
+        for (listener, router) in others.into_iter().chain(paid) {
             self.servers.spawn(listener.serve(router, until(stopped.clone())));
         }
     }
@@ -137,6 +162,14 @@ impl World {
     /// When its file cannot be read.
     pub fn test_key(&self) -> Result<String, Failure> {
         std::fs::read_to_string(self.district.test_key_file()).map_err(Failure::unavailable)
+    }
+
+    /// The key by which the schools call the verifier.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn schools_key(&self) -> Result<String, Failure> {
+        std::fs::read_to_string(self.district.schools_key_file()).map_err(Failure::unavailable)
     }
 
     /// Takes the bureau off the network, as if its host were down.
@@ -181,6 +214,10 @@ impl Doors {
         Ok(Self {
             issuer: door(dir, "issuer", ports.issuer).await?,
             bureau: door(dir, "bureau", ports.bureau).await?,
+            payers: [
+                door(dir, district::PAYERS[0], ports.payers[0]).await?,
+                door(dir, district::PAYERS[1], ports.payers[1]).await?,
+            ],
             verifier: door(dir, "verifier", ports.verifier).await?,
             ops: clear.await.map_err(Failure::unavailable)?,
         })
@@ -190,6 +227,7 @@ impl Doors {
         Addresses {
             issuer: self.issuer.address(),
             bureau: self.bureau.address(),
+            payers: self.payers.each_ref().map(Listener::address),
             verifier: self.verifier.address(),
             ops: self.ops.address(),
         }

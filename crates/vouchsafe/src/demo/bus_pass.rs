@@ -9,6 +9,7 @@ use super::Stage;
 use super::browser::{Browser, wallet_link};
 use super::operator::Asked;
 use super::resident::Resident;
+use super::scene::indented;
 use super::stage::Told;
 use crate::dev;
 use crate::district::{BUS_PASS, residents};
@@ -173,8 +174,4 @@ fn outcome(decision: &Value, expected: &str, sentence: &str) -> Result<Told<()>,
         Some(outcome) if outcome == expected => Ok(Told::with((), outcome, sentence)),
         other => Err(Failure::unavailable(format!("the decision says {}", other.unwrap_or("nothing")))),
     }
-}
-
-fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("      | {line}\n")).collect()
 }

@@ -3,17 +3,15 @@
 use std::io::Write;
 
 use jiff::civil::{Date, date};
-use serde_json::{Value, json};
-use vouchsafe_issuer::Kind;
-use vouchsafe_issuer::import::{self, Options};
-use vouchsafe_issuer::offer::{self, Delivery, OfferRequest};
 use vouchsafe_issuer::status::{self, Published};
 use vouchsafe_protocol::status::Standing;
 
 use super::Stage;
-use super::browser::{Browser, wallet_link};
+use super::leisure;
 use super::resident::Resident;
+use super::scene::{Question, collect};
 use super::stage::Told;
+use crate::dev;
 use crate::district::{CLEARANCE, residents};
 use crate::exit::Failure;
 
@@ -36,6 +34,7 @@ pub(super) async fn tell<W: Write>(stage: &mut Stage<W>) -> Result<(), Failure> 
         "Cleared at a level that counts, not long ago.",
     )
     .await?;
+    leisure::volunteer(stage, &resident).await?;
     suspend(stage).await?;
     looks(stage, &resident).await?;
     let sentence = "The proof holds as before, but the bureau's list says that the clearance is suspended.";
@@ -48,14 +47,9 @@ pub(super) async fn tell<W: Write>(stage: &mut Stage<W>) -> Result<(), Failure> 
 async fn enrol<W: Write>(stage: &mut Stage<W>) -> Result<(), Failure> {
     stage
         .step("clearance/enrol", async |stage| {
-            let options = Options {
-                type_id: CLEARANCE.to_owned(),
-                key_column: residents::KEY_COLUMN.to_owned(),
-                facts_as_of: TODAY,
-            };
             let file = stage.world.district.volunteers_csv();
-            let report = import::run(&stage.world.bureau, &file, &options, |_| {}).await;
-            let added = report.map_err(Failure::unavailable)?.progress.added;
+            let report = dev::load_into(&stage.world.bureau, CLEARANCE, &file, TODAY).await?;
+            let added = report.progress.added;
             Ok(Told::ok((), format!("The volunteer bureau loads its register: {added} people.")))
         })
         .await
@@ -64,15 +58,8 @@ async fn enrol<W: Write>(stage: &mut Stage<W>) -> Result<(), Failure> {
 async fn receive<W: Write>(stage: &mut Stage<W>) -> Result<Resident, Failure> {
     stage
         .step("clearance/receive", async |stage| {
-            let request = OfferRequest {
-                type_id: CLEARANCE.to_owned(),
-                person: residents::person(residents::VOLUNTEER),
-                kind: Kind::Proof,
-                delivery: Delivery::Link,
-            };
-            let offer = offer::create(&stage.world.bureau, &request).await.map_err(Failure::unavailable)?;
             let resident = stage.resident(residents::VOLUNTEER).await?;
-            let copies = resident.receive(&offer.link(), offer.tx_code()).await?;
+            let copies = collect(&stage.world.bureau, CLEARANCE, &resident, residents::VOLUNTEER).await?;
             let sentence = format!(
                 "Resident {:04} collects {copies} copies, each with an entry of its own in a status list.",
                 residents::VOLUNTEER
@@ -92,27 +79,11 @@ async fn asked<W: Write>(
 ) -> Result<(), Failure> {
     stage
         .step(&format!("{name}/answer"), async |stage| {
-            let asked = stage.operator.ask(CLEARANCE, "COMPANION-0064").await?;
-            let mut browser = Browser::new(stage.world.client()?);
-            let html = browser.open(&asked.url).await?;
-            let link =
-                wallet_link(&html).ok_or_else(|| Failure::unavailable("the page has no link to a wallet"))?;
-            browser.open(&resident.share(&link).await?).await?;
-            let decision = stage.operator.decision(&asked.id).await?;
-            let decision = decision.ok_or_else(|| Failure::unavailable("the request is still open"))?;
-            outcome(&decision, expected, sentence)
+            let mut question = Question::put(stage, &stage.operator, CLEARANCE, "COMPANION-0064").await?;
+            question.shared(resident).await?;
+            question.ended(&stage.operator, expected, sentence).await
         })
         .await
-}
-
-fn outcome(decision: &Value, (outcome, reason): (&str, &str), sentence: &str) -> Result<Told<()>, Failure> {
-    if decision["outcome"] == outcome && decision["reasons"] == json!([reason]) {
-        return Ok(Told::with((), outcome, sentence));
-    }
-    Err(Failure::unavailable(format!(
-        "the decision says {} for {}",
-        decision["outcome"], decision["reasons"]
-    )))
 }
 
 /// The holder sees it when they look, before anybody asks.

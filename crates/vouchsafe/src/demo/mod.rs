@@ -6,9 +6,11 @@
 pub mod browser;
 mod bus_pass;
 mod clearance;
+mod leisure;
 pub mod narrate;
 pub mod operator;
 pub mod resident;
+mod scene;
 mod stage;
 
 use std::io;
@@ -39,5 +41,6 @@ pub async fn tell<W: io::Write>(dir: &Path, narrator: Narrator<W>) -> Result<(),
 
 async fn stories<W: io::Write>(stage: &mut Stage<W>) -> Result<(), Failure> {
     bus_pass::tell(stage).await?;
+    leisure::tell(stage).await?;
     clearance::tell(stage).await
 }

@@ -20,6 +20,8 @@ pub struct Stage<W> {
     pub world: World,
     /// The bus operator's system.
     pub operator: Operator,
+    /// The schools' system.
+    pub schools: Operator,
     clock: Arc<ManualClock>,
     narrator: Narrator<W>,
     dir: PathBuf,
@@ -36,7 +38,8 @@ impl<W: io::Write> Stage<W> {
         let held: Arc<dyn Clock> = clock.clone();
         let world = World::start(&dir.join("district"), Ports::default(), held).await?;
         let operator = Operator::new(world.client()?, &world.at.verifier_origin(), &world.test_key()?);
-        Ok(Self { world, operator, clock, narrator, dir: dir.to_owned(), step: "setup".into() })
+        let schools = Operator::new(world.client()?, &world.at.verifier_origin(), &world.schools_key()?);
+        Ok(Self { world, operator, schools, clock, narrator, dir: dir.to_owned(), step: "setup".into() })
     }
 
     /// A resident with an empty wallet that trusts the district.

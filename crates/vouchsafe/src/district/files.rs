@@ -52,7 +52,10 @@ impl Folder {
 
     /// What the words in braces of the district's files stand for.
     pub(super) fn words(&self, at: &Addresses, databases: &Databases, keys: &Keys) -> Words {
+        let [payer_one, payer_two] = at.payer_origins();
         Words(vec![
+            ("{payer_one}", payer_one),
+            ("{payer_two}", payer_two),
             ("{issuer_database}", databases.place("issuer")),
             ("{verifier_database}", databases.place("verifier")),
             ("{dir}", self.0.display().to_string()),

@@ -15,13 +15,16 @@ use vouchsafe_service::keys::SigningKey;
 use vouchsafe_service::secret::ServerKey;
 
 use super::files::Folder;
-use super::{Addresses, BUSES};
+use super::{Addresses, BUSES, PAYERS};
 use crate::exit::Failure;
 
 /// Every authority made here says what it is: `serve` refuses what it vouches for.
 const DEVELOPMENT: &str = "(development)";
 const TLS_CA: &str = "Larkfield listeners (development)";
 const ANCHOR: &str = "Larkfield anchor (development)";
+
+/// The folders of the bodies that sign.
+const BODIES: [&str; 4] = ["issuer", "bureau", PAYERS[0], PAYERS[1]];
 
 /// What the rest of the set-up needs of the keys.
 pub(super) struct Keys {
@@ -35,22 +38,22 @@ pub(super) struct Keys {
 /// Makes what the listeners lack. `today` is the system's day: it is the system's clock that judges TLS.
 pub(super) fn listeners(folder: &Folder, today: UnixTime) -> Result<(), Failure> {
     let authority = authority(folder, "tls-ca", TLS_CA, today)?;
-    ["issuer", "bureau", "verifier"]
-        .into_iter()
-        .try_for_each(|program| server(folder, &authority, program, today))
+    let mut programs = BODIES.into_iter().chain(["verifier"]);
+    programs.try_for_each(|program| server(folder, &authority, program, today))
 }
 
 /// Makes what else is missing in `folder`.
 pub(super) fn prepare(folder: &Folder, at: &Addresses, now: UnixTime) -> Result<Keys, Failure> {
     let anchor = authority(folder, "anchor", ANCHOR, now)?;
-    server_key(folder, "issuer")?;
-    server_key(folder, "bureau")?;
-    server_key(folder, "verifier")?;
-    signer(folder, &anchor, "bureau/keys/signing", &at.bureau_origin(), now)?;
-    signer(folder, &anchor, "issuer/keys/signing", &at.issuer_origin(), now)?;
+    BODIES.into_iter().chain(["verifier"]).try_for_each(|program| server_key(folder, program))?;
+    let [one, two] = at.payer_origins();
+    for (body, origin) in BODIES.into_iter().zip([at.issuer_origin(), at.bureau_origin(), one, two]) {
+        signer(folder, &anchor, &format!("{body}/keys/signing"), &origin, now)?;
+    }
     let request_leaf = signer(folder, &anchor, "verifier/keys/request", BUSES, now)?;
     key(folder, "verifier/keys/decision.pem")?;
-    test_key(folder)?;
+    test_key(folder, "client/test.key")?;
+    test_key(folder, "client/schools.key")?;
     client_key(folder)?;
     let registrar = key(folder, "registrar.pem")?;
     folder.write("trust.json", &trust_file(&registrar, anchor.certificate()))?;
@@ -112,12 +115,11 @@ fn server_key(folder: &Folder, program: &str) -> Result<(), Failure> {
     folder.write_secret(&name, &ServerKey::generate(&OsEntropy::new()).to_text())
 }
 
-fn test_key(folder: &Folder) -> Result<(), Failure> {
-    const NAME: &str = "client/test.key";
-    if folder.read(NAME).is_some() {
+fn test_key(folder: &Folder, name: &str) -> Result<(), Failure> {
+    if folder.read(name).is_some() {
         return Ok(());
     }
-    folder.write_secret(NAME, &format!("test_{}", entropy::token32(&OsEntropy::new())))
+    folder.write_secret(name, &format!("test_{}", entropy::token32(&OsEntropy::new())))
 }
 
 /// The key by which the operator's system signs its assertions, and what the verifier knows it by.

@@ -12,6 +12,7 @@ pub mod residents;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use vouchsafe_protocol::policy::Period;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_verifier::trust::{self, Sources};
 
@@ -27,24 +28,52 @@ pub const LEISURE: &str = "leisure";
 pub const RESIDENCY: &str = "residency";
 /// The policy, and the credential type, of volunteers.
 pub const CLEARANCE: &str = "clearance";
+/// The policy of a list of wards with gaps.
+pub const PARKING: &str = "parking";
+/// The policy that adds up what two payers paid one person.
+pub const MEALS: &str = "meals";
+/// The policy that adds up what two payers paid two people, and the type that says who lives together.
+pub const HOUSEHOLD: &str = "household";
+/// The type of the payers' statements.
+pub const INCOME: &str = "income";
 /// The service that asks.
 pub const BUSES: &str = "https://buses.larkfield.example";
+/// Another service, at the same verifier.
+pub const SCHOOLS: &str = "https://schools.larkfield.example";
 
 /// The policies and their test cases, by file name.
-const POLICIES: [(&str, &str); 6] = [
+const POLICIES: [(&str, &str); 12] = [
     ("bus-pass.toml", include_str!("../../district/policies/bus-pass.toml")),
     ("bus-pass.cases.toml", include_str!("../../district/policies/bus-pass.cases.toml")),
     ("clearance.toml", include_str!("../../district/policies/clearance.toml")),
     ("clearance.cases.toml", include_str!("../../district/policies/clearance.cases.toml")),
+    ("household.toml", include_str!("../../district/policies/household.toml")),
+    ("household.cases.toml", include_str!("../../district/policies/household.cases.toml")),
     ("leisure.toml", include_str!("../../district/policies/leisure.toml")),
     ("leisure.cases.toml", include_str!("../../district/policies/leisure.cases.toml")),
+    ("meals.toml", include_str!("../../district/policies/meals.toml")),
+    ("meals.cases.toml", include_str!("../../district/policies/meals.cases.toml")),
+    ("parking.toml", include_str!("../../district/policies/parking.toml")),
+    ("parking.cases.toml", include_str!("../../district/policies/parking.cases.toml")),
 ];
 
-/// What the two bodies sign, by file name.
+/// What the bodies sign, by file name.
 const RESIDENCY_TYPE: (&str, &str) =
     ("types/residency.toml", include_str!("../../district/types/residency.toml"));
 const CLEARANCE_TYPE: (&str, &str) =
     ("types/clearance.toml", include_str!("../../district/types/clearance.toml"));
+const HOUSEHOLD_TYPE: (&str, &str) =
+    ("types/household.toml", include_str!("../../district/types/household.toml"));
+const INCOME_TYPE: (&str, &str) = ("types/income.toml", include_str!("../../district/types/income.toml"));
+
+/// The folders of the payers.
+pub(crate) const PAYERS: [&str; 2] = ["payer-one", "payer-two"];
+/// What people call them.
+const PAYER_NAMES: [(&str, &str); 2] =
+    [("Larkfield Payer One", "Talwr Un Larkfield"), ("Larkfield Payer Two", "Talwr Dau Larkfield")];
+
+/// Which month the payers' statements are of: the one before that of the day.
+const LAST_MONTH: Period = Period::Month { back: 1 };
 
 /// The list that levels of clearance are of.
 const CLEARANCE_LEVELS: &str = "https://larkfield.example/lists/clearance-levels";
@@ -58,6 +87,8 @@ pub struct Addresses {
     pub issuer: SocketAddr,
     /// The volunteer bureau's public listener: a second issuer.
     pub bureau: SocketAddr,
+    /// The two payers' public listeners: issuers of the same type.
+    pub payers: [SocketAddr; 2],
     /// The verifier's public listener.
     pub verifier: SocketAddr,
     /// Health and metrics.
@@ -75,6 +106,12 @@ impl Addresses {
     #[must_use]
     pub fn bureau_origin(&self) -> String {
         format!("https://localhost:{}", self.bureau.port())
+    }
+
+    /// The payers' identifiers: their origins.
+    #[must_use]
+    pub fn payer_origins(&self) -> [String; 2] {
+        self.payers.map(|payer| format!("https://localhost:{}", payer.port()))
     }
 
     /// The verifier's origin.
@@ -154,6 +191,24 @@ impl District {
         self.dir.join("bureau/volunteers.csv")
     }
 
+    /// The payers' settings.
+    #[must_use]
+    pub fn payer_configs(&self) -> [PathBuf; 2] {
+        PAYERS.map(|payer| self.dir.join(payer).join("issuer.toml"))
+    }
+
+    /// The payers' registers of last month, CSV.
+    #[must_use]
+    pub fn income_csvs(&self) -> [PathBuf; 2] {
+        PAYERS.map(|payer| self.dir.join(payer).join("income.csv"))
+    }
+
+    /// The council's register of households, CSV.
+    #[must_use]
+    pub fn households_csv(&self) -> PathBuf {
+        self.dir.join("issuer/households.csv")
+    }
+
     /// The verifier's settings.
     #[must_use]
     pub fn verifier_config(&self) -> PathBuf {
@@ -188,6 +243,12 @@ impl District {
     #[must_use]
     pub fn test_key_file(&self) -> PathBuf {
         self.dir.join("client/test.key")
+    }
+
+    /// The key by which the schools call the verifier.
+    #[must_use]
+    pub fn schools_key_file(&self) -> PathBuf {
+        self.dir.join("client/schools.key")
     }
 
     /// The key with which the bus operator's system signs for an access token.
@@ -232,22 +293,66 @@ pub async fn set_up_on(
     folder.write("issuer/issuer.toml", &words.fill(include_str!("../../district/issuer.toml")))?;
     folder.write("verifier/verifier.toml", &words.fill(include_str!("../../district/verifier.toml")))?;
     folder.write("bureau/issuer.toml", &words.fill(include_str!("../../district/bureau.toml")))?;
-    folder.write("bureau/volunteers.csv", &residents::volunteers())?;
-    for (program, (name, text)) in [
-        ("issuer", RESIDENCY_TYPE),
-        ("bureau", CLEARANCE_TYPE),
-        ("verifier", RESIDENCY_TYPE),
-        ("verifier", CLEARANCE_TYPE),
-    ] {
-        folder.write(&format!("{program}/{name}"), text)?;
+    for (payer, origin, at) in payers(at) {
+        folder.write(
+            &format!("{}/issuer.toml", PAYERS[payer]),
+            &words.fill(&payer_settings(payer, &origin, at)),
+        )?;
     }
-    folder.write("issuer/residents.csv", &residents::register())?;
-    folder.write("issuer/residents-earlier.csv", &residents::earlier_register())?;
+    types(&folder)?;
+    registers(&folder, now)?;
     for (name, text) in POLICIES {
         folder.write(&format!("verifier/policies/{name}"), &words.fill(text))?;
     }
     sign_register(&folder, &words, &keys, now).await?;
     Ok(district)
+}
+
+/// The payers, each with its origin and where it listens.
+fn payers(at: &Addresses) -> impl Iterator<Item = (usize, String, SocketAddr)> {
+    at.payer_origins().into_iter().zip(at.payers).enumerate().map(|(i, (origin, at))| (i, origin, at))
+}
+
+fn payer_settings(payer: usize, origin: &str, at: SocketAddr) -> String {
+    let (en, cy) = PAYER_NAMES[payer];
+    include_str!("../../district/payer.toml")
+        .replace("{payer}", origin)
+        .replace("{payer_address}", &at.to_string())
+        .replace("{payer_dir}", PAYERS[payer])
+        .replace("{payer_en}", en)
+        .replace("{payer_cy}", cy)
+}
+
+/// The descriptions of what each signs, and all of them for the verifier.
+fn types(folder: &Folder) -> Result<(), Failure> {
+    for (program, (name, text)) in [
+        ("issuer", RESIDENCY_TYPE),
+        ("issuer", HOUSEHOLD_TYPE),
+        ("bureau", CLEARANCE_TYPE),
+        (PAYERS[0], INCOME_TYPE),
+        (PAYERS[1], INCOME_TYPE),
+        ("verifier", RESIDENCY_TYPE),
+        ("verifier", HOUSEHOLD_TYPE),
+        ("verifier", CLEARANCE_TYPE),
+        ("verifier", INCOME_TYPE),
+    ] {
+        folder.write(&format!("{program}/{name}"), text)?;
+    }
+    Ok(())
+}
+
+/// What each body knows of people; the payers' statements are of the month before `now`.
+fn registers(folder: &Folder, now: UnixTime) -> Result<(), Failure> {
+    folder.write("bureau/volunteers.csv", &residents::volunteers())?;
+    folder.write("issuer/residents.csv", &residents::register())?;
+    folder.write("issuer/residents-earlier.csv", &residents::earlier_register())?;
+    folder.write("issuer/households.csv", &residents::households())?;
+    let month = LAST_MONTH.text(now.london_date());
+    let month = month.ok_or_else(|| Failure::usage("the clock shows no day that has a month before it"))?;
+    for (payer, dir) in PAYERS.into_iter().enumerate() {
+        folder.write(&format!("{dir}/income.csv"), &residents::incomes(payer, &month))?;
+    }
+    Ok(())
 }
 
 async fn sign_register(
@@ -265,7 +370,13 @@ async fn sign_register(
     let sources = sources.map_err(Failure::usage)?;
     let signed = trust::sign(&sources, &keys.registrar, None, now).await.map_err(Failure::usage)?;
     folder.write("register.jws", &signed.jws)?;
-    for (program, issuer) in [("issuer", words.fill("{issuer}")), ("bureau", words.fill("{bureau}"))] {
+    for (program, issuer) in [
+        ("issuer", "{issuer}"),
+        ("bureau", "{bureau}"),
+        (PAYERS[0], "{payer_one}"),
+        (PAYERS[1], "{payer_two}"),
+    ] {
+        let issuer = words.fill(issuer);
         let entry = signed.issuers.iter().find(|(sub, _)| *sub == issuer);
         let (_, entry) = entry.ok_or_else(|| Failure::usage("the register lacks an issuer"))?;
         folder.write(&format!("{program}/entry.jws"), entry)?;

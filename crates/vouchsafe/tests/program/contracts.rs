@@ -25,7 +25,7 @@ fn dev_says_in_one_line_that_it_is_ready_and_stops_when_asked() {
     assert_eq!(members(&ready["client"]), ["id", "private_key_file", "test_key"]);
     assert_eq!(members(&ready["offer"]), ["tx_code", "uri"]);
     assert_eq!((&ready["ready"], &ready["wallet"]), (&json!(true), &Value::Null));
-    assert_eq!(ready["policies"], json!(["bus-pass", "leisure"]));
+    assert_eq!(ready["policies"], json!(["bus-pass", "clearance", "leisure", "parking"]));
     assert!(dev.text("/issuer").starts_with("https://localhost:"));
     assert!(dev.text("/verifier").starts_with("https://localhost:"));
     assert!(dev.text("/client/test_key").starts_with("test_"));

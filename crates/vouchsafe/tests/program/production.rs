@@ -34,7 +34,8 @@ impl Installation {
         let dir = tempfile::tempdir().unwrap();
         let base = free_base();
         let local = |n: u16| std::net::SocketAddr::from(([127, 0, 0, 1], base + n));
-        let at = Addresses { issuer: local(1), verifier: local(2), bureau: local(4), ops: local(9) };
+        let (issuer, verifier, bureau, ops) = (local(1), local(2), local(4), local(9));
+        let at = Addresses { issuer, bureau, payers: [local(5), local(6)], verifier, ops };
         let now = SystemClock.now();
         before(dir.path(), &at);
         district::prepare_listeners(dir.path(), now).unwrap();
