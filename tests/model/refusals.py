@@ -8,6 +8,7 @@ import planner
 import ristretto
 import sigma
 import strobe
+import vectors
 from fixed import scalars
 from ristretto import Invalid
 
@@ -101,6 +102,19 @@ BAD = {
     "an interval that runs backwards": (one({"member": [[30, 29]]}), {}),
     "too many gaps": (one({"not_member": [[2 * i, 2 * i] for i in range(1, 65537)]}), {"a": WIDE}),
 }
+
+
+def told():
+    """The same for another implementation: `plan` is null where the statement is refused."""
+    cases = [(name, True, *case) for name, case in GOOD.items()] + [(name, False, *case) for name, case in BAD.items()]
+    made = []
+    for name, good, asked, attributes in cases:
+        if len(asked["predicate"].get("not_member", [])) > 1000:  # too long for a file
+            continue
+        plan = vectors.whole(planned([asked], **attributes)) if good else None
+        declared = {"a": PENCE, "b": PENCE} | attributes
+        made.append({"name": name, "statement": asked, "attributes": declared, "plan": plan})
+    return made
 
 
 def plans(count):

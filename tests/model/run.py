@@ -66,6 +66,11 @@ def own():
     return {"profile": 1, "answers": make.answers(), "presentation": presentation.everything()}
 
 
+def of_every_kind():
+    """The model's own answers of every kind of statement, and what it plans or refuses."""
+    return kinds.everything() | {"plans": refusals.told()}
+
+
 def without_range():
     """Proofs of the model's own that need no range."""
     draw = scalars("sigma").__next__
@@ -79,7 +84,7 @@ def links():
 
 def main(command):
     if command == "make":
-        files = {MODEL: own(), KINDS: kinds.everything(), SIGMA: without_range(), LINK: links()}
+        files = {MODEL: own(), KINDS: of_every_kind(), SIGMA: without_range(), LINK: links()}
         files[CANCELLING] = cancelling.everything()
         for path, made in files.items():
             path.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
@@ -92,9 +97,9 @@ def main(command):
     basics.check(count)
     vectors.check(count, ROOT / "specs/vectors")
     vectors.own(count, MODEL, own())
-    of_every_kind = kinds.everything()
-    vectors.same(count, KINDS, of_every_kind)
-    refusals.check(count, of_every_kind["answers"])
+    every_kind = of_every_kind()
+    vectors.same(count, KINDS, every_kind)
+    refusals.check(count, every_kind["answers"])
     vectors.without_range(count, SIGMA, without_range())
     vectors.links(count, LINK, links())
     vectors.wrong(count, CANCELLING, cancelling.everything())
