@@ -1,31 +1,27 @@
 //! Answering a reviewed request: yes, or no.
 //!
-//! The order is made for a crash at any point. A fresh copy is reserved; the presentation is built; then, in one
-//! transaction and before anything is sent, the copy is spent, the history says that something was shared, and the
+//! The order is made for a crash at any point. A fresh copy of each credential is reserved, of all in one transaction; the
+//! presentations are built; then, in one transaction and before anything is sent, the copies are spent, the history says that something was shared, and the
 //! probing budget counts it; only then the answer leaves. A crash before the transaction wastes nothing, a crash after it
-//! wastes one copy, and no crash lets a copy be shown twice. Two answers at once take turns at both places.
+//! wastes one copy of each, and no crash lets a copy be shown twice. Two answers at once take turns at both places.
 //!
 //! "No", "I cannot" and "I had rather not" look the same to the service: `access_denied` with the request's state.
 
 mod direct;
 mod present;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
-use vouchsafe_protocol::openid4vp::request::Question;
 use vouchsafe_protocol::openid4vp::response::{self, error_form};
-use vouchsafe_protocol::statement::WireStatement;
 use zeroize::Zeroizing;
 
-use crate::budget::Bound;
-use crate::history::{Entry, Event, How, Named};
+use crate::history::{Entry, Event, How, Named, Used};
 use crate::http::{self, HttpError, Incoming, Outgoing};
-use crate::review::{Ability, Facts, HeldName, Learn, Review, Way, What, asked, bounds_by_pointer, lasting};
+use crate::review::{Ability, Counted, Facts, HeldName, Learn, Review, Together, Way, What, asked};
 use crate::store::{self, Held};
 use crate::vault::{Change, VaultError};
 use crate::{Fault, Wallet, history};
@@ -108,6 +104,8 @@ impl AnswerError {
             Self::Cannot(Ability::TooOld) => "too-old",
             Self::Cannot(Ability::NoneLeft) => "none-left",
             Self::Cannot(Ability::Revoked) => "revoked",
+            Self::Cannot(Ability::AnotherPerson) => "another-person",
+            Self::Cannot(Ability::SinglesOut) => "singles-out",
             Self::Cannot(Ability::Probing) => "probing",
             Self::Cannot(Ability::NotMet | Ability::Can) => "not-met",
             Self::NoContrary => "no-contrary",
@@ -170,17 +168,24 @@ impl Wallet {
         if let Some(direct) = &review.facts().direct {
             return self.share_direct(review, direct, confirmed).await;
         }
-        let (way, source) = choose(review.facts(), confirmed)?;
-        let held = self.take(review, way, source).await?;
-        let (form, entry) = match self.build_and_spend(review, way, &held).await {
+        let (way, batches) = choose(review.facts(), confirmed)?;
+        let taken = self.take(way, review, &batches).await?;
+        let (form, entry) = match self.build_and_spend(review, way, &taken).await {
             Ok(made) => made,
             Err(failed) => {
-                // Nothing was sent. A copy that is spent stays so.
-                store::release(&self.vault, &held.id, &*self.machine.entropy).await?;
+                self.release(&taken).await?;
                 return Err(failed);
             }
         };
         self.send(review, form, entry).await
+    }
+
+    /// Returns copies of which nothing was sent. One that is spent stays so.
+    async fn release(&self, taken: &[Held]) -> Result<(), VaultError> {
+        for held in taken {
+            store::release(&self.vault, &held.id, &*self.machine.entropy).await?;
+        }
+        Ok(())
     }
 
     /// Sends what was made, and notes that it was taken.
@@ -196,11 +201,11 @@ impl Wallet {
         Ok(answered)
     }
 
-    /// Reserves a copy for this answer alone.
-    async fn take(&self, review: &Review, way: &Way, source: &HeldName) -> Result<Held, AnswerError> {
+    /// Reserves a copy of each batch for this answer alone, all in one transaction.
+    async fn take(&self, way: &Way, review: &Review, batches: &[&str]) -> Result<Vec<Held>, AnswerError> {
         let _turn = self.turn.lock().await;
         self.check_budget(review, way).await?;
-        let held = store::reserve(&self.vault, &source.id, &*self.machine.entropy).await?;
+        let held = store::reserve_all(&self.vault, batches, &*self.machine.entropy).await?;
         held.ok_or(AnswerError::Cannot(Ability::NoneLeft))
     }
 
@@ -208,22 +213,22 @@ impl Wallet {
         &self,
         review: &Review,
         way: &Way,
-        held: &Held,
+        taken: &[Held],
     ) -> Result<(Zeroizing<Vec<u8>>, (String, Entry)), AnswerError> {
-        let form = self.build(review, way, held).await?;
+        let form = self.build(review, way, taken).await?;
         // What the service knows is read, judged and written in one turn: of two answers at once the second counts what
         // the first told, and the budget of an attribute stays one row.
         let _turn = self.turn.lock().await;
         self.check_budget(review, way).await?;
-        Ok((form, self.spend(review, way, held).await?))
+        Ok((form, self.spend(review, way, taken).await?))
     }
 
-    /// The budget may have been used since the review was made, or since the copy was taken.
+    /// The budget may have been used since the review was made, or since the copies were taken.
     async fn check_budget(&self, review: &Review, way: &Way) -> Result<(), AnswerError> {
         let service = &review.request().service().sub;
-        for (pointer, bounds) in bounds(&statements(review, way))? {
+        for (pointer, Counted { bounds, lasting }) in &way.counted {
             let learnt = store::learnt(&self.vault, service, pointer).await?.1;
-            let after = learnt.after(&bounds, lasting(way.encoding(pointer)));
+            let after = learnt.after(bounds, *lasting);
             if crate::budget::judge(learnt.count(), after) == crate::budget::Spend::Refuse {
                 return Err(AnswerError::Cannot(Ability::Probing));
             }
@@ -231,25 +236,27 @@ impl Wallet {
         Ok(())
     }
 
-    /// Spends the copy, counts the bounds and writes the history, in one transaction, before anything is sent.
-    async fn spend(&self, review: &Review, way: &Way, held: &Held) -> Result<(String, Entry), AnswerError> {
+    /// Spends the copies, counts the bounds and writes the history, in one transaction, before anything is sent.
+    async fn spend(
+        &self,
+        review: &Review,
+        way: &Way,
+        taken: &[Held],
+    ) -> Result<(String, Entry), AnswerError> {
+        let (id, entry) = (self.new_id(), self.shared_entry(review, way.contrary, told(way)).await?);
         if mutants::skips("wallet-spend-first") {
-            return Ok((
-                self.new_id(),
-                self.shared_entry(review, way.contrary, way.learn.iter().map(named).collect()).await?,
-            ));
+            return Ok((id, entry));
         }
-        let mut changes = store::spend(&self.vault, &held.id).await?;
+        let mut changes = Vec::new();
+        for held in taken {
+            changes.extend(store::spend(&self.vault, &held.id).await?);
+        }
         let service = &review.request().service().sub;
-        for (pointer, bounds) in bounds(&statements(review, way))? {
+        for (pointer, Counted { bounds, lasting }) in &way.counted {
             let (record, learnt) = store::learnt(&self.vault, service, pointer).await?;
-            let learnt = learnt.with(&bounds, lasting(way.encoding(pointer)));
+            let learnt = learnt.with(bounds, *lasting);
             changes.push(store::learn(record, self.new_id(), service, pointer, learnt));
         }
-        let (id, entry) = (
-            self.new_id(),
-            self.shared_entry(review, way.contrary, way.learn.iter().map(named).collect()).await?,
-        );
         changes.push(history::record(id.clone(), &entry));
         self.vault.apply(changes, &*self.machine.entropy).await?;
         Ok((id, entry))
@@ -259,10 +266,10 @@ impl Wallet {
         &self,
         review: &Review,
         contrary: bool,
-        names: Vec<Named>,
+        (names, used): (Vec<Named>, Vec<Used>),
     ) -> Result<Entry, VaultError> {
         let asked = asked(review.request());
-        self.entry_now(Event::Shared { asked, contrary, names, acknowledged: false }).await
+        self.entry_now(Event::Shared { asked, contrary, names, used, acknowledged: false }).await
     }
 
     async fn acknowledge(&self, (id, mut entry): (String, Entry)) -> Result<(), VaultError> {
@@ -295,9 +302,9 @@ impl Wallet {
     }
 }
 
-/// The way that was confirmed, and the batch that takes it. A contrary way needs its own confirmation, and a
+/// The way that was confirmed, and the batches that take it. A contrary way needs its own confirmation, and a
 /// confirmation of sharing never leads to one.
-fn choose(facts: &Facts, confirmed: Confirmed) -> Result<(&Way, &HeldName), AnswerError> {
+fn choose(facts: &Facts, confirmed: Confirmed) -> Result<(&Way, Vec<&str>), AnswerError> {
     let way = match confirmed {
         Confirmed::Share => facts.offered().ok_or(AnswerError::Cannot(Ability::NoneHeld))?,
         Confirmed::Contrary => facts.contrary().ok_or(AnswerError::NoContrary)?,
@@ -305,26 +312,35 @@ fn choose(facts: &Facts, confirmed: Confirmed) -> Result<(&Way, &HeldName), Answ
     if !(mutants::skips("wallet-ability") || way.ability == Ability::Can) {
         return Err(AnswerError::Cannot(way.ability));
     }
-    way.held.as_ref().map(|held| (way, held)).ok_or(AnswerError::Cannot(Ability::NoneHeld))
+    let held = way.held().ok_or(AnswerError::Cannot(Ability::NoneHeld))?;
+    Ok((way, held.into_iter().map(|held| held.id.as_str()).collect()))
+}
+
+/// What was learnt by a way, each attribute once, and of which credentials.
+fn told(way: &Way) -> (Vec<Named>, Vec<Used>) {
+    let alone = way.parts.iter().flat_map(|part| &part.learn).map(named);
+    let terms = way.together.iter().flat_map(Together::terms);
+    let joined = terms.map(|term| {
+        let (pointer, label) = (term.pointer.clone(), term.label.clone());
+        Named { pointer, label, how: How::Proved }
+    });
+    let mut names: Vec<Named> = Vec::new();
+    for name in alone.chain(joined) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    (names, way.parts.iter().filter_map(|part| part.held.as_ref()).map(used).collect())
+}
+
+fn used(held: &HeldName) -> Used {
+    Used { name: held.name.clone(), issuer: held.issuer.clone() }
 }
 
 /// What was learnt, by name.
 fn named(learn: &Learn) -> Named {
-    let how = if learn.what == What::Shown { How::Shown } else { How::Proved };
+    let how = if matches!(learn.what, What::Proved(_)) { How::Proved } else { How::Shown };
     Named { pointer: learn.pointer.clone(), label: learn.label.clone(), how }
-}
-
-/// The bounds of each attribute. The review told of every statement; one that cannot be read is not answered.
-fn bounds<'s>(statements: &[&'s WireStatement]) -> Result<BTreeMap<&'s str, Vec<Bound>>, AnswerError> {
-    bounds_by_pointer(statements).map_err(|_| AnswerError::Present)
-}
-
-/// The statements that a way would prove.
-fn statements<'r>(review: &'r Review, way: &Way) -> Vec<&'r WireStatement> {
-    let Question::Policy(asked) = review.request().asked() else { return Vec::new() };
-    let queries = asked.option(way.option).map(|chosen| chosen.queries().to_vec()).unwrap_or_default();
-    let names = |statement: &&WireStatement| statement.terms.iter().all(|term| queries.contains(&term.query));
-    asked.plan().query.statements.iter().filter(names).collect()
 }
 
 fn read_reply(reply: &Incoming) -> Result<Answered, AnswerError> {

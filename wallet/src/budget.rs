@@ -1,5 +1,8 @@
 //! The probing budget: how many different bounds one service may learn about one attribute.
 //!
+//! An equality with a public value, a list, a comparison of hidden values and a sum count too: a sum under each attribute
+//! that it joins (`review/counted.rs`).
+//!
 //! Each answered bound halves what is left to guess, at worst (`specs/decisions/0007-probing-budget.md`). A service that asks "66 or older?",
 //! then "67 or older?" and so on is finding a birth date, however modest each question looks. The wallet
 //! therefore counts, for each service and attribute, the distinct bounds it has answered. A bound that earlier
@@ -25,18 +28,20 @@ pub const WARN_AT: usize = 3;
 /// Five bounds can cut a range to a thirty-second at best: a birth date of 170 years to five years.
 pub const REFUSE_AT: usize = 6;
 
-/// One side of a bound on an encoded attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// What was answered about an encoded attribute.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "side", content = "k")]
 pub enum Bound {
     /// The value is at most this.
     Most(u64),
     /// The value is at least this.
     Least(u64),
+    /// Anything else, as it was asked: a list, a sum that the value is part of, a comparison. It implies itself alone.
+    Told(String),
 }
 
 impl Bound {
-    fn implies(self, other: Self) -> bool {
+    fn implies(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Most(known), Self::Most(asked)) => known <= asked,
             (Self::Least(known), Self::Least(asked)) => known >= asked,
@@ -77,10 +82,10 @@ impl Learnt {
     #[must_use]
     pub fn with(&self, asked: &[Bound], lasting: Lasting) -> Self {
         let mut bounds = self.0.clone();
-        for &bound in asked {
+        for bound in asked {
             let implied = lasting == Lasting::Yes && bounds.iter().any(|known| known.implies(bound));
             if !implied {
-                bounds.insert(bound);
+                bounds.insert(bound.clone());
             }
         }
         Self(bounds)
@@ -121,6 +126,7 @@ pub fn judge(before: usize, after: usize) -> Spend {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use super::*;
 
@@ -145,6 +151,16 @@ mod tests {
         assert_eq!(learnt.after(&[Bound::Least(1)], Lasting::Yes), 2);
         assert_eq!(learnt.after(&[Bound::Most(101)], Lasting::No), 2);
         assert_eq!(learnt.after(&[Bound::Most(100)], Lasting::No), 1);
+    }
+
+    #[test]
+    fn records_from_before_there_were_other_questions_are_read() {
+        let old: Learnt = serde_json::from_str(r#"[{"side":"most","k":5},{"side":"least","k":3}]"#).unwrap();
+        assert_eq!(old, Learnt::default().with(&[Bound::Least(3), Bound::Most(5)], Lasting::No));
+        let new = old.with(&[Bound::Told("member x".to_owned())], Lasting::Yes);
+        assert_eq!(serde_json::from_str::<Learnt>(&serde_json::to_string(&new).unwrap()).unwrap(), new);
+        assert_eq!(new.after(&[Bound::Told("member x".to_owned())], Lasting::No), 3);
+        assert_eq!(new.after(&[Bound::Told("member y".to_owned())], Lasting::Yes), 4);
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub enum Event {
         contrary: bool,
         /// What was shown or proved, by name.
         names: Vec<Named>,
+        /// The credentials that it was shown or proved of.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        used: Vec<Used>,
         /// Whether the service acknowledged it. `false` also stands for a crash while sending.
         acknowledged: bool,
     },
@@ -105,6 +108,16 @@ pub struct Named {
     pub how: How,
 }
 
+/// A credential that was used, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Used {
+    /// What people call it.
+    pub name: Bilingual,
+    /// Who signed it.
+    pub issuer: Bilingual,
+}
+
 /// How an attribute was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -147,12 +160,14 @@ impl Entry {
                 ];
                 say(language, "history_not_issued", &values)
             }
-            Event::Shared { asked, contrary, names, .. } => {
+            Event::Shared { asked, contrary, names, used, .. } => {
                 let key = if *contrary { "history_contrary" } else { "history_shared" };
                 let names: Vec<String> = names.iter().map(|name| text(&name.label)).collect();
                 let names = names.join(", ");
                 let service = text(&asked.service);
-                say(language, key, &[("service", &service), ("date", &date), ("names", &names)])
+                let line = say(language, key, &[("service", &service), ("date", &date), ("names", &names)]);
+                // One credential is told by what it says; of several, which they were.
+                if used.len() > 1 { format!("{line} {}", from(language, used)) } else { line }
             }
             Event::Declined { asked } => {
                 say(language, "history_declined", &[("service", &text(&asked.service)), ("date", &date)])
@@ -166,6 +181,17 @@ impl Entry {
             }
         }
     }
+}
+
+/// The credentials that were used.
+fn from(language: Language, used: &[Used]) -> String {
+    let name = |one: &Used| {
+        let (name, issuer) =
+            (language.pick(&one.name.en, &one.name.cy), language.pick(&one.issuer.en, &one.issuer.cy));
+        say(language, "history_credential", &[("credential", name), ("issuer", issuer)])
+    };
+    let all = used.iter().map(name).collect::<Vec<_>>().join(", ");
+    words::say_with(language, "history_from", &[], &[("credentials", &all)])
 }
 
 /// The change that records `entry` under a random row id: rows do not tell times.
@@ -192,5 +218,32 @@ impl Wallet {
     pub(crate) async fn record(&self, event: Event) -> Result<(), VaultError> {
         let change = record(self.new_id(), &self.entry_now(event).await?);
         self.vault.apply(vec![change], &*self.machine.entropy).await
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_credentials_of_an_answer_are_told_and_older_entries_are_read() {
+        let both = |text: &str| json!({"en": text, "cy": text});
+        let asked = json!({"service_id": "https://a.example", "service": both("Meals"), "purpose_id": "meals",
+            "purpose": both("p"), "retention_days": 1});
+        let names = json!([{"pointer": "/pay", "label": both("pay"), "how": "proved"}]);
+        let event = json!({"kind": "shared", "asked": asked, "contrary": false, "names": names, "acknowledged": true});
+        let mut entry: Entry =
+            serde_json::from_value(json!({"at": 1_795_262_400, "order": 0, "event": event})).unwrap();
+        assert_eq!(entry.line(Language::En), "Shared with Meals on 21 November 2026: pay.");
+        let Event::Shared { used, .. } = &mut entry.event else { panic!("another event") };
+        let name = |text: &str| Bilingual { en: text.to_owned(), cy: text.to_owned() };
+        let of = |issuer: &str| Used { name: name("Income"), issuer: name(issuer) };
+        *used = vec![of("One"), of("Two")];
+        let line = "Shared with Meals on 21 November 2026: pay. From: “Income” (One), “Income” (Two).";
+        assert_eq!(entry.line(Language::En), line);
+        let kept = serde_json::to_value(&entry).unwrap();
+        assert_eq!(serde_json::from_value::<Entry>(kept).unwrap(), entry);
     }
 }

@@ -6,18 +6,25 @@
 //! somebody looked at it.
 
 mod assess;
+mod batch;
+mod counted;
 mod direct;
 mod fetch;
 mod learn;
 mod page;
 mod page_direct;
+mod page_ways;
 mod refused;
+mod search;
+mod together;
+mod told;
 mod typed;
+
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use serde::Serialize;
 use vouchsafe_mutants as mutants;
-use vouchsafe_proofs::encoding::Encoding;
 use vouchsafe_protocol::text::{Bilingual, Env};
 use vouchsafe_protocol::trust::Basis;
 
@@ -25,13 +32,14 @@ pub use direct::{Alternative, Direct, DirectPart, Wish};
 pub use fetch::{Review, ReviewError};
 pub use learn::{Learn, Stated, What};
 pub use page::{Page, Part};
+pub use together::{About, Compared, Mark, Place, SaidTerm, Sum, Together};
 
 use crate::history::Asked;
 use crate::list::Refresh;
 use crate::words::Language;
 
 use assess::assess;
-pub(crate) use assess::{bounds_by_pointer, lasting};
+pub(crate) use counted::Counted;
 pub(crate) use fetch::asked;
 
 /// What the resident is told, as data.
@@ -71,22 +79,53 @@ pub struct Way {
     pub contrary: bool,
     /// Whether this wallet can take it.
     pub ability: Ability,
-    /// Whether the facts are older than the service accepts, so that the outcome would be "could not tell".
+    /// The credentials that it takes, one for each query, in order.
+    pub parts: Vec<WayPart>,
+    /// What the service would learn of several values together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub together: Vec<Together>,
+    /// Attributes of which this service has learnt much already.
+    pub probed: Vec<Probed>,
+    /// What the answer would put on the probing budget, by attribute.
+    #[serde(skip)]
+    pub(crate) counted: BTreeMap<String, Counted>,
+}
+
+/// One credential of a way.
+#[derive(Clone, Debug, Serialize)]
+pub struct WayPart {
+    /// The id of the query that it answers.
+    pub query: String,
+    /// Whether there is one that can, as far as this query alone says.
+    pub ability: Ability,
+    /// What the service wants.
+    pub wanted: Wanted,
+    /// The credential that would answer.
+    pub held: Option<HeldName>,
+    /// Whether the facts are older than the service accepts, or from before the month was over, so that the outcome would
+    /// be "could not tell".
     pub stale: bool,
     /// Whether the credential did not count when its status was last looked up: the outcome would be "not met".
     pub suspended: bool,
-    /// What the service would learn.
+    /// What the service would learn of it alone.
     pub learn: Vec<Learn>,
     /// Names of what the credential holds and the service would not learn.
     pub hidden: Vec<Bilingual>,
-    /// The credential that would answer.
-    pub held: Option<HeldName>,
     /// Other credentials that could answer instead, if the resident names one.
     pub others: Vec<HeldName>,
     /// Why to collect a new batch soon, after this answer.
     pub refresh: Option<Refresh>,
-    /// Attributes of which this service has learnt much already.
-    pub probed: Vec<Probed>,
+}
+
+/// A credential that a service wants, by the names that this wallet knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Wanted {
+    /// What people call it; its type as the service names it, where the wallet has none of it.
+    pub name: Bilingual,
+    /// Who may have signed it.
+    pub issuers: Vec<Bilingual>,
+    /// The month that it must be about, `YYYY-MM`.
+    pub period: Option<String>,
 }
 
 /// A credential by its names.
@@ -127,6 +166,10 @@ pub enum Ability {
     Revoked,
     /// The credential does not show what is asked.
     NotMet,
+    /// It is about several people, and what this wallet holds is of one of them: the others answer for themselves.
+    AnotherPerson,
+    /// What is asked leaves so few people together that it says who answers.
+    SinglesOut,
     /// The service has asked too many different questions about one attribute.
     Probing,
 }
@@ -140,6 +183,8 @@ impl Ability {
             Self::NoneLeft => "cannot_none_left",
             Self::Revoked => "cannot_revoked",
             Self::NotMet => "cannot_not_met",
+            Self::AnotherPerson => "cannot_another_person",
+            Self::SinglesOut => "cannot_singles_out",
             Self::Probing => "cannot_probing",
         }
     }
@@ -152,18 +197,30 @@ impl Ability {
             Self::TooOld => "your credential is too old; collect a new one",
             Self::NoneLeft => "all copies are used; collect new ones",
             Self::Revoked => "your credential was taken back; collect a new one",
+            Self::AnotherPerson => "it takes another person, who answers with a wallet of their own",
+            Self::SinglesOut => "it asks about so few people that the answer would say who you are",
             Self::Probing => "this service has asked too many different questions",
         }
     }
 }
 
 impl Way {
-    /// How an attribute that would be proved is encoded.
-    pub(crate) fn encoding(&self, pointer: &str) -> Option<Encoding> {
-        self.learn.iter().filter(|learn| learn.pointer == pointer).find_map(|learn| match &learn.what {
-            What::Proved(stated) => stated.enc,
-            What::Shown => None,
-        })
+    /// Whether the facts of some credential are older than the service accepts: the outcome would be "could not tell".
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.parts.iter().any(|part| part.stale)
+    }
+
+    /// Whether some credential did not count when its status was last looked up.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.parts.iter().any(|part| part.suspended)
+    }
+
+    /// The credentials that would answer, one for each query; `None` where one is missing.
+    #[must_use]
+    pub fn held(&self) -> Option<Vec<&HeldName>> {
+        self.parts.iter().map(|part| part.held.as_ref()).collect()
     }
 }
 

@@ -148,6 +148,7 @@ pub(crate) struct Held {
     pub(crate) suspended: bool,
 }
 
+#[cfg(test)]
 impl Held {
     /// The integer behind a commitment.
     pub(crate) fn encoded(&self, pointer: &str) -> Option<u64> {
@@ -319,34 +320,59 @@ pub(crate) async fn status(vault: &Vault, credential: &str) -> Result<Option<Sta
 
 /// Reads an unused copy of the batch without reserving it, to see what it could answer.
 pub(crate) async fn peek(vault: &Vault, credential: &str) -> Result<Option<Held>, VaultError> {
-    match unused(vault, credential).await? {
+    match unused(vault, credential, &[]).await? {
         Some((record, copy)) => held(vault, record.id, &copy).await.map(Some),
         None => Ok(None),
     }
 }
 
 /// Takes an unused copy of the batch for one answer; `None` when none is left.
+#[cfg(test)]
 pub(crate) async fn reserve(
     vault: &Vault,
     credential: &str,
     entropy: &dyn Entropy,
 ) -> Result<Option<Held>, VaultError> {
-    let Some((record, mut copy)) = unused(vault, credential).await? else { return Ok(None) };
-    let id = record.id.clone();
-    copy.state = CopyState::Reserved;
-    vault.apply(vec![Change::Replace(Section::Copy, record, encode(&copy))], entropy).await?;
-    held(vault, id, &copy).await.map(Some)
+    Ok(reserve_all(vault, &[credential], entropy).await?.and_then(|mut all| all.pop()))
+}
+
+/// Takes an unused copy of each batch for one answer, in one transaction: all of them, or none where one has none left. A
+/// batch that is named twice gives two copies.
+pub(crate) async fn reserve_all(
+    vault: &Vault,
+    credentials: &[&str],
+    entropy: &dyn Entropy,
+) -> Result<Option<Vec<Held>>, VaultError> {
+    let (mut changes, mut copies) = (Vec::new(), Vec::<(String, Copy)>::new());
+    for credential in credentials {
+        let taken: Vec<&str> = copies.iter().map(|(id, _)| id.as_str()).collect();
+        let Some((record, mut copy)) = unused(vault, credential, &taken).await? else { return Ok(None) };
+        copy.state = CopyState::Reserved;
+        let id = record.id.clone();
+        changes.push(Change::Replace(Section::Copy, record, encode(&copy)));
+        copies.push((id, copy));
+    }
+    vault.apply(changes, entropy).await?;
+    let mut all = Vec::new();
+    for (id, copy) in copies {
+        all.push(held(vault, id, &copy).await?);
+    }
+    Ok(Some(all))
 }
 
 /// A copy that can be taken: one that counted when its status was last looked up, else one that was suspended then.
-async fn unused(vault: &Vault, credential: &str) -> Result<Option<(Record, Copy)>, VaultError> {
+async fn unused(
+    vault: &Vault,
+    credential: &str,
+    taken: &[&str],
+) -> Result<Option<(Record, Copy)>, VaultError> {
     let mut suspended = None;
     // Row ids are random, so the first by id is no particular one of the batch.
     for record in vault.scan(Section::Copy).await? {
         let copy: Copy = decode(&record)?;
         // Each copy is shown once: two presentations of one copy are linkable by its signature.
         let fresh = mutants::skips("wallet-copy-once") || copy.state == CopyState::Unused;
-        if !fresh || copy.credential != credential || copy.is_revoked() {
+        if !fresh || copy.credential != credential || copy.is_revoked() || taken.contains(&&*record.id) {
             continue;
         }
         if !copy.is_suspended() {

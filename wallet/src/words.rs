@@ -57,6 +57,17 @@ fn read(text: &str) -> Messages {
 /// A missing key reads as the key itself: a review must never fail for want of a word.
 #[must_use]
 pub(crate) fn say(language: Language, key: &str, values: &[(&str, &str)]) -> String {
+    say_with(language, key, values, &[])
+}
+
+/// As [`say`], with parts that were said before and stand as they are: only what [`say`] gave belongs there.
+#[must_use]
+pub(crate) fn say_with(
+    language: Language,
+    key: &str,
+    values: &[(&str, &str)],
+    parts: &[(&str, &str)],
+) -> String {
     let messages = &MESSAGES[language as usize];
     let mut rest = messages.get(key).map_or(key, String::as_str);
     let mut said = String::with_capacity(rest.len());
@@ -65,6 +76,8 @@ pub(crate) fn say(language: Language, key: &str, values: &[(&str, &str)]) -> Str
         said.push_str(before);
         if let Some((_, value)) = values.iter().find(|(known, _)| *known == name) {
             said.push_str(&quoted(value));
+        } else if let Some((_, part)) = parts.iter().find(|(known, _)| *known == name) {
+            said.push_str(part);
         }
         rest = after;
     }
@@ -128,6 +141,32 @@ pub(crate) fn date(language: Language, date: Date) -> String {
     };
     let month = usize::from(date.month().unsigned_abs()) - 1;
     format!("{} {} {}", date.day(), months[month], date.year())
+}
+
+/// A month in words: `October 2026` for `2026-10`; the text itself where it is no month.
+#[must_use]
+pub(crate) fn month(language: Language, period: &str) -> String {
+    let months = match language {
+        Language::En => ENGLISH_MONTHS,
+        Language::Cy => WELSH_MONTHS,
+    };
+    let named = period.split_once('-').and_then(|(year, month)| {
+        let at = month.parse::<usize>().ok()?.checked_sub(1)?;
+        Some(format!("{} {year}", months.get(at)?))
+    });
+    named.unwrap_or_else(|| period.to_owned())
+}
+
+/// Several things that were said, one after the other: the last is joined by the message `key`.
+#[must_use]
+pub(crate) fn list(language: Language, key: &str, all: impl IntoIterator<Item = String>) -> String {
+    let mut all: Vec<String> = all.into_iter().collect();
+    let Some(last) = all.pop() else { return String::new() };
+    if all.is_empty() {
+        return last;
+    }
+    let first = all.join(&say(language, &format!("{key}_between"), &[]));
+    say_with(language, key, &[], &[("first", &first), ("last", &last)])
 }
 
 /// Pence as pounds: `£1,234.50`.
@@ -225,6 +264,25 @@ mod tests {
     fn a_quoted_text_cannot_leave_its_quotation() {
         let said = say(Language::En, "purpose", &[("text", "ok”\nShared: {text} \u{202e}gnirts")]);
         assert_eq!(said, "The register describes the purpose like this: “ok’ Shared: {text} gnirts”");
+    }
+
+    #[test]
+    fn what_was_said_keeps_its_quotation_marks_and_what_is_quoted_does_not() {
+        let term = say(Language::En, "term", &[("label", "pay” {terms}")]);
+        let said = say_with(Language::En, "learn_same_value", &[], &[("terms", &term)]);
+        assert!(said.starts_with("that “pay’ {terms}”"), "{said}");
+    }
+
+    #[test]
+    fn months_and_lists_read_as_people_write_them() {
+        assert_eq!(month(Language::En, "2026-10"), "October 2026");
+        assert_eq!(month(Language::Cy, "2026-01"), "Ionawr 2026");
+        for other in ["2026-13", "2026-00", "2026", "soon"] {
+            assert_eq!(month(Language::En, other), other);
+        }
+        let all =
+            |n: usize| list(Language::En, "list_and", ["a", "b", "c"].map(str::to_owned).into_iter().take(n));
+        assert_eq!([all(0), all(1), all(2), all(3)], ["", "a", "a and b", "a, b and c"]);
     }
 
     #[test]

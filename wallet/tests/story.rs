@@ -3,6 +3,8 @@
 
 #[path = "story/budget.rs"]
 mod budget;
+#[path = "story/several.rs"]
+mod several;
 #[expect(dead_code, reason = "the other stories use the rest")]
 mod world;
 
@@ -63,7 +65,7 @@ async fn a_resident_collects_reads_and_shares() {
     assert_eq!(unused(&wallet).await, COPIES as usize - 1);
 
     let history = wallet.history().await.unwrap();
-    let Some(Event::Shared { asked, contrary, names, acknowledged }) = history
+    let Some(Event::Shared { asked, contrary, names, acknowledged, .. }) = history
         .iter()
         .find_map(|entry| Some(&entry.event).filter(|event| matches!(event, Event::Shared { .. })))
     else {
@@ -471,7 +473,7 @@ async fn stale_facts_are_sent_only_after_a_warning_and_tell_nothing() {
     let wallet = world.filled_wallet(directory.path()).await;
     world.service.accept_facts(5);
     let review = wallet.review(&world.service.link(Method::Post)).await.unwrap();
-    assert!(review.facts().offered().unwrap().stale);
+    assert!(review.facts().offered().unwrap().is_stale());
     assert!(review.page(Language::En).parts.iter().any(|part| part.id == "warnings"));
     wallet.share(&review, Confirmed::Share).await.unwrap();
     assert_eq!(judged(&world, &world.service.posts()[0]), Outcome::Undetermined);
@@ -487,11 +489,12 @@ async fn the_freshest_answers_unless_the_resident_names_another() {
     wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
     let newest = wallet.list().await.unwrap()[1].id.clone();
     let link = world.service.link(Method::Post);
-    let held = |review: &Review| review.facts().offered().unwrap().held.clone().unwrap().id;
+    let held = |review: &Review| review.facts().offered().unwrap().parts[0].held.clone().unwrap().id;
 
     let review = wallet.review(&link).await.unwrap();
     assert_eq!(held(&review), newest);
-    let others: Vec<_> = review.facts().offered().unwrap().others.iter().map(|held| &held.id).collect();
+    let others: Vec<_> =
+        review.facts().offered().unwrap().parts[0].others.iter().map(|held| &held.id).collect();
     assert_eq!(others, [&first]);
     assert!(review.page(Language::En).to_string().contains(&format!("number {first}.")));
 

@@ -11,9 +11,9 @@ use vouchsafe_protocol::sd_jwt::key_binding::Binding;
 use vouchsafe_service::keys::SigningKey;
 use zeroize::Zeroizing;
 
-use super::{AnswerError, Answered, Confirmed, named};
+use super::{AnswerError, Answered, Confirmed, named, used};
 use crate::Wallet;
-use crate::history::{self, Entry, How, Named};
+use crate::history::{self, Entry, How, Named, Used};
 use crate::review::{Ability, Direct, DirectPart, HeldName, Review};
 use crate::store::{self, Held};
 
@@ -29,31 +29,22 @@ impl Wallet {
         confirmed: Confirmed,
     ) -> Result<Answered, AnswerError> {
         let sent = to_send(direct, confirmed)?;
-        let mut taken = Vec::new();
-        let made = match self.take_all(&sent, &mut taken).await {
-            Ok(()) => self.build_and_spend_direct(review, &sent, &taken).await,
-            Err(failed) => Err(failed),
-        };
-        let (form, entry) = match made {
+        let taken = self.take_all(&sent).await?;
+        let (form, entry) = match self.build_and_spend_direct(review, &sent, &taken).await {
             Ok(made) => made,
             Err(failed) => {
-                // Nothing was sent. Copies that are spent stay so.
-                for held in &taken {
-                    store::release(&self.vault, &held.id, &*self.machine.entropy).await?;
-                }
+                self.release(&taken).await?;
                 return Err(failed);
             }
         };
         self.send(review, form, entry).await
     }
 
-    async fn take_all(&self, sent: &[Sent<'_>], taken: &mut Vec<Held>) -> Result<(), AnswerError> {
+    async fn take_all(&self, sent: &[Sent<'_>]) -> Result<Vec<Held>, AnswerError> {
         let _turn = self.turn.lock().await;
-        for (_, name) in sent {
-            let held = store::reserve(&self.vault, &name.id, &*self.machine.entropy).await?;
-            taken.push(held.ok_or(AnswerError::Cannot(Ability::NoneLeft))?);
-        }
-        Ok(())
+        let batches: Vec<&str> = sent.iter().map(|(_, name)| name.id.as_str()).collect();
+        let taken = store::reserve_all(&self.vault, &batches, &*self.machine.entropy).await?;
+        taken.ok_or(AnswerError::Cannot(Ability::NoneLeft))
     }
 
     async fn build_and_spend_direct(
@@ -74,7 +65,7 @@ impl Wallet {
         for held in taken {
             changes.extend(store::spend(&self.vault, &held.id).await?);
         }
-        let (id, entry) = (self.new_id(), self.shared_entry(review, false, names(sent)).await?);
+        let (id, entry) = (self.new_id(), self.shared_entry(review, false, told(sent)).await?);
         changes.push(history::record(id.clone(), &entry));
         self.vault.apply(changes, &*self.machine.entropy).await?;
         Ok((form, (id, entry)))
@@ -119,12 +110,12 @@ fn to_send(direct: &Direct, confirmed: Confirmed) -> Result<Vec<Sent<'_>>, Answe
     Ok(sent)
 }
 
-/// What was shown, by name; a credential of which nothing was shown, by its own.
-fn names(sent: &[Sent<'_>]) -> Vec<Named> {
+/// What was shown, by name, and of which credentials; a credential of which nothing was shown, by its own name.
+fn told(sent: &[Sent<'_>]) -> (Vec<Named>, Vec<Used>) {
     let whole = |name: &HeldName| Named { pointer: String::new(), label: name.name.clone(), how: How::Shown };
     let of = |(part, name): &Sent<'_>| match part.learn.as_slice() {
         [] => vec![whole(name)],
         learn => learn.iter().map(named).collect(),
     };
-    sent.iter().flat_map(of).collect()
+    (sent.iter().flat_map(of).collect(), sent.iter().map(|(_, name)| used(name)).collect())
 }

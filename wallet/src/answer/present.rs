@@ -1,9 +1,9 @@
 //! Making the form that is posted: disclosures, proof, key binding, encryption.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 use vouchsafe_protocol::answer::{AnswerClaims, Holding, prove};
 use vouchsafe_protocol::dcql::{Candidate, CannotAnswer, Wishes, choose};
 use vouchsafe_protocol::openid4vci::batch::Opened;
@@ -20,22 +20,35 @@ use zeroize::Zeroizing;
 use super::AnswerError;
 use crate::Wallet;
 use crate::review::{Review, Way};
-use crate::store::Held;
+use crate::store::{Held, Openings};
+use crate::vault::VaultError;
 
 impl Wallet {
-    /// The form of the answer by `way` with the reserved copy `held`. Nothing is sent or stored.
+    /// The form of the answer by `way` with the reserved copies, one for each query. Nothing is sent or stored.
     pub(super) async fn build(
         &self,
         review: &Review,
         way: &Way,
-        held: &Held,
+        taken: &[Held],
     ) -> Result<Zeroizing<Vec<u8>>, AnswerError> {
         let Question::Policy(asked) = review.request().asked() else { return Err(AnswerError::Present) };
         let chosen = asked.option(way.option).ok_or(AnswerError::Present)?;
-        let presentation = self.presentation(asked, &chosen, held).await?;
-        // Options of this profile have one query each.
-        let [query] = chosen.queries() else { return Err(AnswerError::Present) };
-        self.form(review, VpToken::new(BTreeMap::from([(query.clone(), presentation)])))
+        let mut copies = Vec::new();
+        for (query, held) in chosen.queries().iter().zip(taken) {
+            copies.push(TakenCopy::open(query, held)?);
+        }
+        if copies.len() != chosen.queries().len() || taken.len() != copies.len() {
+            return Err(AnswerError::Present);
+        }
+        let paths = disclosures(asked, &chosen, &copies).map_err(|_| AnswerError::Present)?;
+        let mut claims = self.proof(asked, &chosen, &copies).await?;
+        let mut token = BTreeMap::new();
+        for copy in &copies {
+            let extra = claims.remove(&copy.query).unwrap_or_else(Map::new);
+            let shown = paths.get(&copy.query).ok_or(AnswerError::Present)?;
+            token.insert(copy.query.clone(), self.presentation(asked, &chosen, copy, shown, extra).await?);
+        }
+        self.form(review, VpToken::new(token))
     }
 
     /// The form that carries these presentations, encrypted where the request asks for it.
@@ -55,61 +68,95 @@ impl Wallet {
         Ok(Zeroizing::new(form.into_bytes()))
     }
 
-    async fn presentation(&self, asked: &Asked, chosen: &Chosen, held: &Held) -> Result<String, AnswerError> {
-        let [query] = chosen.queries() else { return Err(AnswerError::Present) };
-        let credential =
-            sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| AnswerError::Present)?;
-        let key = SigningKey::from_pkcs8_der(&held.key).map_err(|_| AnswerError::Present)?;
-        let paths = disclosures(asked, chosen, &credential).map_err(|_| AnswerError::Present)?;
-        let mut claims = self.proof(asked, chosen, held, &credential).await?;
-        let mut extra = claims.remove(query).unwrap_or_else(Map::new);
-        let covered = transaction_data::claims(asked.transaction_data(), chosen.queries(), query);
+    /// One copy, bound to this request by its own key.
+    async fn presentation(
+        &self,
+        asked: &Asked,
+        chosen: &Chosen,
+        copy: &TakenCopy<'_>,
+        paths: &[Path],
+        mut extra: Map<String, Value>,
+    ) -> Result<String, AnswerError> {
+        let covered = transaction_data::claims(asked.transaction_data(), chosen.queries(), &copy.query);
         extra.extend(covered.map_err(|_| AnswerError::Present)?);
         let (party, aud) = (asked.party(), asked.party().audience());
         let issued_at = self.machine.clock.now();
         let binding = Binding { aud: &aud, nonce: &party.nonce, issued_at, extra };
-        let unsigned = credential.present(&paths, binding).map_err(|_| AnswerError::Present)?;
-        unsigned.sign(&key).await.map_err(|_| AnswerError::Present)
+        let unsigned = copy.held.present(paths, binding).map_err(|_| AnswerError::Present)?;
+        unsigned.sign(&copy.key).await.map_err(|_| AnswerError::Present)
     }
 
-    /// Proves off the async threads: it takes some ten milliseconds.
+    /// Proves over all copies, off the async threads: it takes some ten milliseconds.
     async fn proof(
         &self,
         asked: &Asked,
         chosen: &Chosen,
-        held: &Held,
-        credential: &sd_jwt::Held,
+        copies: &[TakenCopy<'_>],
     ) -> Result<AnswerClaims, AnswerError> {
-        let opened = held.openings.as_ref().map(|openings| openings.open()).transpose()?;
-        let (asked, chosen, credential) = (asked.clone(), chosen.clone(), credential.clone());
+        let held: Vec<_> = copies.iter().map(TakenCopy::to_prove).collect::<Result<_, VaultError>>()?;
+        let (asked, chosen) = (asked.clone(), chosen.clone());
         let entropy = Arc::clone(&self.machine.entropy);
-        let work = move || made(&asked, &chosen, &credential, opened.as_ref(), &*entropy);
+        let work = move || made(&asked, &chosen, &held, &*entropy);
         tokio::task::spawn_blocking(work).await.map_err(|_| AnswerError::Present)?
+    }
+}
+
+/// A reserved copy that answers a query.
+struct TakenCopy<'h> {
+    query: String,
+    held: sd_jwt::Held,
+    key: SigningKey,
+    openings: Option<&'h Openings>,
+}
+
+/// What is needed of a copy to prove.
+type ToProve = (String, sd_jwt::Held, Option<Opened>);
+
+impl<'h> TakenCopy<'h> {
+    fn open(query: &str, held: &'h Held) -> Result<Self, AnswerError> {
+        let copy = sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| AnswerError::Present)?;
+        let key = SigningKey::from_pkcs8_der(&held.key).map_err(|_| AnswerError::Present)?;
+        Ok(Self { query: query.to_owned(), held: copy, key, openings: held.openings.as_ref() })
+    }
+
+    fn to_prove(&self) -> Result<ToProve, VaultError> {
+        let opened = self.openings.map(Openings::open).transpose()?;
+        Ok((self.query.clone(), self.held.clone(), opened))
     }
 }
 
 fn made(
     asked: &Asked,
     chosen: &Chosen,
-    held: &sd_jwt::Held,
-    opened: Option<&Opened>,
+    held: &[ToProve],
     entropy: &dyn Entropy,
 ) -> Result<AnswerClaims, AnswerError> {
-    let [query] = chosen.queries() else { return Err(AnswerError::Present) };
     let none = BTreeMap::new();
-    let holding = Holding {
-        query,
-        held,
-        attributes: opened.map_or(&[], |opened| &opened.attributes),
-        values: opened.map_or(&none, |opened| &opened.values),
-        seed: opened.map(|opened| &opened.seed),
-    };
-    prove(asked, chosen, &[holding], &mut EntropyRng(entropy)).map_err(|_| AnswerError::Present)
+    let holdings: Vec<Holding<'_>> = held
+        .iter()
+        .map(|(query, held, opened)| Holding {
+            query,
+            held,
+            attributes: opened.as_ref().map_or(&[], |opened| &opened.attributes),
+            values: opened.as_ref().map_or(&none, |opened| &opened.values),
+            seed: opened.as_ref().map(|opened| &opened.seed),
+        })
+        .collect();
+    prove(asked, chosen, &holdings, &mut EntropyRng(entropy)).map_err(|_| AnswerError::Present)
 }
 
-/// The Disclosures to be shown: those of the confirmed option, whole, answered with this very copy, and no others.
-fn disclosures(asked: &Asked, chosen: &Chosen, held: &sd_jwt::Held) -> Result<Vec<Path>, CannotAnswer> {
-    let wishes = Wishes { options: BTreeMap::from([(0, chosen.index())]), ..Wishes::default() };
-    let selection = choose(&asked.plan().query, &[Candidate { id: "", held }], &wishes)?;
-    Ok(selection.presentations.into_iter().flat_map(|one| one.disclosures).collect())
+/// The Disclosures to be shown, by query: those of the confirmed option, whole, answered with these very copies, and no
+/// others.
+fn disclosures(
+    asked: &Asked,
+    chosen: &Chosen,
+    copies: &[TakenCopy<'_>],
+) -> Result<BTreeMap<String, Vec<Path>>, CannotAnswer> {
+    let candidates: Vec<Candidate<'_>> =
+        copies.iter().map(|copy| Candidate { id: &copy.query, held: &copy.held }).collect();
+    let using = copies.iter().map(|copy| (copy.query.clone(), BTreeSet::from([copy.query.clone()])));
+    let options = BTreeMap::from([(0, chosen.index())]);
+    let wishes = Wishes { options, using: using.collect(), ..Wishes::default() };
+    let selection = choose(&asked.plan().query, &candidates, &wishes)?;
+    Ok(selection.presentations.into_iter().map(|one| (one.query, one.disclosures)).collect())
 }

@@ -5,31 +5,33 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use url::Url;
 use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::encoding::{Encoding, date_from};
-use vouchsafe_proofs::statement::Predicate;
-use vouchsafe_protocol::dcql::{CredentialQuery, PathStep};
+use vouchsafe_proofs::statement::Statement;
+use vouchsafe_protocol::dcql::PathStep;
 use vouchsafe_protocol::openid4vp::request::{Question, RequestError, Verified};
 use vouchsafe_protocol::openid4vp::{Asked, Chosen, MatchWords};
-use vouchsafe_protocol::policy::{Holds, Needed, PlannedOutcome, Shown, holds, is_fresh};
-use vouchsafe_protocol::sd_jwt;
-use vouchsafe_protocol::statement::{Op, Rule, StatementError, WireStatement};
+use vouchsafe_protocol::policy::{Crowd, Holds, Needed, PlannedOutcome, Shown, holds, is_fresh};
+use vouchsafe_protocol::statement::{Op, StatementError, WireStatement};
 use vouchsafe_protocol::text::Bilingual;
 use vouchsafe_protocol::time::UnixTime;
-use vouchsafe_protocol::trust::Tables;
+use vouchsafe_protocol::types::Month;
 
+use super::batch::{Batch, Look};
+use super::counted::{Counted, bounds_by_pointer};
 use super::direct::{self, Wish};
-use super::{Ability, Facts, HeldName, Learn, Probed, ReviewError, Stated, Way, What};
-use crate::budget::{self, Bound, Lasting, Spend};
+use super::search::{Candidate, Pool, clashes, find, heeds, hold};
+use super::told::Teller;
+use super::{Ability, Facts, HeldName, Learn, Probed, ReviewError, Way, WayPart};
+use crate::budget::{self, Lasting, Spend};
 use crate::list;
-use crate::store::{self, Credential, Held};
-use crate::vault::{Vault, VaultError};
+use crate::store::{self, Credential};
+use crate::vault::Vault;
 
 /// Compares a verified request with what the vault holds.
 ///
-/// By default the freshest copy answers, and nothing that the service can do without is sent: `wish` says otherwise.
+/// By default the freshest copies answer, and nothing that the service can do without is sent: `wish` says otherwise.
 pub(crate) async fn assess(
     vault: &Vault,
     request: &Verified<Question>,
@@ -46,12 +48,12 @@ pub(crate) async fn assess(
             if !wish.adding.is_empty() {
                 return Err(ReviewError::Wish);
             }
+            let service = &request.service().sub;
+            let batches = open(vault, asked, &credentials, now).await?;
             for index in 0..asked.options().len() {
-                // Options of this profile have one query each; the index is one of the options.
                 let chosen = asked.option(index).ok_or(RequestError::Options)?;
-                let service = &request.service().sub;
-                let assessor = Assessor { vault, asked, service, now, using: &wish.using, chosen };
-                ways.push(assessor.way(&credentials).await?);
+                let assessor = Assessor::new(asked, &chosen, &batches, &credentials, now, &wish.using);
+                ways.push(assessor.way(vault, service).await?);
             }
         }
     }
@@ -71,220 +73,326 @@ pub(crate) async fn assess(
     })
 }
 
-struct Assessor<'a> {
-    vault: &'a Vault,
-    asked: &'a Asked,
-    service: &'a str,
+/// The batches of a type and body that some query accepts.
+async fn open<'a>(
+    vault: &Vault,
+    asked: &Asked,
+    credentials: &'a [(String, Credential)],
+    now: UnixTime,
+) -> Result<Vec<Batch<'a>>, ReviewError> {
+    let queries = || asked.options().iter().flat_map(|option| &option.queries);
+    let mut batches = Vec::new();
+    for (id, credential) in credentials {
+        if queries().filter_map(|query| asked.needed(query)).any(|needed| is_of(needed, credential)) {
+            batches.push(Batch::open(vault, id, credential, now).await?);
+        }
+    }
+    Ok(batches)
+}
+
+fn is_of(needed: &Needed, credential: &Credential) -> bool {
+    needed.vct == credential.vct && needed.iss.contains(&credential.iss)
+}
+
+/// One way, and everything that it is held against.
+pub(super) struct Assessor<'a> {
+    pub(super) asked: &'a Asked,
+    pub(super) chosen: &'a Chosen,
+    batches: &'a [Batch<'a>],
+    /// All that the wallet holds, for names.
+    pub(super) credentials: &'a [(String, Credential)],
     now: UnixTime,
     using: &'a [String],
-    chosen: Chosen,
+    statements: Vec<Statement>,
 }
 
-/// A batch that could answer, with one of its copies opened to look.
-struct Candidate<'a> {
-    id: &'a str,
-    credential: &'a Credential,
-    ability: Ability,
-    stale: bool,
-    suspended: bool,
-    encodings: BTreeMap<String, Encoding>,
-}
+/// What would answer each query of a way, in order, and whether that is possible.
+type Choice<'c> = (Vec<Option<&'c Candidate<'c>>>, Ability);
 
 impl<'a> Assessor<'a> {
-    async fn way(&self, credentials: &'a [(String, Credential)]) -> Result<Way, ReviewError> {
-        let (best, others) = self.best(credentials).await?;
-        let refresh = match &best {
-            Some(candidate) => {
-                let left = store::count(self.vault, candidate.id).await?.after_one();
-                list::due(candidate.credential, left, self.now)
-            }
-            None => None,
-        };
-        let learn = self.learn(best.as_ref()).map_err(unreadable)?;
-        let mut ability = best.as_ref().map_or(Ability::NoneHeld, |candidate| candidate.ability);
-        let mut probed = Vec::new();
-        for (pointer, bounds) in bounds_by_pointer(&self.statements()).map_err(unreadable)? {
-            let enc = best.as_ref().and_then(|candidate| candidate.encodings.get(pointer).copied());
-            let learnt = store::learnt(self.vault, self.service, pointer).await?.1;
-            let after = learnt.after(&bounds, lasting(enc));
+    fn new(
+        asked: &'a Asked,
+        chosen: &'a Chosen,
+        batches: &'a [Batch<'a>],
+        credentials: &'a [(String, Credential)],
+        now: UnixTime,
+        using: &'a [String],
+    ) -> Self {
+        let statements = asked.statements(chosen);
+        Self { asked, chosen, batches, credentials, now, using, statements }
+    }
+
+    async fn way(&self, vault: &Vault, service: &str) -> Result<Way, ReviewError> {
+        let queries = self.chosen.queries();
+        let candidates: Vec<Vec<Candidate<'_>>> =
+            queries.iter().map(|query| self.candidates(query)).collect();
+        let (taken, mut ability) = self.choose(&candidates);
+        let teller = Teller::new(self, &taken);
+        let (counted, mut probed) = (self.counted(&taken).map_err(unreadable)?, Vec::new());
+        for (pointer, Counted { bounds, lasting }) in &counted {
+            let learnt = store::learnt(vault, service, pointer).await?.1;
+            let after = learnt.after(bounds, *lasting);
             let spend = budget::judge(learnt.count(), after);
             if spend == Spend::Refuse && ability == Ability::Can {
                 ability = Ability::Probing;
             }
             if spend != Spend::Fine {
-                let label = label(best.as_ref().map(|candidate| candidate.credential), pointer);
-                probed.push(Probed { pointer: pointer.to_owned(), label, bounds: after });
+                let label = teller.label(pointer);
+                probed.push(Probed { pointer: pointer.clone(), label, bounds: after });
             }
+        }
+        let mut parts = Vec::new();
+        for (at, others) in self.others(&candidates, &taken).into_iter().enumerate() {
+            parts.push(self.part(at, taken[at], others, &teller).map_err(unreadable)?);
         }
         Ok(Way {
             option: self.chosen.index(),
             contrary: self.chosen.outcome() == PlannedOutcome::NotMet,
             ability,
-            stale: best.as_ref().is_some_and(|candidate| candidate.stale),
-            suspended: best.as_ref().is_some_and(|candidate| candidate.suspended),
-            hidden: hidden(best.as_ref().map(|candidate| candidate.credential), &learn),
-            learn,
-            held: best.map(|candidate| held_name(candidate.id, candidate.credential)),
-            others,
-            refresh,
+            parts,
+            together: teller.together().map_err(unreadable)?,
             probed,
+            counted,
         })
     }
 
-    /// The batch that the resident named, else the freshest that can answer, else the one that comes closest, to say
-    /// why not; and the others that could answer.
-    async fn best(
+    fn part(
         &self,
-        credentials: &'a [(String, Credential)],
-    ) -> Result<(Option<Candidate<'a>>, Vec<HeldName>), VaultError> {
-        let mut all = Vec::new();
-        for (id, credential) in credentials.iter().filter(|(_, credential)| self.accepts(credential)) {
-            all.push(self.judge(id, credential).await?);
-        }
-        all.sort_by(|a, b| b.rank().cmp(&a.rank()));
-        let named = |candidate: &Candidate<'_>| {
-            mutants::skips("wallet-use")
-                || self.using.is_empty()
-                || self.using.iter().any(|wanted| wanted == candidate.id)
-        };
-        let best = all.iter().position(named).map(|at| all.remove(at));
-        let others = all.iter().filter(|candidate| candidate.ability == Ability::Can);
-        let others = others.map(|candidate| held_name(candidate.id, candidate.credential)).collect();
-        Ok((best, others))
-    }
-
-    async fn judge(&self, id: &'a str, credential: &'a Credential) -> Result<Candidate<'a>, VaultError> {
-        let stale = !self.is_fresh(credential);
-        let mut candidate = Candidate {
-            id,
-            credential,
-            ability: Ability::TooOld,
-            stale,
-            suspended: false,
-            encodings: BTreeMap::new(),
-        };
-        if !(mutants::skips("wallet-credential-ended") || self.now.0 < credential.expires_at) {
-            return Ok(candidate);
-        }
-        let Some(held) = store::peek(self.vault, id).await? else {
-            let revoked = store::count(self.vault, id).await?.revoked > 0;
-            candidate.ability = if revoked { Ability::Revoked } else { Ability::NoneLeft };
-            return Ok(candidate);
-        };
-        candidate.suspended = held.suspended;
-        let parsed = sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| VaultError::Damaged)?;
-        let claims = Value::Object(parsed.claims().clone());
-        candidate.encodings = encodings(&claims);
-        let shows = self.query().is_some_and(|query| query.disclosures(&parsed).is_ok());
-        let holds = self.proofs_hold(&held) && self.shown_values_hold(&claims);
-        candidate.ability = if shows && holds { Ability::Can } else { Ability::NotMet };
-        Ok(candidate)
-    }
-
-    fn query(&self) -> Option<&CredentialQuery> {
-        let [id] = self.chosen.queries() else { return None };
-        self.asked.plan().query.credential(id)
-    }
-
-    fn statements(&self) -> Vec<&WireStatement> {
-        self.asked.wire_statements(&self.chosen).collect()
-    }
-
-    /// What the policy wants of the credential.
-    fn needed(&self) -> Option<&Needed> {
-        self.asked.needed(&self.query()?.id)
-    }
-
-    fn accepts(&self, credential: &Credential) -> bool {
-        self.needed().is_some_and(|entry| entry.vct == credential.vct && entry.iss.contains(&credential.iss))
-    }
-
-    /// Whether the facts are as fresh as the policy wants. Stale ones may be sent: the answer then is "could not tell".
-    fn is_fresh(&self, credential: &Credential) -> bool {
-        let as_of = self.asked.as_of();
-        let max_age = self.needed().map_or(0, |entry| entry.max_age_days);
-        let facts = credential.facts_as_of.as_deref().map(date_from);
-        match facts {
-            Some(Ok(date)) => is_fresh(date, as_of, max_age),
-            Some(Err(_)) | None => false,
-        }
-    }
-
-    /// Whether every statement of the way is true of this copy.
-    fn proofs_hold(&self, held: &Held) -> bool {
-        self.statements().iter().all(|statement| {
-            let value = statement.terms.first().and_then(|term| held.encoded(&term.pointer));
-            match (statement.predicate(self.asked.tables()), value) {
-                (Ok(predicate), Some(value)) if statement.terms.len() == 1 && is_bound(statement.op) => {
-                    predicate.holds(value)
-                }
-                _ => false,
-            }
+        at: usize,
+        taken: Option<&Candidate<'_>>,
+        others: Vec<HeldName>,
+        teller: &Teller<'_>,
+    ) -> Result<WayPart, StatementError> {
+        let batch = taken.map(|candidate| candidate.batch);
+        let learn = teller.learn(at)?;
+        let due = |batch: &Batch<'_>| list::due(batch.credential, batch.count.after_one(), self.now);
+        Ok(WayPart {
+            query: self.chosen.queries()[at].clone(),
+            ability: taken.map_or(Ability::NoneHeld, |candidate| candidate.ability),
+            wanted: teller.wanted(at),
+            held: batch.map(|batch| held_name(batch.id, batch.credential)),
+            stale: taken.is_some_and(|candidate| candidate.stale),
+            suspended: batch.is_some_and(Batch::is_suspended),
+            hidden: hidden(batch.map(|batch| batch.credential), &learn),
+            learn,
+            others,
+            refresh: batch.and_then(due),
         })
+    }
+
+    /// The batches that a query accepts, those that a resident should rather use first.
+    fn candidates(&self, query: &str) -> Vec<Candidate<'a>> {
+        let Some(needed) = self.asked.needed(query) else { return Vec::new() };
+        let period = |batch: &&Batch<'a>| match &needed.period {
+            Some(period) => batch.period() == Some(period),
+            None => true,
+        };
+        let accepted = self.batches.iter().filter(|batch| is_of(needed, batch.credential)).filter(period);
+        let mut all: Vec<_> = accepted.map(|batch| self.judge(query, needed, batch)).collect();
+        all.sort_by(|a, b| b.rank().cmp(&a.rank()));
+        all
+    }
+
+    /// What a batch can do for one query, by what that query alone asks.
+    fn judge(&self, query: &str, needed: &Needed, batch: &'a Batch<'a>) -> Candidate<'a> {
+        let ability = match &batch.look {
+            Err(ability) => *ability,
+            Ok(_) if self.singles_out(query, batch) => Ability::SinglesOut,
+            Ok(look) if self.shows(query, look) && self.holds_alone(query, batch) => Ability::Can,
+            Ok(_) => Ability::NotMet,
+        };
+        let stale = !is_current(needed, batch.credential, self.asked);
+        Candidate { batch, ability, stale }
+    }
+
+    /// Whether a list or an interval leaves too few people together, by the range that this body signed.
+    fn singles_out(&self, query: &str, batch: &Batch<'_>) -> bool {
+        let few = |statement: &WireStatement| {
+            let [term] = statement.terms.as_slice() else { return false };
+            let signed = batch.attribute(&term.pointer).filter(|_| term.query == query);
+            let range = signed.and_then(|attribute| attribute.range);
+            range.is_some_and(|range| Crowd::check(statement, self.asked.tables(), range).is_err())
+        };
+        !mutants::skips("wallet-crowd") && self.asked.wire_statements(self.chosen).any(few)
+    }
+
+    fn shows(&self, query: &str, look: &Look) -> bool {
+        let asked = self.asked.plan().query.credential(query);
+        asked.is_some_and(|asked| asked.disclosures(&look.copy).is_ok())
+            && self.shown_values_hold(query, look)
     }
 
     /// Whether the values that would be shown meet their conditions: showing a value that does not would be an answer
     /// that the rule is not met, which nobody confirmed.
-    fn shown_values_hold(&self, claims: &Value) -> bool {
+    fn shown_values_hold(&self, query: &str, look: &Look) -> bool {
         let asked = self.asked;
         let held = |shown: &Shown| {
-            let value = claims.pointer(&shown.pointer);
+            let value = look.claims.pointer(&shown.pointer);
             value.map(|value| holds(&shown.condition, asked.tables(), asked.as_of(), value))
         };
-        let met = asked.shown(&self.chosen).iter().all(|shown| matches!(held(shown), Some(Ok(Holds::Yes))));
-        mutants::skips("wallet-shown-values") || met
+        let mut shown = asked.shown(self.chosen).iter().filter(|shown| shown.query == query);
+        mutants::skips("wallet-shown-values") || shown.all(|one| matches!(held(one), Some(Ok(Holds::Yes))))
     }
 
-    /// The pointers of the claims that would be shown.
-    fn shown(&self) -> Vec<String> {
-        let claims = self.query().and_then(|query| query.claims.as_deref()).unwrap_or_default();
-        claims.iter().map(|claim| pointer_of(&claim.path)).collect()
+    /// Whether the statements about this credential alone are true of it.
+    fn holds_alone(&self, query: &str, batch: &Batch<'_>) -> bool {
+        let alone = |statement: &&Statement| statement.terms.iter().all(|term| term.query == query);
+        let mut statements = self.statements.iter().filter(alone);
+        statements.all(|statement| statement.holds(|term| batch.known(&term.pointer)) == Some(true))
     }
 
-    fn learn(&self, best: Option<&Candidate<'_>>) -> Result<Vec<Learn>, StatementError> {
-        let credential = best.map(|candidate| candidate.credential);
-        let mut all = Vec::new();
-        for statement in self.statements() {
-            let pointer = statement.terms.first().ok_or(StatementError::Terms)?.pointer.clone();
-            let enc = best.and_then(|candidate| candidate.encodings.get(&pointer).copied());
-            let what = What::Proved(self.stated(statement, enc)?);
-            all.push(Learn { label: label(credential, &pointer), pointer, what });
+    /// What answers: the first whole choice of which everything is true; else what comes closest, and why it does not.
+    fn choose<'c>(&self, candidates: &'c [Vec<Candidate<'c>>]) -> Choice<'c>
+    where
+        'a: 'c,
+    {
+        let all: Vec<&Statement> = self.statements.iter().collect();
+        let whole = |taken: Vec<&'c Candidate<'c>>| taken.into_iter().map(Some).collect();
+        let able = self.pools(candidates, |ability| ability == Ability::Can);
+        if let Some(taken) = find(&able, &all, self.using) {
+            return (whole(taken), Ability::Can);
         }
-        all.extend(self.shown().into_iter().map(|pointer| Learn {
-            label: label(credential, &pointer),
-            pointer,
-            what: What::Shown,
-        }));
-        Ok(all)
+        // Of the right people, but what is asked of them is not true.
+        let open = |ability| matches!(ability, Ability::Can | Ability::NotMet | Ability::SinglesOut);
+        let pairs: Vec<&Statement> = all.iter().copied().filter(|one| is_pair(one)).collect();
+        if let Some(taken) = find(&self.pools(candidates, open), &pairs, self.using) {
+            let few = taken.iter().any(|one| one.ability == Ability::SinglesOut);
+            return (whole(taken), if few { Ability::SinglesOut } else { Ability::NotMet });
+        }
+        match self.own_share(&able, &all) {
+            Some(taken) => (taken, Ability::AnotherPerson),
+            None => self.closest(candidates),
+        }
     }
 
-    fn stated(&self, statement: &WireStatement, enc: Option<Encoding>) -> Result<Stated, StatementError> {
-        let asked = self.asked;
-        let names = match &statement.rule {
-            Rule::Codes { id, version, .. } => {
-                let rows =
-                    asked.tables().table(id, *version).and_then(|table| table.codes()).unwrap_or_default();
-                rows.iter().map(|row| row.name.clone()).collect()
-            }
-            _ => Vec::new(),
+    fn pools<'c>(
+        &self,
+        candidates: &'c [Vec<Candidate<'c>>],
+        wanted: impl Fn(Ability) -> bool,
+    ) -> Vec<Pool<'c>>
+    where
+        'a: 'c,
+    {
+        let pool = |(query, all): (&'a String, &'c Vec<Candidate<'c>>)| Pool {
+            query,
+            candidates: all.iter().filter(|one| wanted(one.ability)).collect(),
         };
-        let bounds = match statement.predicate(asked.tables())? {
-            Predicate::Le(k) | Predicate::Ge(k) | Predicate::Eq(k) | Predicate::Ne(k) => vec![k],
-            Predicate::In { lo, hi } => vec![lo, hi],
-            Predicate::Member(_) | Predicate::NotMember(_) => Vec::new(),
-        };
-        let (op, rule) = (statement.op, statement.rule.clone());
-        Ok(Stated { op, rule, bounds, enc, as_of: asked.as_of(), names })
+        self.chosen.queries().iter().zip(candidates).map(pool).collect()
     }
+
+    /// Where the way is about several people: what one of them would give of it.
+    fn own_share<'c>(&self, able: &[Pool<'c>], all: &[&Statement]) -> Option<Vec<Option<&'c Candidate<'c>>>> {
+        let person = |query: &str| self.asked.needed(query).and_then(|needed| needed.person.as_deref());
+        let mut people: Vec<&str> = able.iter().filter_map(|pool| person(pool.query)).collect();
+        people.dedup();
+        let several = people.iter().any(|one| *one != people[0]);
+        let share = |label: &&str| {
+            let theirs = |query: &str| person(query) == Some(*label);
+            let pools = able.iter().filter(|pool| theirs(pool.query));
+            let pools: Vec<Pool<'c>> =
+                pools.map(|pool| Pool { query: pool.query, candidates: pool.candidates.clone() }).collect();
+            let own = all.iter().copied().filter(|one| one.terms.iter().all(|term| theirs(&term.query)));
+            let mut taken = find(&pools, &own.collect::<Vec<_>>(), &[])?.into_iter();
+            Some(able.iter().map(|pool| if theirs(pool.query) { taken.next() } else { None }).collect())
+        };
+        if several { people.iter().find_map(share) } else { None }
+    }
+
+    /// The best for each query by itself, none twice, to say what is missing.
+    fn closest<'c>(&self, candidates: &'c [Vec<Candidate<'c>>]) -> Choice<'c> {
+        let mut taken: Vec<&Candidate<'_>> = Vec::new();
+        let named = |one: &&Candidate<'_>| self.using.iter().any(|id| id == one.batch.id);
+        let mut choice = Vec::new();
+        for all in candidates {
+            let free = || all.iter().filter(|one| !clashes(one, &taken));
+            let best = free().find(named).or_else(|| free().next());
+            taken.extend(best);
+            choice.push(best);
+        }
+        if !heeds(&taken, self.using) {
+            return (vec![None; candidates.len()], Ability::NoneHeld);
+        }
+        let ability = |one: &Option<&Candidate<'_>>| one.map_or(Ability::NoneHeld, |one| one.ability);
+        let worst = choice.iter().map(ability).min_by_key(|ability| rank(*ability));
+        let worst = worst.filter(|ability| *ability != Ability::Can).unwrap_or(Ability::NotMet);
+        (choice, worst)
+    }
+
+    /// For each query, what could answer instead with the rest as it is.
+    fn others<'c>(
+        &self,
+        candidates: &'c [Vec<Candidate<'c>>],
+        taken: &[Option<&'c Candidate<'c>>],
+    ) -> Vec<Vec<HeldName>>
+    where
+        'a: 'c,
+    {
+        let whole: Option<Vec<&Candidate<'_>>> = taken.iter().copied().collect();
+        let pools = self.pools(candidates, |ability| ability == Ability::Can);
+        let all: Vec<&Statement> = self.statements.iter().collect();
+        let serves = |at: usize, other: &'c Candidate<'c>| match &whole {
+            Some(whole) => {
+                let mut rest = whole.clone();
+                rest.remove(at);
+                let free = rest.is_empty() || !clashes(other, &rest);
+                rest.insert(at, other);
+                free && hold(&pools, &rest, &all)
+            }
+            None => pools.len() == 1,
+        };
+        let of = |(at, pool): (usize, &Pool<'c>)| {
+            let current = taken.get(at).copied().flatten().map(|one| one.batch.id);
+            let others = pool.candidates.iter().filter(|one| Some(one.batch.id) != current);
+            let others = others.filter(|one| serves(at, one));
+            others.map(|one| held_name(one.batch.id, one.batch.credential)).collect()
+        };
+        pools.iter().enumerate().map(of).collect()
+    }
+
+    /// The questions that the answer would put on the budget.
+    fn counted(&self, taken: &[Option<&Candidate<'_>>]) -> Result<BTreeMap<String, Counted>, StatementError> {
+        let statements: Vec<&WireStatement> = self.asked.wire_statements(self.chosen).collect();
+        let issuers = |query: &str| self.asked.needed(query).map_or(&[][..], |needed| &needed.iss);
+        let bounds = bounds_by_pointer(&statements, issuers)?;
+        let lasting = |pointer: &str| {
+            let mut signed = taken
+                .iter()
+                .flatten()
+                .filter_map(|one| one.batch.attribute(pointer))
+                .map(|one| one.enc)
+                .peekable();
+            // A date of birth stays what it is; wards and sums change.
+            let days = signed.peek().is_some() && signed.all(|enc| enc == Encoding::Day);
+            if days { Lasting::Yes } else { Lasting::No }
+        };
+        let counted = |(pointer, bounds): (String, _)| {
+            let lasting = lasting(&pointer);
+            (pointer, Counted { bounds, lasting })
+        };
+        Ok(bounds.into_iter().map(counted).collect())
+    }
+}
+
+/// Whether two hidden values are compared: whose a credential is, and which fact it states.
+fn is_pair(statement: &Statement) -> bool {
+    statement.terms.len() == 2 && [Op::Eq, Op::Ne].map(Op::as_str).contains(&statement.predicate.op())
+}
+
+/// Whether the facts are as fresh as the policy wants, and from after the period that is asked. Others may be sent: the
+/// answer then is "could not tell".
+fn is_current(needed: &Needed, credential: &Credential, asked: &Asked) -> bool {
+    let Some(Ok(facts)) = credential.facts_as_of.as_deref().map(date_from) else { return false };
+    let over = |period: &str| Month::parse(period).is_some_and(|month| month.is_over(facts));
+    is_fresh(facts, asked.as_of(), needed.max_age_days) && needed.period.as_deref().is_none_or(over)
 }
 
 impl Candidate<'_> {
     /// What a resident should rather be told or use: what counts before what is suspended, fresh facts before stale ones,
     /// then the latest facts, then what ends last and came last. No two batches are alike, so the choice does not depend on how they are stored.
     fn rank(&self) -> impl Ord + use<'_> {
-        let Credential { facts_as_of, expires_at, received_at, .. } = self.credential;
-        let counts = mutants::skips("wallet-status-suspended") || !self.suspended;
-        (rank(self.ability), counts, !self.stale, facts_as_of, expires_at, received_at, self.id)
+        let Credential { facts_as_of, expires_at, received_at, .. } = self.batch.credential;
+        let counts = mutants::skips("wallet-status-suspended") || !self.batch.is_suspended();
+        (rank(self.ability), counts, !self.stale, facts_as_of, expires_at, received_at, self.batch.id)
     }
 }
 
@@ -295,59 +403,17 @@ pub(super) fn rank(ability: Ability) -> u8 {
         Ability::TooOld => 1,
         Ability::NoneLeft => 2,
         Ability::Revoked => 3,
-        Ability::NotMet => 4,
-        Ability::Probing => 5,
-        Ability::Can => 6,
+        Ability::SinglesOut => 4,
+        Ability::NotMet => 5,
+        Ability::AnotherPerson => 6,
+        Ability::Probing => 7,
+        Ability::Can => 8,
     }
 }
 
 /// A statement that nobody can be told of is not answered.
 fn unreadable(_: StatementError) -> ReviewError {
     RequestError::Statements.into()
-}
-
-/// Whether it is one of the statements that this wallet answers.
-fn is_bound(op: Op) -> bool {
-    matches!(op, Op::Le | Op::Ge | Op::In)
-}
-
-/// The bounds of each attribute that the statements name.
-///
-/// # Errors
-/// [`StatementError`] of the first that cannot be read: one passed over would be one that nobody counts.
-pub(crate) fn bounds_by_pointer<'s>(
-    statements: &[&'s WireStatement],
-) -> Result<BTreeMap<&'s str, Vec<Bound>>, StatementError> {
-    let mut all: BTreeMap<&str, Vec<Bound>> = BTreeMap::new();
-    for statement in statements {
-        let term = statement.terms.first().ok_or(StatementError::Terms)?;
-        let bounds = all.entry(term.pointer.as_str()).or_default();
-        if !is_bound(statement.op) {
-            continue;
-        }
-        match statement.predicate(&Tables::default())? {
-            Predicate::Le(k) => bounds.push(Bound::Most(k)),
-            Predicate::Ge(k) => bounds.push(Bound::Least(k)),
-            Predicate::In { lo, hi } => bounds.extend([Bound::Least(lo), Bound::Most(hi)]),
-            _ => {}
-        }
-    }
-    Ok(all)
-}
-
-/// A date of birth stays what it is; wards and sums change.
-pub(crate) fn lasting(enc: Option<Encoding>) -> Lasting {
-    if enc == Some(Encoding::Day) { Lasting::Yes } else { Lasting::No }
-}
-
-/// The encodings that the issuer signed, by pointer.
-pub(crate) fn encodings(claims: &Value) -> BTreeMap<String, Encoding> {
-    let zkc = claims.get("zkc").and_then(Value::as_object);
-    let enc = |(pointer, signed): (&String, &Value)| {
-        let enc = serde_json::from_value(signed.get("enc")?.clone()).ok()?;
-        Some((pointer.clone(), enc))
-    };
-    zkc.into_iter().flatten().filter_map(enc).collect()
 }
 
 pub(super) fn pointer_of(path: &[PathStep]) -> String {
@@ -368,7 +434,7 @@ pub(super) fn label(credential: Option<&Credential>, pointer: &str) -> Bilingual
 
 /// What the credential holds and would not show.
 pub(super) fn hidden(credential: Option<&Credential>, learn: &[Learn]) -> Vec<Bilingual> {
-    let shown = |pointer: &str| learn.iter().any(|one| one.what == What::Shown && one.pointer == pointer);
+    let shown = |pointer: &str| learn.iter().any(|one| one.tells_all() && one.pointer == pointer);
     let attributes = credential.into_iter().flat_map(|c| &c.attributes);
     attributes
         .filter(|attribute| !shown(&attribute.pointer))
@@ -382,28 +448,5 @@ pub(super) fn held_name(id: &str, credential: &Credential) -> HeldName {
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    /// Reading a policy refuses these; should one come through, nobody answers what nobody was told of.
-    #[test]
-    fn a_statement_that_cannot_be_read_is_not_passed_over() {
-        let statement = |change: fn(&mut WireStatement)| {
-            let term = json!({"query": "q0", "pointer": "/income", "coeff": 1});
-            let statement =
-                json!({"id": "low", "op": "le", "k": "740000", "terms": [term], "rule": {"kind": "fixed"}});
-            let mut statement: WireStatement = serde_json::from_value(statement).unwrap();
-            change(&mut statement);
-            statement
-        };
-        let good = statement(|_| ());
-        let bounds =
-            |other: &WireStatement| bounds_by_pointer(&[&good, other]).map(|all| all["/income"].len());
-        assert_eq!(bounds(&good), Ok(2));
-        assert_eq!(bounds(&statement(|s| s.terms.clear())), Err(StatementError::Terms));
-        assert_eq!(bounds(&statement(|s| s.k = None)), Err(StatementError::Bounds));
-        assert!(matches!(unreadable(StatementError::Terms), ReviewError::Refused(RequestError::Statements)));
-    }
-}
+#[path = "assess_tests.rs"]
+mod tests;

@@ -18,6 +18,9 @@ const BIRTH_DATES: [&str; 2] = ["/birth_date", "/birthdate"];
 /// Lists of at most this many entries are named in full.
 const NAMED_AT_MOST: usize = 12;
 
+/// Of longer ones with gaps, so many entries are named.
+const NAMED_OF_MANY: usize = 6;
+
 /// One thing that the service would learn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Learn {
@@ -37,6 +40,8 @@ pub enum What {
     Shown,
     /// That a statement holds.
     Proved(Stated),
+    /// The month that the credential is about, `YYYY-MM`.
+    Period(String),
 }
 
 /// A statement with what is needed to say it in words.
@@ -46,7 +51,7 @@ pub struct Stated {
     pub op: Op,
     /// Where the bound comes from.
     pub rule: Rule,
-    /// The bounds, encoded: one for `le` and `ge`, two for `in`.
+    /// The bounds, encoded: one for `le`, `ge`, `eq` and `ne`, two for `in`, none for a list.
     pub bounds: Vec<u64>,
     /// How the claim is encoded; `None` where the wallet holds no such credential.
     #[serde(skip)]
@@ -54,8 +59,10 @@ pub struct Stated {
     /// The day of asking.
     #[serde(serialize_with = "date_text")]
     pub as_of: Date,
-    /// The names in the signed list, for a rule by list.
+    /// The names in the signed list, for a rule by list of codes.
     pub names: Vec<Bilingual>,
+    /// The spans in the signed list, for a rule by list of numbers.
+    pub spans: Vec<[u64; 2]>,
 }
 
 pub(super) fn date_text<S: serde::Serializer>(date: &Date, serializer: S) -> Result<S::Ok, S::Error> {
@@ -69,11 +76,22 @@ impl Learn {
         match &self.what {
             What::Shown => say(language, "learn_shown", &[("label", self.label_in(language))]),
             What::Proved(stated) => self.proved(stated, language),
+            What::Period(period) => {
+                say(language, "learn_month", &[("month", &words::month(language, period))])
+            }
+        }
+    }
+
+    /// Whether the value itself is learnt: shown, or equal to one that everybody sees.
+    pub(super) fn tells_all(&self) -> bool {
+        match &self.what {
+            What::Shown | What::Period(_) => true,
+            What::Proved(stated) => stated.op == Op::Eq,
         }
     }
 
     fn label_in(&self, language: Language) -> &str {
-        language.pick(&self.label.en, &self.label.cy)
+        pick(language, &self.label)
     }
 
     fn proved(&self, stated: &Stated, language: Language) -> String {
@@ -85,7 +103,9 @@ impl Learn {
             (Rule::AgeAtLeast { unit, n }, _) => self.age(language, "under", *unit, *n, &date),
             (Rule::AgeAtMost { unit, n }, Op::Ge) => self.age(language, "at_most", *unit, *n, &date),
             (Rule::AgeAtMost { unit, n }, _) => self.age(language, "over", *unit, *n, &date),
+            (Rule::Codes { .. }, _) if !stated.spans.is_empty() => self.spans(language, stated),
             (Rule::Codes { .. }, op) => self.codes(language, op, stated),
+            (Rule::Fixed {}, Op::Eq | Op::Ne) => self.equal(language, stated),
             (Rule::Fixed {}, _) => self.fixed(language, stated),
         }
     }
@@ -105,19 +125,46 @@ impl Learn {
         let key = match op {
             Op::Le => "learn_codes_before",
             Op::Ge => "learn_codes_after",
+            Op::NotMember => "learn_codes_not_in",
             _ => "learn_codes_in",
         };
         let n = stated.names.len().to_string();
         let line = say(language, key, &[("label", self.label_in(language)), ("n", &n)]);
-        let names: Vec<&str> = stated.names.iter().map(|name| language.pick(&name.en, &name.cy)).collect();
+        let names: Vec<&str> = stated.names.iter().map(|name| pick(language, name)).collect();
         let list = match names.as_slice() {
             [] => return line,
-            [first, .., last] if names.len() > NAMED_AT_MOST => {
+            [first, .., last] if names.len() > NAMED_AT_MOST && !is_list(op) => {
                 say(language, "learn_codes_span", &[("first", first), ("last", last)])
             }
-            all => say(language, "learn_codes_named", &[("names", &all.join(", "))]),
+            all => entries(language, all),
         };
         format!("{line}. {list}")
+    }
+
+    /// A list of numbers, in spans.
+    fn spans(&self, language: Language, stated: &Stated) -> String {
+        let key = if stated.op == Op::NotMember { "learn_spans_not_in" } else { "learn_spans_in" };
+        let line = say(language, key, &[("label", self.label_in(language))]);
+        let text = |bound| bound_text(language, stated.enc, bound);
+        let span = |[low, high]: &[u64; 2]| match (text(*low), text(*high)) {
+            (low, high) if low == high => low,
+            (low, high) => say(language, "span", &[("low", &low), ("high", &high)]),
+        };
+        let all: Vec<String> = stated.spans.iter().map(span).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        format!("{line}. {}", entries(language, &all))
+    }
+
+    /// A value that is, or is not, one that everybody sees.
+    fn equal(&self, language: Language, stated: &Stated) -> String {
+        let key = if stated.op == Op::Eq { "learn_equal" } else { "learn_not_equal" };
+        let k = stated.bounds.first().copied().unwrap_or_default();
+        let bound = match (stated.enc, k) {
+            (Some(Encoding::Bool), 0) => say(language, "word_no", &[]),
+            (Some(Encoding::Bool), _) => say(language, "word_yes", &[]),
+            (enc, k) => bound_text(language, enc, k),
+        };
+        say(language, key, &[("label", self.label_in(language)), ("bound", &bound)])
     }
 
     fn fixed(&self, language: Language, stated: &Stated) -> String {
@@ -142,6 +189,26 @@ impl Learn {
             }
         }
     }
+}
+
+/// Whether it is about a list that may have gaps, so that its ends say little of it.
+fn is_list(op: Op) -> bool {
+    matches!(op, Op::Member | Op::NotMember)
+}
+
+/// The entries of a list; of a long one the first, and how many more there are.
+fn entries(language: Language, all: &[&str]) -> String {
+    if all.len() <= NAMED_AT_MOST {
+        return say(language, "learn_codes_named", &[("names", &all.join(", "))]);
+    }
+    let (first, rest) = all.split_at(NAMED_OF_MANY);
+    let (names, n) = (first.join(", "), rest.len().to_string());
+    say(language, "learn_codes_begin", &[("names", &names), ("n", &n)])
+}
+
+/// The text of this language.
+pub(super) fn pick(language: Language, both: &Bilingual) -> &str {
+    language.pick(&both.en, &both.cy)
 }
 
 fn unit_key(unit: Unit) -> &'static str {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use vouchsafe_protocol::text::{Bilingual, Env};
 use vouchsafe_protocol::trust::Basis;
 
-use super::{Ability, Facts, Way};
+use super::Facts;
 use crate::words::{Language, say};
 
 /// A review as headed lists of lines. Print it, or lay it out.
@@ -114,30 +114,11 @@ impl Writer<'_> {
         self.facts.offered().map(|way| self.learnt_by(way)).unwrap_or_default()
     }
 
-    fn learnt_by(&self, way: &Way) -> Vec<String> {
-        let mut lines = Vec::new();
-        if let Some(held) = &way.held {
-            let values = [("credential", self.text(&held.name)), ("issuer", self.text(&held.issuer))];
-            lines.push(self.say("learn_intro", &values));
-        }
-        lines.extend(way.learn.iter().map(|learn| format!("– {}", learn.line(self.language))));
-        lines.push(format!("– {}", self.say("learn_always", &[])));
-        lines
-    }
-
     fn not_learn(&self) -> Vec<String> {
         if let Some(direct) = &self.facts.direct {
             return self.direct_not_learn(direct);
         }
-        let Some(way) = self.facts.offered() else { return Vec::new() };
-        let line = |label| format!("– {}", self.say("not_learn", &[("label", self.text(label))]));
-        let mut lines: Vec<String> = way.hidden.iter().map(line).collect();
-        if way.held.is_some() && lines.is_empty() {
-            lines.push(self.say("not_learn_nothing_else", &[]));
-        }
-        // A copy is unlike any other, so its signer can tell whose it was (`specs/linkability.md`).
-        lines.push(self.say("not_learn_limit", &[]));
-        lines
+        self.ways_not_learn()
     }
 
     fn how_long(&self) -> Vec<String> {
@@ -170,46 +151,13 @@ impl Writer<'_> {
         if let Some(direct) = &self.facts.direct {
             return self.direct_warnings(direct);
         }
-        let line = |probed: &super::Probed| {
-            let values = [("n", probed.bounds.to_string()), ("label", self.text(&probed.label).to_owned())];
-            self.say("warn_probing", &[("n", &values[0].1), ("label", &values[1].1)])
-        };
-        let Some(way) = self.facts.offered() else { return Vec::new() };
-        let stale = way.stale.then(|| self.say("warn_stale", &[]));
-        let suspended = way.suspended.then(|| self.say("warn_suspended", &[]));
-        let refresh = way.refresh.map(|refresh| self.say(refresh.key(), &[]));
-        suspended.into_iter().chain(stale).chain(refresh).chain(way.probed.iter().map(line)).collect()
+        self.ways_warnings()
     }
 
     fn choices(&self) -> Vec<String> {
         if let Some(direct) = &self.facts.direct {
             return self.direct_choices(direct);
         }
-        let mut lines = Vec::new();
-        match self.facts.offered().map(|way| way.ability) {
-            Some(Ability::Can) => lines.push(self.say("choice_share", &[])),
-            Some(cannot) => lines.push(self.say(cannot.key(), &[])),
-            None => lines.push(self.say("cannot_none_held", &[])),
-        }
-        lines.push(self.say("choice_no", &[]));
-        lines.extend(
-            self.facts.offered().into_iter().flat_map(|way| &way.others).map(|held| self.other(held)),
-        );
-        lines.extend(self.contrary());
-        lines
-    }
-
-    /// A credential that could answer instead, with the number by which it is asked for.
-    fn other(&self, held: &super::HeldName) -> String {
-        let (name, issuer) = (self.text(&held.name), self.text(&held.issuer));
-        self.say("choice_other", &[("credential", name), ("issuer", issuer), ("id", &held.id)])
-    }
-
-    /// What a contrary answer would tell, only where one is possible, and never as a suggestion to make it.
-    fn contrary(&self) -> Vec<String> {
-        let Some(way) = self.facts.contrary() else { return Vec::new() };
-        let mut lines = vec![self.say("choice_contrary", &[]), self.say("contrary_intro", &[])];
-        lines.extend(way.learn.iter().map(|learn| format!("– {}", learn.line(self.language))));
-        lines
+        self.ways_choices()
     }
 }

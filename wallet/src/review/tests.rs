@@ -10,7 +10,8 @@ fn both(en: &str, cy: &str) -> Bilingual {
 
 fn proved(pointer: &str, label: Bilingual, op: Op, rule: Rule, bounds: &[u64], enc: Encoding) -> Learn {
     let as_of = date(2026, 11, 21);
-    let stated = Stated { op, rule, bounds: bounds.to_vec(), enc: Some(enc), as_of, names: Vec::new() };
+    let (names, spans) = Default::default();
+    let stated = Stated { op, rule, bounds: bounds.to_vec(), enc: Some(enc), as_of, names, spans };
     Learn { pointer: pointer.to_owned(), label, what: What::Proved(stated) }
 }
 
@@ -53,39 +54,54 @@ fn facts() -> Facts {
                 option: 0,
                 contrary: false,
                 ability: Ability::Can,
-                learn: vec![birth(Op::Le, table()), wards(Op::In, &["North", "South", "Mill"])],
-                hidden: vec![
-                    both("date of birth", "dyddiad geni"),
-                    both("ward", "ward"),
-                    both("address", "cyfeiriad"),
-                ],
-                held: Some(HeldName {
-                    id: "1".to_owned(),
-                    name: both("Proof of residence", "Prawf preswylio"),
-                    issuer: both("Larkfield District Council", "Cyngor Dosbarth Larkfield"),
-                }),
-                others: Vec::new(),
-                refresh: None,
-                stale: false,
-                suspended: false,
+                parts: vec![residence()],
+                together: Vec::new(),
                 probed: Vec::new(),
+                counted: BTreeMap::new(),
             },
             Way {
                 option: 1,
                 contrary: true,
                 ability: Ability::NotMet,
-                learn: vec![birth(Op::Ge, table())],
-                hidden: Vec::new(),
-                held: None,
-                others: Vec::new(),
-                refresh: None,
-                stale: false,
-                suspended: false,
+                parts: vec![WayPart {
+                    held: None,
+                    learn: vec![birth(Op::Ge, table())],
+                    hidden: Vec::new(),
+                    ..residence()
+                }],
+                together: Vec::new(),
                 probed: Vec::new(),
+                counted: BTreeMap::new(),
             },
         ],
     }
 }
+
+fn residence() -> WayPart {
+    let (name, issuer) = (
+        both("Proof of residence", "Prawf preswylio"),
+        both("Larkfield District Council", "Cyngor Dosbarth Larkfield"),
+    );
+    WayPart {
+        query: "q0".to_owned(),
+        ability: Ability::Can,
+        wanted: Wanted { name: name.clone(), issuers: vec![issuer.clone()], period: None },
+        learn: vec![birth(Op::Le, table()), wards(Op::In, &["North", "South", "Mill"])],
+        hidden: vec![
+            both("date of birth", "dyddiad geni"),
+            both("ward", "ward"),
+            both("address", "cyfeiriad"),
+        ],
+        held: Some(HeldName { id: "1".to_owned(), name, issuer }),
+        others: Vec::new(),
+        refresh: None,
+        stale: false,
+        suspended: false,
+    }
+}
+
+#[path = "tests_several.rs"]
+mod several;
 
 #[test]
 fn the_page_reads_as_it_should() {

@@ -152,10 +152,10 @@ async fn what_is_suspended_answers_only_with_a_warning_and_where_nothing_else_do
     home.says(&ALL_SUSPENDED).await;
     let review = home.review().await;
     let way = review.facts().offered().unwrap();
-    assert!(way.suspended && way.ability == Ability::Can);
+    assert!(way.is_suspended() && way.ability == Ability::Can);
     let page = review.page(Language::En).to_string();
     assert!(page.contains("Your credential was suspended when its status was last looked up."), "{page}");
-    let suspended = way.held.clone().unwrap().id;
+    let suspended = way.parts[0].held.clone().unwrap().id;
 
     // An older batch that counts goes before a newer one that is suspended.
     let home = Home::new().await;
@@ -164,16 +164,16 @@ async fn what_is_suspended_answers_only_with_a_warning_and_where_nothing_else_do
     home.says(&[&[Standing::Valid; 3][..], &ALL_SUSPENDED].concat()).await;
     let review = home.review().await;
     let way = review.facts().offered().unwrap();
-    assert!(!way.suspended && way.others.len() == 1);
-    assert_ne!(way.held.as_ref().unwrap().id, suspended);
+    assert!(!way.is_suspended() && way.parts[0].others.len() == 1);
+    assert_ne!(way.parts[0].held.as_ref().unwrap().id, suspended);
     assert!(!review.page(Language::En).to_string().contains("suspended"));
 
     // Within a batch the copies that count go first.
     let home = Home::new().await;
     home.says(&[Standing::Suspended, Standing::Valid, Standing::Suspended]).await;
-    assert!(!home.review().await.facts().offered().unwrap().suspended);
+    assert!(!home.review().await.facts().offered().unwrap().is_suspended());
     assert!(home.shares().await);
-    assert!(home.review().await.facts().offered().unwrap().suspended);
+    assert!(home.review().await.facts().offered().unwrap().is_suspended());
 }
 
 #[tokio::test]
@@ -289,7 +289,7 @@ mod switches {
             home.world.clock.advance(3600);
             home.wallet.receive(&home.world.issuer.link(), Some(TX_CODE)).await.unwrap();
             home.says(&[&[Standing::Valid; 3][..], &ALL_SUSPENDED].concat()).await;
-            home.review().await.facts().offered().unwrap().suspended
+            home.review().await.facts().offered().unwrap().is_suspended()
         })
         .await;
     }

@@ -35,6 +35,8 @@ use super::desk::{Decision, Desk, Metadata, PutOff};
 use super::{ADDRESS, ISSUER, NOW, Office, WARDS, both, reply, ward_list};
 
 pub(crate) const VCT: &str = "https://larkfield.example/types/residency/1";
+/// What bodies pay.
+pub(crate) const PAY_VCT: &str = "https://larkfield.example/types/wages/1";
 /// The same at an address of the body's own.
 pub(crate) const OWN_VCT: &str = "https://issuer.example/types/residency/1";
 pub(crate) const TX_CODE: &str = "493536";
@@ -92,7 +94,16 @@ pub(crate) enum Spoil {
     NoPeriod,
 }
 
+/// What a body pays somebody.
+#[derive(Clone, Copy)]
+pub(crate) struct Paid {
+    pub(crate) person: &'static str,
+    pub(crate) total: u64,
+}
+
 pub(crate) struct Issuer {
+    iss: String,
+    paid: Option<Paid>,
     spoil: Spoil,
     born: Date,
     leaf: Leaf,
@@ -113,23 +124,34 @@ pub(crate) struct Issuer {
 impl Issuer {
     pub(crate) fn new(office: &Office<'_>, born: Date, spoil: Spoil) -> Self {
         let described = described(if spoil == Spoil::Documented { OWN_VCT } else { VCT });
+        Self::of(office, ISSUER, described, born, spoil)
+    }
+
+    /// A body that states what it pays one person.
+    pub(crate) fn payer(office: &Office<'_>, iss: &str, paid: Paid) -> Self {
+        let issuer = Self::of(office, iss, described_pay(), super::old_resident(), Spoil::None);
+        Self { paid: Some(paid), ..issuer }
+    }
+
+    fn of(office: &Office<'_>, iss: &str, described: CredentialType, born: Date, spoil: Spoil) -> Self {
         let vct = match spoil {
             Spoil::OtherType => "https://other.example/zk".to_owned(),
             _ => described.proof_vct(),
         };
-        let sub = if spoil == Spoil::Unregistered { "https://someone.example" } else { ISSUER };
+        let sub = if spoil == Spoil::Unregistered { "https://someone.example" } else { iss };
         let anchor = vouchsafe_protocol::encoding::sha256(office.ca.certificate());
-        let entry = office
-            .entry(json!({"sub": sub, "env": "test", "name": both("Larkfield District Council"),
+        let entry = office.entry(json!({"sub": sub, "env": "test", "name": name_of(iss),
             "anchors": [b64u(anchor)], "types": [vct, described.vct, payer::described().proof_vct()]}));
         let leaf = |ca: &DevCa, name: &str| ca.signer(name, SigningKey::generate().unwrap(), NOW).unwrap();
         let elsewhere = DevCa::generate("elsewhere", NOW).unwrap();
         Self {
+            iss: iss.to_owned(),
+            paid: None,
             spoil,
             born,
-            leaf: leaf(office.ca, ISSUER),
+            leaf: leaf(office.ca, iss),
             other: leaf(office.ca, "https://someone.example"),
-            foreign: leaf(&elsewhere, ISSUER),
+            foreign: leaf(&elsewhere, iss),
             elsewhere,
             desk: Desk::default(),
             described,
@@ -160,7 +182,7 @@ impl Issuer {
         let tx_code = Some(TxCode::default());
         let pre_authorized = PreAuthorized { code: "c0de".to_owned(), tx_code, authorization_server: None };
         Offer {
-            credential_issuer: ISSUER.to_owned(),
+            credential_issuer: self.iss.clone(),
             credential_configuration_ids: vec![self.described.proof_configuration()],
             grants: Grants { pre_authorized },
         }
@@ -183,7 +205,7 @@ impl Issuer {
     }
 
     pub(crate) fn link(&self) -> String {
-        Offer::link_to(&format!("{ISSUER}/offers/1"))
+        Offer::link_to(&format!("{}/offers/1", self.iss))
     }
 
     pub(crate) async fn answer(
@@ -199,13 +221,14 @@ impl Issuer {
         }
         self.desk.note(path);
         match path {
-            _ if path.starts_with("status/") => self.list(&format!("{ISSUER}/{path}"), now).await,
+            _ if path.starts_with("status/") => self.list(&format!("{}/{path}", self.iss), now).await,
             _ if path.starts_with("types/") => match self.desk.read(|rules| rules.document.clone()) {
                 Some(document) => reply(200, "application/json", document),
                 None => reply(404, "text/plain", ""),
             },
             ".well-known/oauth-authorization-server" => {
-                json(serde_json::to_value(ServerMetadata::of(ISSUER, &format!("{ISSUER}/token"))).unwrap())
+                let token = format!("{}/token", self.iss);
+                json(serde_json::to_value(ServerMetadata::of(&self.iss, &token)).unwrap())
             }
             "offers/1" => json(serde_json::to_value(self.offer()).unwrap()),
             "token" => {
@@ -229,11 +252,11 @@ impl Issuer {
             alg: Some("ECDH-ES".to_owned()),
         };
         IssuerMetadata {
-            credential_issuer: ISSUER.to_owned(),
+            credential_issuer: self.iss.clone(),
             authorization_servers: Vec::new(),
-            credential_endpoint: format!("{ISSUER}/credential"),
-            nonce_endpoint: Some(format!("{ISSUER}/nonce")),
-            deferred_credential_endpoint: Some(format!("{ISSUER}/deferred")),
+            credential_endpoint: format!("{}/credential", self.iss),
+            nonce_endpoint: Some(format!("{}/nonce", self.iss)),
+            deferred_credential_endpoint: Some(format!("{}/deferred", self.iss)),
             notification_endpoint: None,
             credential_request_encryption: Some(RequestEncryption::with(&key)),
             credential_response_encryption: Some(ResponseEncryption::offered()),
@@ -254,7 +277,7 @@ impl Issuer {
     async fn credential(&self, body: &[u8], now: UnixTime) -> Incoming {
         let body = std::str::from_utf8(body).unwrap();
         let request = Received::encrypted(body, "k", &self.key, &RingAead).unwrap();
-        let expected = Expected { issuer: ISSUER, batch_size: COPIES as usize, now };
+        let expected = Expected { issuer: &self.iss, batch_size: COPIES as usize, now };
         let proofs = Proofs::verify(&request.proofs, &expected, &Jws).unwrap();
         *self.desk.spent.lock().unwrap() = !self.desk.read(|rules| rules.reusable);
         if request.asked == Asked::Configuration(payer::described().proof_configuration()) {
@@ -347,6 +370,9 @@ impl Issuer {
     }
 
     async fn copy(&self, key: &PublicJwk, seed: Seed) -> Copy {
+        if let Some(paid) = self.paid {
+            return self.paid_copy(key, seed, paid).await;
+        }
         let vct = self.described.proof_vct();
         let born = if self.spoil == Spoil::OutOfRange { jiff::civil::date(1700, 1, 1) } else { self.born };
         let midnight = NOW.day_start().0;
@@ -376,6 +402,38 @@ impl Issuer {
             _ => builder.build(&header, &mut EntropyRng(&entropy)).unwrap(),
         };
         let values = Map::from_iter([("/birth_date".to_owned(), json!(born.to_string()))]);
+        let openings = Some(Openings::new(seed, values));
+        Copy { credential: issuable.sign(&self.leaf.key).await.unwrap(), openings }
+    }
+
+    async fn paid_copy(&self, key: &PublicJwk, seed: Seed, paid: Paid) -> Copy {
+        let (vct, midnight) = (self.described.proof_vct(), NOW.day_start().0);
+        let hidden = [
+            ("/total", zkc::Value::Integer(paid.total)),
+            ("/person", zkc::Value::Text(paid.person.to_owned())),
+        ];
+        let form = |pointer: &str| self.described.attribute(pointer).unwrap().form().unwrap();
+        let forms = hidden.each_ref().map(|(pointer, value)| {
+            let form = form(pointer);
+            let c = value.commit(&form.unit, &seed.blinding(&self.iss, &vct, pointer));
+            (*pointer, form, c)
+        });
+        let zkc = zkc::write(forms.iter().map(|(pointer, form, c)| (*pointer, form, *c)));
+        let claims = Map::from_iter([
+            ("iss".to_owned(), json!(self.iss)),
+            ("vct".to_owned(), json!(vct)),
+            ("iat".to_owned(), json!(midnight)),
+            ("exp".to_owned(), json!(midnight + 90 * DAY)),
+            ("facts_as_of".to_owned(), json!("2026-11-01")),
+            ("zkc".to_owned(), zkc),
+        ]);
+        let header = NewHeader::new(Alg::Es256, "dc+sd-jwt").x5c(&[&self.leaf.certificate]).encode();
+        let issuable =
+            Builder::new(claims).holder(key).build(&header, &mut EntropyRng(&OsEntropy::new())).unwrap();
+        let values = Map::from_iter([
+            ("/total".to_owned(), json!(paid.total)),
+            ("/person".to_owned(), json!(paid.person)),
+        ]);
         let openings = Some(Openings::new(seed, values));
         Copy { credential: issuable.sign(&self.leaf.key).await.unwrap(), openings }
     }
@@ -443,6 +501,27 @@ fn token(body: &[u8]) -> Incoming {
     }
     let token = serde_json::to_string(&TokenResponse::bearer("t0ken".to_owned(), 300)).unwrap();
     reply(200, "application/json", token)
+}
+
+fn name_of(iss: &str) -> vouchsafe_protocol::text::Bilingual {
+    match iss {
+        ISSUER => both("Larkfield District Council"),
+        payer => both(payer.trim_start_matches("https://")),
+    }
+}
+
+/// What a body pays, and whom.
+pub(crate) fn described_pay() -> CredentialType {
+    CredentialType::from_json(&json!({
+        "id": "wages", "vct": PAY_VCT, "name": both("Statement of pay"), "ttl_days": 90, "batch": COPIES,
+        "attributes": [
+            {"pointer": "/total", "column": "total", "label": both("pay"), "kind": "money",
+             "answer": ["prove"], "lo": "0", "hi": "10000000"},
+            {"pointer": "/person", "column": "person", "label": both("person number"), "kind": "text",
+             "answer": ["prove"], "unit": "https://larkfield.example/ids/person", "pattern": "AA-9999"},
+        ]
+    }))
+    .unwrap()
 }
 
 fn described(vct: &str) -> CredentialType {

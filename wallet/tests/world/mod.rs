@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 pub(crate) const REGISTRAR: &str = "https://registrar.example";
 pub(crate) const ISSUER: &str = "https://issuer.example";
+pub(crate) const PAYERS: [&str; 2] = ["https://one.example", "https://two.example"];
 pub(crate) const PENSION: &str = "https://registrar.example/pension-age";
 pub(crate) const WARDS: &str = "https://registrar.example/larkfield-wards";
 pub(crate) const PASSPHRASE: &[u8] = b"four words and one more";
@@ -46,6 +47,8 @@ pub(crate) struct World {
     pub(crate) registrar: SigningKey,
     pub(crate) ca: DevCa,
     pub(crate) issuer: issuer::Issuer,
+    /// Two bodies that pay one resident.
+    pub(crate) payers: [issuer::Issuer; 2],
     pub(crate) service: service::Service,
 }
 
@@ -63,7 +66,10 @@ impl World {
         let office = Office { registrar: &registrar, ca: &ca };
         let issuer = issuer::Issuer::new(&office, born, spoil);
         let service = service::Service::new(&office, rogue);
-        Arc::new(Self { clock, registrar, ca, issuer, service })
+        let paid = |total| issuer::Paid { person: "AB-0042", total };
+        let payers = [(PAYERS[0], 90_000), (PAYERS[1], 50_000)]
+            .map(|(iss, total)| issuer::Issuer::payer(&office, iss, paid(total)));
+        Arc::new(Self { clock, registrar, ca, issuer, payers, service })
     }
 
     pub(crate) fn trust_file(&self) -> Vec<u8> {
@@ -104,6 +110,17 @@ impl World {
     pub(crate) async fn filled_wallet(self: &Arc<Self>, directory: &Path) -> Wallet {
         let wallet = self.wallet(directory).await;
         wallet.receive(&self.issuer.link(), Some(issuer::TX_CODE)).await.unwrap();
+        wallet
+    }
+}
+
+impl World {
+    /// A wallet that has collected what both bodies pay.
+    pub(crate) async fn paid_wallet(self: &Arc<Self>, directory: &Path) -> Wallet {
+        let wallet = self.wallet(directory).await;
+        for payer in &self.payers {
+            wallet.receive(&payer.link(), Some(issuer::TX_CODE)).await.unwrap();
+        }
         wallet
     }
 }
@@ -178,6 +195,21 @@ impl Door {
         }
     }
 
+    async fn payer(
+        &self,
+        at: usize,
+        path: &str,
+        body: Option<Vec<u8>>,
+        bearer: Option<String>,
+        accept: &str,
+    ) -> Incoming {
+        let (payer, now) = (&self.0.payers[at], self.0.now());
+        if path.starts_with(".well-known/openid-c") {
+            return payer.discovered(accept, now).await;
+        }
+        payer.answer(path, body, bearer, now).await
+    }
+
     async fn answer(&self, request: Outgoing<'_>) -> Result<Incoming, HttpError> {
         let body = request.body.map(|(_, body)| body.to_vec());
         let (host, path) = request.url.trim_start_matches("https://").split_once('/').unwrap();
@@ -187,6 +219,8 @@ impl Door {
                 Ok(self.0.issuer.discovered(request.accept, self.0.now()).await)
             }
             "issuer.example" => Ok(self.0.issuer.answer(path, body, bearer, self.0.now()).await),
+            "one.example" => Ok(self.payer(0, path, body, bearer, request.accept).await),
+            "two.example" => Ok(self.payer(1, path, body, bearer, request.accept).await),
             "lists.example" => Ok(self.0.issuer.list(request.url, self.0.now()).await),
             "verify.example" => self.0.service.answer(path, body, self.0.now()),
             _ => {

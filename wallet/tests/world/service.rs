@@ -26,8 +26,10 @@ use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
 use vouchsafe_wallet::http::{HttpError, Incoming};
 
-use super::issuer::VCT;
-use super::{ISSUER, NOW, Office, PENSION, WARDS, World, altered, both, pension_table, reply, ward_list};
+use super::issuer::{PAY_VCT, VCT, described_pay};
+use super::{
+    ISSUER, NOW, Office, PAYERS, PENSION, WARDS, World, altered, both, pension_table, reply, ward_list,
+};
 
 pub(crate) const NONCE: &str = "bm9uY2Utbm9uY2Utbm9uY2U";
 pub(crate) const STATE: &str = "c3RhdGUtc3RhdGUtc3RhdGU";
@@ -153,6 +155,23 @@ impl Service {
             condition = json!({"id": "home", "pointer": "/ward", "op": "show", "equals": ward});
         }
         policy["conditions"] = json!([condition]);
+        *self.policy.lock().unwrap() = policy;
+    }
+
+    /// Asks whether two bodies together pay so much, and that they pay one person.
+    pub(crate) fn ask_pay(&self, least: u64) {
+        let mut policy = policy();
+        let members = policy.as_object_mut().unwrap();
+        members.remove("accept");
+        members.remove("conditions");
+        let need = |id: &str, iss: &str| {
+            json!({"id": id, "vct": format!("{PAY_VCT}/zk"), "iss": [iss], "max_age_days": 400,
+            "person": "me", "person_at": "/person"})
+        };
+        let term = |need: &str| json!({"need": need, "pointer": "/total"});
+        policy["ways"] = json!([{"id": "payers", "needs": [need("pay1", PAYERS[0]), need("pay2", PAYERS[1])],
+            "conditions": [{"id": "enough", "op": "ge", "rule": {"kind": "fixed"}, "k": least.to_string(),
+                "terms": [term("pay1"), term("pay2")]}]}]);
         *self.policy.lock().unwrap() = policy;
     }
 
@@ -299,6 +318,9 @@ fn purpose(rogue: Rogue, tables: &[Extract<Table>]) -> Value {
     let birth = Value::from(birth);
     let mut may_ask = vec![ask("/birth_date", "le", &birth), ask("/birth_date", "ge", &birth)];
     may_ask.push(json!({"vct": VCT, "pointer": "/ward", "how": "show", "rules": []}));
+    let fixed = json!([{"kind": "fixed"}]);
+    let pay = |pointer: &str, how: &str| json!({"vct": format!("{PAY_VCT}/zk"), "pointer": pointer, "how": how, "rules": fixed});
+    may_ask.extend([pay("/total", "ge"), pay("/person", "eq")]);
     if rogue != Rogue::OverAsking {
         may_ask.extend(["in", "le", "ge"].map(|how| ask("/ward", how, &codes)));
     }
@@ -322,7 +344,7 @@ pub(crate) fn judged(world: &Arc<World>, post: &[u8]) -> Outcome {
     let register = register(world);
     let complete =
         presented.check_trust(&asked, &register, Env::Test).unwrap().check_complete(&asked).unwrap();
-    let types = [world.issuer.described().clone()];
+    let types = [world.issuer.described().clone(), described_pay()];
     let proven = complete.check_commitments(&asked, &types).unwrap().check_proof().unwrap();
     proven.judge(&asked, None).outcome
 }
@@ -340,7 +362,8 @@ fn verified(world: &Arc<World>, text: &str, asked: &Asked) -> Verified {
 
 fn register(world: &Arc<World>) -> Register {
     let office = Office { registrar: &world.registrar, ca: &world.ca };
-    let entries = json!({"entries": [world.issuer.entry.jws()]});
+    let issuers = std::iter::once(&world.issuer).chain(&world.payers);
+    let entries = json!({"entries": issuers.map(|issuer| issuer.entry.jws()).collect::<Vec<_>>()});
     let document: Extract<RegisterDocument> = office.entry(entries);
     let registrar = world.pinned();
     let judge = Judge { registrar: &registrar, last_seen: 0, now: world.now(), verifier: &Jws };
@@ -349,10 +372,16 @@ fn register(world: &Arc<World>) -> Register {
 
 /// The issuer-signed part of an answer, to tell copies apart.
 pub(crate) fn copy_shown(world: &Arc<World>, post: &[u8]) -> String {
+    copies_shown(world, post).remove(0)
+}
+
+/// The issuer-signed parts of an answer.
+pub(crate) fn copies_shown(world: &Arc<World>, post: &[u8]) -> Vec<String> {
     let opener = Opener { kid: "e", key: &world.service.key, aead: &RingAead };
     let response = Posted::parse(post).unwrap().open(ResponseMode::DirectPostJwt, Some(opener)).unwrap();
-    let query = response.vp_token.queries().next().unwrap().to_owned();
-    response.vp_token.presentation(&query).unwrap().split('~').next().unwrap().to_owned()
+    let token = &response.vp_token;
+    let signed = |query| token.presentation(query).unwrap().split('~').next().unwrap().to_owned();
+    token.queries().map(signed).collect()
 }
 
 /// The members of an error post.
