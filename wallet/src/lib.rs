@@ -11,11 +11,12 @@
 //!   allows; what would be learnt is rendered from the statements and claims, never from the requester's words;
 //! * what a service can do without is sent only where the resident adds it, and nothing where something needed is missing;
 //! * a copy is shown once, and is marked spent before its presentation leaves;
+//! * of several credentials in one answer none is used twice, and a copy of each is spent or of none;
 //! * what its issuer took back is not offered; that is looked up when the resident asks, never while answering;
 //! * an answer that a rule is not met is sent only on a confirmation of its own;
 //! * the history keeps names, times and purposes, never values.
 //!
-//! Left out: the authorisation code flow, several wallets of one person.
+//! Left out: the authorisation code flow, several wallets of one person, one answer of several people's wallets.
 
 pub mod budget;
 pub mod history;
