@@ -5,7 +5,7 @@ use vouchsafe::demo::narrate::Narrator;
 use vouchsafe::demo::tell;
 
 /// Every step with its outcome, in order: a contract that scripts rely on.
-const STORY: [(&str, &str); 29] = [
+const STORY: [(&str, &str); 44] = [
     ("bus-pass/enrol", "ok"),
     ("bus-pass/receive", "ok"),
     ("bus-pass/ask", "ok"),
@@ -22,9 +22,24 @@ const STORY: [(&str, &str); 29] = [
     ("bus-pass/undetermined/receive", "ok"),
     ("bus-pass/undetermined/ask", "ok"),
     ("bus-pass/undetermined/answer", "undetermined"),
+    ("parking/receive", "ok"),
+    ("parking/ask", "ok"),
+    ("parking/review", "ok"),
+    ("parking/answer", "met"),
+    ("parking/not-met/receive", "ok"),
+    ("parking/not-met/ask", "ok"),
+    ("parking/not-met/answer", "not_met"),
     ("leisure/receive", "ok"),
     ("leisure/ask", "ok"),
     ("leisure/answer", "met"),
+    ("meals/enrol", "ok"),
+    ("meals/receive", "ok"),
+    ("meals/ask", "ok"),
+    ("meals/review", "ok"),
+    ("meals/answer", "met"),
+    ("meals/declined/receive", "ok"),
+    ("meals/declined/ask", "ok"),
+    ("meals/declined/answer", "declined"),
     ("clearance/enrol", "ok"),
     ("clearance/receive", "ok"),
     ("clearance/answer", "met"),
@@ -60,8 +75,8 @@ async fn the_demo_tells_every_outcome_and_ends_well() {
 #[tokio::test]
 async fn told_in_sentences_it_shows_what_the_wallet_says_and_no_value_of_a_resident() {
     let text = told(false).await;
-    assert!(text.ends_with("The demo is complete: 29 steps, everything as it should be.\n"), "{text}");
-    for value in ["1958-03-14", "14 March 1958", "Canary Street"] {
+    assert!(text.ends_with("The demo is complete: 44 steps, everything as it should be.\n"), "{text}");
+    for value in ["1958-03-14", "14 March 1958", "Canary Street", "LD-0073", "580.87", "852.17", "1,433.04"] {
         assert!(!text.contains(value), "{value} was told:\n{text}");
     }
 }

@@ -34,8 +34,7 @@ pub(super) async fn tell<W: Write>(stage: &mut Stage<W>) -> Result<(), Failure> 
     stage
         .step("leisure/answer", async |stage| {
             question.shared(&resident).await?;
-            let sentence =
-                "The wallet proves pension age: the ward, which does not count, is not asked any more.";
+            let sentence = "The wallet proves pension age, and nothing of the ward.";
             question.ended(&stage.operator, MET, sentence).await
         })
         .await

@@ -7,8 +7,10 @@ pub mod browser;
 mod bus_pass;
 mod clearance;
 mod leisure;
+mod meals;
 pub mod narrate;
 pub mod operator;
+mod parking;
 pub mod resident;
 mod scene;
 mod stage;
@@ -41,6 +43,8 @@ pub async fn tell<W: io::Write>(dir: &Path, narrator: Narrator<W>) -> Result<(),
 
 async fn stories<W: io::Write>(stage: &mut Stage<W>) -> Result<(), Failure> {
     bus_pass::tell(stage).await?;
+    parking::tell(stage).await?;
     leisure::tell(stage).await?;
+    meals::tell(stage).await?;
     clearance::tell(stage).await
 }

@@ -54,6 +54,12 @@ impl Question {
         self.browser.open(&back).await.map(drop)
     }
 
+    /// The resident shows that the rule is not met, and their browser goes back.
+    pub(super) async fn shared_contrary(&mut self, resident: &Resident) -> Result<(), Failure> {
+        let back = resident.share_contrary(&self.link).await?;
+        self.browser.open(&back).await.map(drop)
+    }
+
     /// How the service's question ended; any other end than `expected` ends the story.
     pub(super) async fn ended(
         &self,
