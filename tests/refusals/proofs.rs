@@ -234,7 +234,7 @@ impl Part for Proofs {
                     json!(b64([b64u_decode(c[PROOF_CLAIM].as_str().unwrap()).unwrap(), vec![0]].concat()));
             }),
         ),
-        ("proof-much-too-long", "proof", Carriage(|c| c[PROOF_CLAIM] = json!("A".repeat(20_000)))),
+        ("proof-much-too-long", "proof", Carriage(|c| c[PROOF_CLAIM] = json!("A".repeat(22_000)))),
         // The signed commitments against the type's own description.
         (
             "zkc-missing",

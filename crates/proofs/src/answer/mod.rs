@@ -124,10 +124,10 @@ pub fn verify_all(answers: &[Given<'_>], rng: &mut dyn CryptoRngCore) -> Vec<Res
     for (place, given) in answers.iter().enumerate() {
         match prepare(given.context, given.statements, given.bytes) {
             Some(Prepared { claim: Some((claim, _)), .. }) => {
-                places.push(place);
-                claims.push(claim);
+                places.extend(claim.is_some().then_some(place));
+                claims.extend(claim);
             }
-            Some(_) => verdicts[place] = Ok(()),
+            Some(Prepared { claim: None, .. }) => verdicts[place] = Ok(()),
             None => {}
         }
     }
@@ -154,7 +154,8 @@ pub fn final_checkpoint(
 fn checked(context: &Context, statements: &[Statement], bytes: &[u8]) -> Result<Transcript, ProofFailed> {
     let Prepared { mut t, claim } = prepare(context, statements, bytes).ok_or(ProofFailed)?;
     if let Some((claim, proof)) = claim {
-        if !(mutants::skips("zk-proof") || claim.holds_vartime()) {
+        let holds = claim.is_some_and(|claim| claim.holds_vartime());
+        if !(mutants::skips("zk-proof") || holds) {
             return Err(ProofFailed);
         }
         transcript::proof_bytes(&mut t, proof);
@@ -165,8 +166,8 @@ fn checked(context: &Context, statements: &[Statement], bytes: &[u8]) -> Result<
 /// An answer of the right form whose other sub-proofs hold, and the transcript up to its range proof's last message.
 struct Prepared<'a> {
     t: Transcript,
-    /// The aggregate, with its bytes; `None` where there is nothing to show of a range.
-    claim: Option<(Claim<'a>, &'a [u8])>,
+    /// The aggregate, if it has its form, with its bytes; `None` where there is nothing to show of a range.
+    claim: Option<(Option<Claim<'a>>, &'a [u8])>,
 }
 
 fn prepare<'a>(context: &Context, statements: &[Statement], bytes: &'a [u8]) -> Option<Prepared<'a>> {
@@ -178,6 +179,6 @@ fn prepare<'a>(context: &Context, statements: &[Statement], bytes: &'a [u8]) -> 
     let Some(proof) = read.aggregate else { return Some(Prepared { t, claim: None }) };
     let values = entries::values(context, statements, &plan, &ends)?;
     transcript::range_proof(&mut t, &plan, &values.encodings);
-    let claim = Claim::new(&mut t, plan.n, values, proof)?;
+    let claim = Claim::new(&mut t, plan.n, values, proof);
     Some(Prepared { t, claim: Some((claim, proof)) })
 }
