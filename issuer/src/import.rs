@@ -36,6 +36,7 @@ pub use report::{Reason, RowError, errors_csv};
 pub use rows::{Column, Fills, HeaderError};
 
 use crate::app::App;
+use crate::linking;
 use crate::status;
 use crate::store::{
     Batch, EnrolError, Import, ImportId, InPeriod, Mac, Progress, SealedRow, Store, StoreError,
@@ -248,7 +249,9 @@ fn rows_at_fault(errors: Vec<RowError>) -> Result<Vec<RowError>, ImportError> {
 
 fn sealed<S: Store>(app: &App<S>, credential_type: &CredentialType, line: u64, facts: &Facts) -> SealedRow {
     let person = person(app, credential_type, &facts.named);
-    let sealed = app.secrets().seal_facts(&credential_type.id, person, &facts.values, app.entropy());
+    let mut values = facts.values.clone();
+    linking::name_person(app, credential_type, &facts.named.key, &mut values);
+    let sealed = app.secrets().seal_facts(&credential_type.id, person, &values, app.entropy());
     let whole = || app.secrets().person(credential_type, &facts.named.key);
     let period = facts.named.period.clone().map(|period| InPeriod { whole: whole(), period });
     SealedRow { person, line, sealed, period }

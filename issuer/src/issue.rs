@@ -45,8 +45,19 @@ pub struct Batch<'a> {
     pub lists: &'a CodeLists,
     /// The issuer's certificates in DER, leaf first.
     pub chain: &'a [Vec<u8>],
+    /// The commitments to the wallet's link secret, one for each holder key, where the copies are linked.
+    pub links: Option<&'a [Commitment]>,
     /// The time of issue.
     pub now: UnixTime,
+}
+
+/// What a copy has of its own beside its key and chance.
+#[derive(Clone, Copy, Default)]
+pub struct Own<'a> {
+    /// Its entry in a status list.
+    pub status: Option<&'a Reference>,
+    /// The commitment to its wallet's link secret.
+    pub link: Option<Commitment>,
 }
 
 /// Why nothing was issued. All are the issuer's own fault.
@@ -79,8 +90,9 @@ impl Batch<'_> {
         let header = NewHeader::new(signer.alg(), vc::TYP).x5c(self.chain).encode();
         let mut copies = Vec::with_capacity(holders.len());
         for (at, holder) in holders.iter().enumerate() {
-            let (unsigned, openings) =
-                self.build(holder, statuses.get(at), &header, &mut EntropyRng(entropy))?;
+            let link = self.links.and_then(|links| links.get(at)).copied();
+            let own = Own { status: statuses.get(at), link };
+            let (unsigned, openings) = self.build(holder, &own, &header, &mut EntropyRng(entropy))?;
             let credential = unsigned.sign(signer).await.map_err(|_| IssueError::Sign)?;
             copies.push(Copy { credential, openings });
         }
@@ -94,23 +106,24 @@ impl Batch<'_> {
     pub fn build(
         &self,
         holder: &PublicJwk,
-        status: Option<&Reference>,
+        own: &Own<'_>,
         header: &EncodedHeader,
         rng: &mut dyn CryptoRngCore,
     ) -> Result<(Issuable, Option<Openings>), IssueError> {
         let mut claims = self.common_claims();
         claims.extend(self.period()?);
         // A copy that cannot be withdrawn must not leave under a type that says it can.
-        if self.credential_type.status != status.is_some() {
+        if self.credential_type.status != own.status.is_some() {
             return Err(IssueError::Build);
         }
-        if let Some(reference) = status {
+        if let Some(reference) = own.status {
             claims.insert(status::CLAIM.to_owned(), reference.to_claim());
         }
         let openings = match self.kind {
             Kind::Plain => None,
             Kind::Proof => Some(self.commit(&mut claims, rng)?),
         };
+        self.link(&mut claims, own.link)?;
         let mut concealed = Vec::new();
         let mut absent = 0;
         for attribute in self.credential_type.showable() {
@@ -187,6 +200,17 @@ impl Batch<'_> {
         let members = members.iter().map(|(pointer, form, c)| (*pointer, form, *c));
         claims.insert(zkc::CLAIM.to_owned(), zkc::write(members));
         Ok(Openings::new(seed, values))
+    }
+
+    /// Signs the link secret's commitment, unseen. Without it a copy would not count persons, though its type says so.
+    fn link(&self, claims: &mut Map<String, Value>, link: Option<Commitment>) -> Result<(), IssueError> {
+        if (self.credential_type.link && self.kind == Kind::Proof) != link.is_some() {
+            return Err(IssueError::Build);
+        }
+        if let (Some(link), Some(claim)) = (link, claims.get_mut(zkc::CLAIM)) {
+            zkc::write_link(claim, link);
+        }
+        Ok(())
     }
 
     /// The value beside the credential. A code goes as its index, so that a wallet needs no list to open it.

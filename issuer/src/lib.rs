@@ -4,7 +4,8 @@
 //! copies by OpenID4VCI 1.0 ([`router`]). Types come from TOML ([`types`]); what is kept, and in which form, says
 //! [`store`].
 //!
-//! A type whose requests an officer decides on is put off until then ([`deferral`]).
+//! A type whose requests an officer decides on is put off until then ([`deferral`]). Where copies are linked to the secret
+//! of a wallet, each person is held to one ([`linking`]).
 //!
 //! Leaves out, so far: authorisation code flow.
 //!
@@ -18,6 +19,7 @@ mod http;
 pub mod import;
 pub mod issue;
 mod kind;
+pub mod linking;
 mod nonce;
 pub mod offer;
 mod registrar;

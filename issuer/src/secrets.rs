@@ -1,7 +1,10 @@
 //! How secrets and facts are kept: as HMACs under the server's key, or sealed under a key made from it.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use vouchsafe_protocol::encoding::b64u;
+use vouchsafe_proofs::commitment::Commitment;
+use vouchsafe_proofs::pseudonym::Nym;
+use vouchsafe_protocol::encoding::{b64u, b64u_array};
 use vouchsafe_protocol::jose::PublicJwk;
 use vouchsafe_protocol::types::CredentialType;
 use vouchsafe_service::entropy::Entropy;
@@ -9,6 +12,7 @@ use vouchsafe_service::keys::AgreementKey;
 use vouchsafe_service::secret::{Sealer, SecretError, ServerKey};
 use zeroize::Zeroizing;
 
+use crate::linking::Linked;
 use crate::store::Mac;
 
 /// The server's key and what is derived from it. Never in the database.
@@ -46,6 +50,18 @@ impl Secrets {
             named.extend_from_slice(part);
         }
         Mac(self.server.hmac("issuer person in a period", &named))
+    }
+
+    /// A person over all types, by the partner's key: whom the issuer holds to one link secret.
+    #[must_use]
+    pub fn link_person(&self, key: &str) -> Mac {
+        Mac(self.server.hmac("issuer link person", key.as_bytes()))
+    }
+
+    /// The name at rest of a registered pseudonym.
+    #[must_use]
+    pub fn link_nym(&self, nym: &Nym) -> Mac {
+        Mac(self.server.hmac("issuer link pseudonym", &nym.to_bytes()))
     }
 
     /// The name at rest of an offer's handle.
@@ -117,10 +133,21 @@ impl Secrets {
         Mac(self.server.hmac("issuer notification", id.as_bytes()))
     }
 
-    /// Seals the keys of a batch that is put off, for their transaction's row.
+    /// Seals the keys of a batch that is put off, and what it is to be linked to, for their transaction's row.
     #[must_use]
-    pub fn seal_holders(&self, transaction: Mac, holders: &[PublicJwk], entropy: &dyn Entropy) -> Vec<u8> {
-        let plain = serde_json::to_vec(holders).expect("keys can be written");
+    pub fn seal_holders(
+        &self,
+        transaction: Mac,
+        holders: &[PublicJwk],
+        linked: Option<&Linked>,
+        entropy: &dyn Entropy,
+    ) -> Vec<u8> {
+        let keys = holders.to_vec();
+        let kept = match linked {
+            None => Holders::Bare(keys),
+            Some(linked) => Holders::Linked { keys, nym: b64u(linked.nym.0), links: linked.links.clone() },
+        };
+        let plain = serde_json::to_vec(&kept).expect("keys can be written");
         self.sealer.seal(&plain, &holders_place(transaction), entropy)
     }
 
@@ -128,9 +155,19 @@ impl Secrets {
     ///
     /// # Errors
     /// [`SecretError::Sealed`] when the row was altered or moved, or the server's key is another.
-    pub fn open_holders(&self, transaction: Mac, sealed: &[u8]) -> Result<Vec<PublicJwk>, SecretError> {
+    pub fn open_holders(
+        &self,
+        transaction: Mac,
+        sealed: &[u8],
+    ) -> Result<(Vec<PublicJwk>, Option<Linked>), SecretError> {
         let plain = self.sealer.open(sealed, &holders_place(transaction))?;
-        serde_json::from_slice(&plain).map_err(|_| SecretError::Sealed)
+        match serde_json::from_slice(&plain).map_err(|_| SecretError::Sealed)? {
+            Holders::Bare(keys) => Ok((keys, None)),
+            Holders::Linked { keys, nym, links } => {
+                let nym = Mac(b64u_array(&nym).map_err(|_| SecretError::Sealed)?);
+                Ok((keys, Some(Linked { nym, links })))
+            }
+        }
     }
 
     /// The key to which wallets encrypt credential requests.
@@ -171,6 +208,14 @@ impl Secrets {
         let plain = self.sealer.open(sealed, &place(type_id, person))?;
         serde_json::from_slice(&plain).map_err(|_| SecretError::Sealed)
     }
+}
+
+/// The keys of a batch that is put off. Those of copies that are not linked stand alone, as they always have.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Holders {
+    Bare(Vec<PublicJwk>),
+    Linked { keys: Vec<PublicJwk>, nym: String, links: Vec<Commitment> },
 }
 
 fn holders_place(transaction: Mac) -> Vec<u8> {

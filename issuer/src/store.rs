@@ -1,6 +1,6 @@
 //! What the issuer keeps: its register, imports, offers, access tokens, spent nonces and how much was issued.
 //!
-//! Small traits, [`Register`], [`Offers`], [`Issuing`], [`Deferring`] and [`Statuses`], each with a memory, a SQLite and a
+//! Small traits, [`Register`], [`Offers`], [`Issuing`], [`Deferring`], [`Statuses`] and [`Linking`], each with a memory, a SQLite and a
 //! PostgreSQL implementation that pass one shared suite. People, codes, handles, tokens and nonces are [`Mac`]s, and attribute values arrive here
 //! sealed, so that a stolen database holds nothing to read or to spend.
 //!
@@ -9,6 +9,7 @@
 mod columns;
 mod deferring;
 mod either;
+mod linking;
 mod memory;
 mod postgres;
 mod redeem;
@@ -29,6 +30,7 @@ pub use deferring::{
     Collect, CollectRefusal, Defer, Deferred, Deferring, Pending, Stage as DeferredStage, Verdict,
 };
 pub use either::{Either, MIGRATORS};
+pub use linking::{Link, LinkRefusal, Linking};
 pub use memory::Memory;
 pub use postgres::{MIGRATOR as POSTGRES_MIGRATOR, PostgresStore};
 pub use redeem::{OfferState, RedeemRefusal, Stage};
@@ -314,6 +316,8 @@ pub struct Issue {
     pub notification: Mac,
     /// How many copies the answer holds.
     pub copies: u32,
+    /// The registration that its copies count by, where they are linked.
+    pub link: Option<Link>,
     /// The time of issue.
     pub now: UnixTime,
 }
@@ -327,6 +331,9 @@ pub enum IssueRefusal {
     /// A nonce was used before.
     #[error("the nonce was used before")]
     Nonce,
+    /// The person is held to another link secret.
+    #[error(transparent)]
+    Link(#[from] LinkRefusal),
 }
 
 /// Tokens, nonces and the record of what was issued.
@@ -361,9 +368,9 @@ pub trait Issuing: Send + Sync + 'static {
 }
 
 /// Everything the issuer's programs need of a store.
-pub trait Store: Register + Offers + Issuing + Deferring + Statuses {}
+pub trait Store: Register + Offers + Issuing + Deferring + Statuses + Linking {}
 
-impl<T: Register + Offers + Issuing + Deferring + Statuses> Store for T {}
+impl<T: Register + Offers + Issuing + Deferring + Statuses + Linking> Store for T {}
 
 /// Whether a person's row forbids this import to write it.
 fn enrol_clash(import: &Import, written_by: ImportId, facts_as_of: Date) -> Option<Reason> {

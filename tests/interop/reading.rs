@@ -58,6 +58,7 @@ impl Council {
             facts_as_of: date(2026, 11, 20),
             lists: &lists(),
             chain: &[self.leaf.certificate.to_vec()],
+            links: None,
             now: self.now,
         };
         let holders = [holder.public().clone()];

@@ -11,6 +11,7 @@ mod collect;
 mod describe;
 mod document;
 mod issuer;
+mod linked;
 mod refused;
 mod session;
 mod waiting;

@@ -10,14 +10,15 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vouchsafe_mutants as mutants;
-use vouchsafe_proofs::commitment::Seed;
+use vouchsafe_proofs::commitment::{Blinding, Seed};
 use vouchsafe_proofs::context;
+use vouchsafe_proofs::pseudonym::LinkSecret;
 use vouchsafe_protocol::encoding::{b64u, b64u_array};
 use vouchsafe_protocol::openid4vci::batch::Opened;
 use vouchsafe_protocol::status::Standing;
 use vouchsafe_protocol::text::{Bilingual, Env};
 use vouchsafe_protocol::zkc;
-use vouchsafe_service::entropy::Entropy;
+use vouchsafe_service::entropy::{Entropy, EntropyRng};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::budget::Learnt;
@@ -116,13 +117,24 @@ pub(crate) struct Openings {
     attributes: Vec<context::Attribute>,
     /// A number, or a text since there are texts that are proved.
     values: BTreeMap<String, zkc::Value>,
+    /// What hides the link secret in this copy, where it is linked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
 }
 
 impl Openings {
-    /// The form in which checked openings are kept.
-    pub(crate) fn keep(opened: &Opened) -> Self {
+    /// The form in which checked openings are kept, with what this wallet itself drew for the copy where it is linked.
+    pub(crate) fn keep(opened: &Opened, link: Option<&Blinding>) -> Self {
         let seed = b64u(opened.seed.to_bytes().as_slice());
-        Self { seed, attributes: opened.attributes.clone(), values: opened.values.clone() }
+        let link = link.map(|t| b64u(t.to_bytes().as_slice()));
+        Self { seed, attributes: opened.attributes.clone(), values: opened.values.clone(), link }
+    }
+
+    /// What hides the link secret in this copy; `None` where it is not linked.
+    fn blinding(&self) -> Result<Option<Blinding>, VaultError> {
+        let Some(link) = &self.link else { return Ok(None) };
+        let bytes = Zeroizing::new(b64u_array(link).map_err(|_| VaultError::Damaged)?);
+        Blinding::from_canonical_bytes(*bytes).map(Some).ok_or(VaultError::Damaged)
     }
 
     /// The openings as they were checked.
@@ -135,7 +147,52 @@ impl Openings {
 impl Drop for Openings {
     fn drop(&mut self) {
         self.seed.zeroize();
+        self.link.zeroize();
     }
+}
+
+/// The link secret as the vault keeps it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeptSecret {
+    x: String,
+}
+
+impl Drop for KeptSecret {
+    fn drop(&mut self) {
+        self.x.zeroize();
+    }
+}
+
+/// The row of the link secret: there is one.
+const LINK_ROW: &str = "secret";
+
+/// The link secret of this wallet; `None` before the first credential that is linked.
+pub(crate) async fn link_secret(vault: &Vault) -> Result<Option<LinkSecret>, VaultError> {
+    let Some(record) = vault.read(Section::Link, LINK_ROW).await? else { return Ok(None) };
+    let kept: KeptSecret = decode(&record)?;
+    let x = Zeroizing::new(b64u_array(&kept.x).map_err(|_| VaultError::Damaged)?);
+    LinkSecret::from_canonical_bytes(*x).map(Some).ok_or(VaultError::Damaged)
+}
+
+/// The link secret of this wallet, made on first need. It is in the vault before anybody sees anything that was made with
+/// it: an issuer holds its person to it.
+pub(crate) async fn need_link_secret(vault: &Vault, entropy: &dyn Entropy) -> Result<LinkSecret, VaultError> {
+    if let Some(secret) = link_secret(vault).await? {
+        return Ok(secret);
+    }
+    let secret = LinkSecret::random(&mut EntropyRng(entropy)).ok_or(VaultError::Unavailable)?;
+    let kept = KeptSecret { x: b64u(secret.to_bytes().as_slice()) };
+    vault.apply(vec![Change::Insert(Section::Link, LINK_ROW.to_owned(), encode(&kept))], entropy).await?;
+    Ok(secret)
+}
+
+/// What opens the link commitment of a copy. Both are wiped after use.
+pub(crate) struct Link {
+    /// The link secret.
+    pub(crate) x: LinkSecret,
+    /// What hides it in this copy.
+    pub(crate) t: Blinding,
 }
 
 /// A copy with all that is needed to present it.
@@ -144,6 +201,8 @@ pub(crate) struct Held {
     pub(crate) sd_jwt: Zeroizing<String>,
     pub(crate) key: Zeroizing<Vec<u8>>,
     pub(crate) openings: Option<Openings>,
+    /// What opens its link commitment, where it is linked.
+    pub(crate) link: Option<Link>,
     /// Whether it did not count when its status was last looked up.
     pub(crate) suspended: bool,
 }
@@ -385,12 +444,16 @@ async fn unused(
 
 async fn held(vault: &Vault, id: String, copy: &Copy) -> Result<Held, VaultError> {
     let key = vault.read(Section::HolderKey, &id).await?.ok_or(VaultError::Damaged)?;
-    let openings = match vault.read(Section::Seed, &id).await? {
+    let openings: Option<Openings> = match vault.read(Section::Seed, &id).await? {
         Some(record) => Some(decode(&record)?),
         None => None,
     };
+    let link = match openings.as_ref().map(Openings::blinding).transpose()?.flatten() {
+        Some(t) => Some(Link { x: link_secret(vault).await?.ok_or(VaultError::Damaged)?, t }),
+        None => None,
+    };
     let sd_jwt = Zeroizing::new(copy.sd_jwt.clone().ok_or(VaultError::Damaged)?);
-    Ok(Held { id, sd_jwt, key: key.plain, openings, suspended: copy.is_suspended() })
+    Ok(Held { id, sd_jwt, key: key.plain, openings, link, suspended: copy.is_suspended() })
 }
 
 /// The changes that spend a reserved copy: its state, and the end of its key, seed and text.
@@ -545,13 +608,14 @@ mod tests {
         };
         let held = |values: &str| {
             let openings = serde_json::from_str::<Openings>(&kept(values)).unwrap();
-            let again = serde_json::to_string(&Openings::keep(&openings.open().unwrap())).unwrap();
+            let again = serde_json::to_string(&Openings::keep(&openings.open().unwrap(), None)).unwrap();
             assert_eq!(again, kept(values));
             Held {
                 id: String::new(),
                 sd_jwt: Zeroizing::default(),
                 key: Zeroizing::default(),
                 openings: Some(openings),
+                link: None,
                 suspended: false,
             }
         };

@@ -82,13 +82,15 @@ pub enum Section {
     History,
     /// Bounds answered, by service and attribute.
     Budget,
+    /// The link secret, of which a wallet has one.
+    Link,
     /// A batch that is being collected: its token, its keys, and the transaction where an officer decides.
     Waiting,
 }
 
 impl Section {
     /// Every section, for tests and exports.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Credential,
         Self::Copy,
         Self::HolderKey,
@@ -97,6 +99,7 @@ impl Section {
         Self::RegisterVersion,
         Self::History,
         Self::Budget,
+        Self::Link,
         Self::Waiting,
     ];
 
@@ -110,6 +113,7 @@ impl Section {
             Self::RegisterVersion => "register_version",
             Self::History => "history",
             Self::Budget => "budget",
+            Self::Link => "link",
             Self::Waiting => "waiting",
         }
     }

@@ -8,6 +8,7 @@
 
 mod attribute;
 mod canonical;
+mod link;
 mod period;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use vouchsafe_mutants as mutants;
 pub(crate) use attribute::is_uri;
 pub use attribute::{Answer, Attribute, Form, Kind};
 pub use canonical::{canonical, is_canonical};
+pub use link::LINK_SINCE;
 pub use period::{Month, PERIOD, Period};
 
 use crate::text::Bilingual;
@@ -65,6 +67,10 @@ pub struct CredentialType {
     /// The column of the register that names the period; [`PERIOD`] where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period_column: Option<String>,
+    /// Whether a proof copy carries a commitment to its wallet's link secret, of which its issuer holds each person to one:
+    /// what a service may know a resident by is made from it. Such a type has the attribute [`LINK_SINCE`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub link: bool,
     /// What is said of the resident, in the order of the description.
     pub attributes: Vec<Attribute>,
 }
@@ -204,6 +210,7 @@ impl CredentialType {
         if self.period.is_none() && self.period_column.is_some() {
             return Err(TypeError::Type("period_column needs period"));
         }
+        self.check_link()?;
         let mut seen = BTreeSet::new();
         for attribute in &self.attributes {
             attribute

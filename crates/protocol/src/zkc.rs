@@ -1,7 +1,8 @@
 //! `zkc`: the signed commitments of a proof copy, on the wire (`specs/profiles/issuing.md`).
 //!
 //! An always visible, closed object: pointer to {c, enc, u, b, lo, hi}, and to {c, enc, u} for a text (`str`), which has
-//! no width and no range: it can only be compared.
+//! no width and no range: it can only be compared. Where the copy is linked to its wallet's secret, [`LINK`] to {c, enc}:
+//! no attribute and no claim, so that nothing can ask for it.
 //!
 //! Security: what a commitment hides is a [`Value`]. It is wiped after use and cannot be printed.
 
@@ -24,6 +25,12 @@ pub const CLAIM: &str = "zkc";
 
 /// The claim that dates the facts.
 pub const FACTS_AS_OF: &str = "facts_as_of";
+
+/// Where the commitment to the link secret stands (`specs/proofs/README.md` 6.4).
+pub const LINK: &str = "/_link";
+
+/// What stands in place of its encoding.
+const LINK_ENC: &str = "link";
 
 /// The most attributes of one copy.
 const MAX_ATTRIBUTES: usize = 64;
@@ -126,13 +133,41 @@ struct Compared {
     u: String,
 }
 
-/// Reads the claim, by pointer.
+/// The member of a link secret: it has no unit, no width and no range. Closed.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Linked {
+    c: String,
+    enc: String,
+}
+
+/// Reads the attributes of the claim, by pointer. [`LINK`] is none of them, and is held to its form.
 ///
 /// # Errors
 /// [`ZkcError`].
 pub fn read(claim: &Json) -> Result<Vec<Attribute>, ZkcError> {
+    link(claim)?;
     let members = claim.as_object().filter(|members| (1..=MAX_ATTRIBUTES).contains(&members.len()));
-    members.ok_or(ZkcError)?.iter().map(|(pointer, value)| attribute(pointer, value)).collect()
+    let attributes = members.ok_or(ZkcError)?.iter().filter(|(pointer, _)| *pointer != LINK);
+    attributes.map(|(pointer, value)| attribute(pointer, value)).collect()
+}
+
+/// The commitment to the link secret, C_x; `None` where the copy is not linked.
+///
+/// # Errors
+/// [`ZkcError`].
+pub fn link(claim: &Json) -> Result<Option<Commitment>, ZkcError> {
+    let Some(value) = claim.get(LINK) else { return Ok(None) };
+    let mut value = value.clone();
+    if mutants::skips("zk-zkc-link") {
+        let known = |name: &str| ["c", "enc"].contains(&name);
+        value.as_object_mut().into_iter().for_each(|members| members.retain(|name, _| known(name)));
+    }
+    let member: Linked = json::of_value(value).map_err(|_| ZkcError)?;
+    if !(mutants::skips("zk-zkc-link") || member.enc == LINK_ENC) {
+        return Err(ZkcError);
+    }
+    b64u_array(&member.c).map(|c| Some(Commitment(c))).map_err(|_| ZkcError)
 }
 
 fn attribute(pointer: &str, value: &Json) -> Result<Attribute, ZkcError> {
@@ -175,6 +210,11 @@ fn signed(
 pub fn write<'a>(members: impl IntoIterator<Item = (&'a str, &'a Form, Commitment)>) -> Json {
     let member = |(pointer, form, c): (&str, &Form, Commitment)| (pointer.to_owned(), member(form, c));
     Json::Object(members.into_iter().map(member).collect::<Map<_, _>>())
+}
+
+/// Writes the commitment to the link secret into the claim.
+pub fn write_link(claim: &mut Json, link: Commitment) {
+    claim[LINK] = serde_json::json!({"c": b64u(link.0), "enc": LINK_ENC});
 }
 
 fn member(form: &Form, c: Commitment) -> Json {
@@ -251,6 +291,47 @@ mod tests {
         for other in [json!(135_140), json!("1970-1-1"), json!(true), json!(null), json!(["1970-01-01"])] {
             assert!(encode(&read[0], &other, &CodeLists::default()).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_link_is_no_attribute() {
+        let mut claim = write([("/birth_date", &form(), Commitment([7; 32]))]);
+        assert_eq!(link(&claim), Ok(None));
+        write_link(&mut claim, Commitment([9; 32]));
+        assert_eq!(claim[LINK].as_object().unwrap().len(), 2);
+        assert_eq!(link(&claim), Ok(Some(Commitment([9; 32]))));
+        let pointers: Vec<_> = read(&claim).unwrap().into_iter().map(|one| one.pointer).collect();
+        assert_eq!(pointers, ["/birth_date"]);
+    }
+
+    #[test]
+    fn a_link_has_one_form() {
+        let with = |member: &str, value: Json| {
+            let mut claim = write([("/birth_date", &form(), Commitment([7; 32]))]);
+            write_link(&mut claim, Commitment([9; 32]));
+            claim[LINK][member] = value;
+            read(&claim).is_err() && link(&claim).is_err()
+        };
+        for (member, value) in [
+            ("c", json!("AQ")),
+            ("c", json!(null)),
+            ("enc", json!("day")),
+            ("enc", json!("str")),
+            ("u", json!("day")),
+            ("b", json!(null)),
+            ("lo", json!("0")),
+        ] {
+            assert!(with(member, value), "{member}");
+        }
+        let mut claim = write([("/birth_date", &form(), Commitment([7; 32]))]);
+        claim[LINK] = claim["/birth_date"].clone();
+        assert!(read(&claim).is_err());
+        claim[LINK] = json!(null);
+        assert!(read(&claim).is_err());
+        // A link stands nowhere else.
+        write_link(&mut claim, Commitment([9; 32]));
+        claim["/birth_date"] = claim[LINK].clone();
+        assert!(read(&claim).is_err());
     }
 
     #[test]

@@ -13,6 +13,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use jiff::civil::Date;
+use serde_json::{Map, Value};
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::jose::PublicJwk;
 use vouchsafe_protocol::openid4vci::credential::{
@@ -33,9 +35,10 @@ use crate::app::App;
 use crate::deferral::REFERENCE_LETTERS;
 use crate::issue::Batch;
 use crate::kind::Kind;
+use crate::linking::{self, Linked};
 use crate::nonce::{self, Use};
 use crate::status;
-use crate::store::{Defer, Grant, Issue, Mac, Store};
+use crate::store::{Defer, Grant, Issue, Link, Mac, Store};
 use crate::types::{configuration, identifier, named};
 
 /// `POST /credential`
@@ -80,13 +83,15 @@ async fn answer<S: Store>(
     let nonce_ends_at = nonce::check(app.secrets(), Use::Credential, proofs.nonce(), now, ttl)
         .map_err(|_| CredentialError::InvalidNonce)?;
     let nonces = vec![(app.secrets().nonce(proofs.nonce()), nonce_ends_at)];
+    let linked = linking::checked(&app, credential_type, kind, &proofs, &received)?;
+    let linked = linked.as_ref();
     if credential_type.deferred {
-        return defer(&app, &access, nonces, holders, received.response.as_ref()).await;
+        return defer(&app, &access, nonces, holders, linked, received.response.as_ref()).await;
     }
-    let copies = copies(&app, &access.grant, credential_type, kind, holders, now).await?;
+    let (copies, link) = copies(&app, &access.grant, credential_type, kind, holders, linked, now).await?;
     let (notification, id) = notification(&app);
     let response = issued(&app, received.response.as_ref(), &copies, &id)?;
-    let issue = Issue { token: access.token, nonces, notification, copies: count(&copies), now };
+    let issue = Issue { token: access.token, nonces, notification, copies: count(&copies), link, now };
     app.store().issue(&issue).await?.map_err(|refusal| Refusal::of_issue(refusal, access.scheme))?;
     tracing::info!(copies_count = issue.copies, kind = kind.as_str(), "issued a batch");
     Ok(response)
@@ -165,8 +170,14 @@ async fn defer<S: Store>(
     access: &Access,
     nonces: Vec<(Mac, UnixTime)>,
     holders: &[PublicJwk],
+    linked: Option<&Linked>,
     to: Option<&ResponseKey>,
 ) -> Result<Response, Refusal> {
+    if let Some(linked) = linked {
+        // An officer need not decide on what the counter must mend first.
+        let (mut facts, _) = facts(app, &access.grant).await?;
+        linking::register(app, &mut facts, linked).await?;
+    }
     let transaction_id = entropy::token32(app.entropy());
     let transaction = app.secrets().transaction(&transaction_id);
     let defer = Defer {
@@ -174,7 +185,7 @@ async fn defer<S: Store>(
         nonces,
         transaction,
         reference: entropy::code(app.entropy(), REFERENCE_LETTERS),
-        holders: app.secrets().seal_holders(transaction, holders, app.entropy()),
+        holders: app.secrets().seal_holders(transaction, holders, linked, app.entropy()),
         expires_at: access.grant.expires_at,
         now: app.now(),
     };
@@ -184,30 +195,43 @@ async fn defer<S: Store>(
     Ok(response)
 }
 
+/// What the register says of the person now, and of which day that is.
+async fn facts<S: Store>(app: &App<S>, grant: &Grant) -> Result<(Map<String, Value>, Date), Refusal> {
+    let denied = CredentialError::CredentialRequestDenied;
+    let person = app.store().person(&grant.type_id, grant.person).await?.ok_or(denied)?;
+    let facts = app.secrets().open_facts(&grant.type_id, grant.person, &person.sealed);
+    Ok((facts.map_err(|_| crate::store::StoreError::Damaged)?, person.facts_as_of))
+}
+
+/// The copies, and the registration that they count by where they are linked.
 pub(super) async fn copies<S: Store>(
     app: &App<S>,
     grant: &Grant,
     credential_type: &CredentialType,
     kind: Kind,
     holders: &[PublicJwk],
+    linked: Option<&Linked>,
     now: UnixTime,
-) -> Result<Vec<Copy>, Refusal> {
-    let denied = CredentialError::CredentialRequestDenied;
-    let person = app.store().person(&credential_type.id, grant.person).await?.ok_or(denied)?;
-    let facts = app.secrets().open_facts(&credential_type.id, grant.person, &person.sealed);
+) -> Result<(Vec<Copy>, Option<Link>), Refusal> {
+    let (mut facts, facts_as_of) = facts(app, grant).await?;
+    let link = match linked {
+        Some(linked) => Some(linking::register(app, &mut facts, linked).await?),
+        None => None,
+    };
     let batch = Batch {
         iss: app.issuer(),
         credential_type,
         kind,
-        facts: &facts.map_err(|_| crate::store::StoreError::Damaged)?,
-        facts_as_of: person.facts_as_of,
+        facts: &facts,
+        facts_as_of,
         lists: app.lists(),
         chain: app.chain(),
+        links: linked.map(|linked| linked.links.as_slice()),
         now,
     };
     let until = batch.expires_at();
     let statuses = status::references(app, credential_type, grant.person, holders.len(), until).await?;
-    Ok(batch.issue(holders, &statuses, app.signer(), app.entropy()).await?)
+    Ok((batch.issue(holders, &statuses, app.signer(), app.entropy()).await?, link))
 }
 
 pub(super) fn count(copies: &[Copy]) -> u32 {

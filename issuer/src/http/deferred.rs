@@ -21,6 +21,7 @@ use super::access::{Access, Presented};
 use super::credential::{carriage, check_encryption, copies, count, issued, later, notification, utf8};
 use super::{Body, Refusal, body};
 use crate::app::App;
+use crate::linking::Linked;
 use crate::store::{Collect, Deferred, DeferredStage, Mac, Store, StoreError};
 
 /// `POST /deferred`
@@ -56,8 +57,8 @@ async fn answer<S: Store>(
         DeferredStage::Refused => Err(CredentialError::CredentialRequestDenied.into()),
         DeferredStage::Collected => Err(CredentialError::InvalidTransactionId.into()),
         DeferredStage::Approved => {
-            let holders = holders(&app, transaction, &found)?;
-            collect(&app, &access, transaction, &holders, &received).await
+            let held = holders(&app, transaction, &found)?;
+            collect(&app, &access, transaction, &held, &received).await
         }
     }
 }
@@ -71,7 +72,10 @@ async fn own<S: Store>(app: &App<S>, access: &Access, transaction: Mac) -> Resul
     Ok(found)
 }
 
-fn holders<S: Store>(app: &App<S>, transaction: Mac, found: &Deferred) -> Result<Vec<PublicJwk>, StoreError> {
+/// The keys of the request, and what it was linked to.
+type Held = (Vec<PublicJwk>, Option<Linked>);
+
+fn holders<S: Store>(app: &App<S>, transaction: Mac, found: &Deferred) -> Result<Held, StoreError> {
     let sealed = found.holders.as_deref().ok_or(StoreError::Damaged)?;
     app.secrets().open_holders(transaction, sealed).map_err(|_| StoreError::Damaged)
 }
@@ -80,17 +84,18 @@ async fn collect<S: Store>(
     app: &App<S>,
     access: &Access,
     transaction: Mac,
-    holders: &[PublicJwk],
+    (holders, linked): &Held,
     received: &Received,
 ) -> Result<Response, Refusal> {
     let (now, grant) = (app.now(), &access.grant);
     let denied = CredentialError::CredentialRequestDenied;
     let credential_type = app.types().by_id(&grant.type_id).ok_or(denied)?;
-    let copies = copies(app, grant, credential_type, grant.kind, holders, now).await?;
+    let linked = linked.as_ref();
+    let (copies, link) = copies(app, grant, credential_type, grant.kind, holders, linked, now).await?;
     let (notification, id) = notification(app);
     let response = issued(app, received.response.as_ref(), &copies, &id)?;
-    let collect = Collect { transaction, notification, copies: count(&copies), now };
-    app.store().collect(&collect).await?.map_err(|_| CredentialError::InvalidTransactionId)?;
+    let collect = Collect { transaction, notification, copies: count(&copies), link, now };
+    app.store().collect(&collect).await?.map_err(Refusal::of_collect)?;
     tracing::info!(
         copies_count = collect.copies,
         kind = grant.kind.as_str(),

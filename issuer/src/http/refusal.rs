@@ -10,7 +10,8 @@ use vouchsafe_service::problem::Problem;
 use super::access::Unproved;
 use super::limits::{Endpoint, WINDOW_S};
 use crate::issue::IssueError;
-use crate::store::{IssueRefusal, RedeemRefusal, StoreError};
+use crate::linking::LinkError;
+use crate::store::{CollectRefusal, IssueRefusal, LinkRefusal, RedeemRefusal, StoreError};
 
 /// The algorithms of proofs, as a challenge lists them.
 const PROOF_ALGS: &str = "ES256";
@@ -175,6 +176,9 @@ fn credential_description(error: CredentialError) -> &'static str {
             "Encrypt the request to our key and ask for an encrypted response with ECDH-ES and A128GCM or A256GCM."
         }
         CredentialError::CredentialRequestDenied => "The credential is not issued.",
+        CredentialError::OtherWallet => {
+            "Another wallet is registered for this person, or this wallet for another person. Nothing was used up. The person can have that changed at the counter of the body."
+        }
     }
 }
 
@@ -213,6 +217,15 @@ impl Refusal {
         match refusal {
             IssueRefusal::Token => Self::AccessToken(scheme),
             IssueRefusal::Nonce => Self::Credential(CredentialError::InvalidNonce),
+            IssueRefusal::Link(refusal) => refusal.into(),
+        }
+    }
+
+    /// A batch that was put off and not recorded.
+    pub(super) fn of_collect(refusal: CollectRefusal) -> Self {
+        match refusal {
+            CollectRefusal::Closed => Self::Credential(CredentialError::InvalidTransactionId),
+            CollectRefusal::Link(refusal) => refusal.into(),
         }
     }
 
@@ -259,6 +272,25 @@ impl From<IssueError> for Refusal {
     }
 }
 
+impl From<LinkRefusal> for Refusal {
+    fn from(refusal: LinkRefusal) -> Self {
+        match refusal {
+            LinkRefusal::Other => Self::Credential(CredentialError::OtherWallet),
+            LinkRefusal::Moved => Self::Busy,
+        }
+    }
+}
+
+impl From<LinkError> for Refusal {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Row(error) => error.into(),
+            LinkError::Refused(refusal) => refusal.into(),
+            LinkError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<vouchsafe_service::store::Lost> for Refusal {
     fn from(_: vouchsafe_service::store::Lost) -> Self {
         Self::Ours
@@ -293,6 +325,7 @@ mod tests {
             C::InvalidEncryptionParameters,
             C::CredentialRequestDenied,
             C::InvalidTransactionId,
+            C::OtherWallet,
         ];
         let notification =
             [NotificationError::InvalidNotificationId, NotificationError::InvalidNotificationRequest];

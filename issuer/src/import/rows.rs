@@ -106,6 +106,7 @@ impl<'a, R: Read> Rows<'a, R> {
         let cells = credential_type
             .attributes
             .iter()
+            .filter(|attribute| !attribute.column.is_empty())
             .map(|attribute| Ok((place(&header, &attribute.column)?, attribute)))
             .collect::<Result<_, HeaderError>>()?;
         Ok(Self { csv, lists, header, key, period, facts_as_of, cells })

@@ -7,7 +7,7 @@
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::time::UnixTime;
 
-use super::{IssueRefusal, Mac, StoreError};
+use super::{IssueRefusal, Link, LinkRefusal, Mac, StoreError};
 use crate::kind::Kind;
 
 /// Where a batch that was put off stands.
@@ -46,10 +46,10 @@ impl Stage {
     /// Whether the batch may be collected now: once, and only when it was approved.
     pub(super) fn check_collectable(self) -> Result<(), CollectRefusal> {
         if !(mutants::skips("store-deferred-approved") || matches!(self, Self::Approved | Self::Collected)) {
-            return Err(CollectRefusal);
+            return Err(CollectRefusal::Closed);
         }
         if !(mutants::skips("store-deferred-collected") || self != Self::Collected) {
-            return Err(CollectRefusal);
+            return Err(CollectRefusal::Closed);
         }
         Ok(())
     }
@@ -94,14 +94,22 @@ pub struct Collect {
     pub notification: Mac,
     /// How many copies the answer holds.
     pub copies: u32,
+    /// The registration that its copies count by, where they are linked.
+    pub link: Option<Link>,
     /// The time of issue.
     pub now: UnixTime,
 }
 
-/// Why a batch was not recorded, and so must not be handed out: it was collected, or is not approved.
+/// Why a batch was not recorded, and so must not be handed out.
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
-#[error("the batch was collected before, or is not approved")]
-pub struct CollectRefusal;
+pub enum CollectRefusal {
+    /// It was collected, or is not approved.
+    #[error("the batch was collected before, or is not approved")]
+    Closed,
+    /// The person is held to another link secret.
+    #[error(transparent)]
+    Link(#[from] LinkRefusal),
+}
 
 /// What an officer sees of a batch that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]

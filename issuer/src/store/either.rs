@@ -1,5 +1,6 @@
 //! The store that a configuration names: a file or a server.
 
+use jiff::civil::Date;
 use vouchsafe_protocol::openid4vci::notification::Event;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::entropy::Entropy;
@@ -7,9 +8,9 @@ use vouchsafe_service::store::{Database, Migrators};
 
 use super::{
     AddOfferError, Asked, Batch, Change, Collect, CollectRefusal, Defer, Deferred, Deferring, EnrolError,
-    Enrolled, Grant, Import, ImportId, Issue, IssueRefusal, Issuing, Mac, NewOffer, OfferState, Offers,
-    Pending, PostgresStore, Progress, PublishedList, Redeem, RedeemRefusal, Register, Reserve,
-    ReserveRefusal, Snapshot, SqliteStore, Statuses, StoreError, Verdict,
+    Enrolled, Grant, Import, ImportId, Issue, IssueRefusal, Issuing, LinkRefusal, Linking, Mac, NewOffer,
+    OfferState, Offers, Pending, PostgresStore, Progress, PublishedList, Redeem, RedeemRefusal, Register,
+    Reserve, ReserveRefusal, Snapshot, SqliteStore, Statuses, StoreError, Verdict,
 };
 use crate::import::RowError;
 
@@ -94,6 +95,10 @@ hand_on! {
         collect(collect: &Collect) -> Result<Result<(), CollectRefusal>, StoreError>;
         pending(now: UnixTime) -> Result<Vec<Pending>, StoreError>;
         decide(reference: &str, verdict: Verdict, now: UnixTime) -> Result<bool, StoreError>;
+    }
+    Linking {
+        registered(person: Mac, nym: Mac) -> Result<Result<Option<Date>, LinkRefusal>, StoreError>;
+        release(person: Mac, now: UnixTime) -> Result<bool, StoreError>;
     }
     Statuses {
         open_shard() -> Result<Option<String>, StoreError>;

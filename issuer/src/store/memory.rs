@@ -1,6 +1,7 @@
 //! The store in memory: for tests, and a model that the databases are held against.
 
 mod deferring;
+mod linking;
 mod statuses;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -38,6 +39,7 @@ struct Tables {
     batches: HashMap<Mac, (Mac, HashSet<Event>)>,
     deferred: HashMap<Mac, Put>,
     lists: statuses::Lists,
+    links: linking::Links,
 }
 
 /// A batch that was put off.
@@ -230,11 +232,12 @@ impl Issuing for Memory {
 
     async fn issue(&self, issue: &Issue) -> Result<Result<(), IssueRefusal>, StoreError> {
         let mut tables = self.tables();
-        let spent = tables.spend(issue.token, &issue.nonces, issue.now);
-        if spent.is_ok() {
-            tables.record(issue.token, issue.notification);
+        let before = tables.clone();
+        let issued = tables.issue(issue);
+        if issued.is_err() {
+            *tables = before;
         }
-        Ok(spent)
+        Ok(issued)
     }
 
     async fn see_proof(&self, proof: Mac, forget_at: UnixTime, now: UnixTime) -> Result<bool, StoreError> {
@@ -263,6 +266,15 @@ impl Issuing for Memory {
 }
 
 impl Tables {
+    fn issue(&mut self, issue: &Issue) -> Result<(), IssueRefusal> {
+        self.spend(issue.token, &issue.nonces, issue.now)?;
+        if let Some(link) = &issue.link {
+            self.links.hold(link)?;
+        }
+        self.record(issue.token, issue.notification);
+        Ok(())
+    }
+
     /// Spends token and nonces, all or none.
     fn spend(&mut self, token: Mac, nonces: &[(Mac, UnixTime)], now: UnixTime) -> Result<(), IssueRefusal> {
         let found = self.tokens.get(&token).copied().ok_or(IssueRefusal::Token)?;

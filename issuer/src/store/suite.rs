@@ -84,7 +84,7 @@ fn redeem(code: u8, tx_code: u8, token: u8) -> Redeem {
 
 fn issue(token: u8, nonces: &[u8]) -> Issue {
     let nonces = nonces.iter().map(|nonce| (mac(*nonce), LATER)).collect();
-    Issue { token: mac(token), nonces, notification: mac(token + 100), copies: 30, now: NOW }
+    Issue { token: mac(token), nonces, notification: mac(token + 100), copies: 30, link: None, now: NOW }
 }
 
 /// A store that holds person 1.
@@ -300,7 +300,13 @@ fn defer(token: u8, nonce: u8) -> Defer {
 }
 
 fn collect(token: u8) -> Collect {
-    Collect { transaction: mac(token + 100), notification: mac(token + 150), copies: 30, now: NOW }
+    Collect {
+        transaction: mac(token + 100),
+        notification: mac(token + 150),
+        copies: 30,
+        link: None,
+        now: NOW,
+    }
 }
 
 /// A store in which the batches of tokens 11 to 14 were put off.
@@ -343,7 +349,7 @@ async fn what_was_put_off_is_collected_once<S: Store>(store: S) {
     store.decide("D11", Verdict::Approve, NOW).await.unwrap();
     store.decide("D12", Verdict::Refuse, NOW).await.unwrap();
     for token in [12, 13, 99] {
-        assert_eq!(store.collect(&collect(token)).await.unwrap(), Err(CollectRefusal), "{token}");
+        assert_eq!(store.collect(&collect(token)).await.unwrap(), Err(CollectRefusal::Closed), "{token}");
     }
     let store = Arc::new(store);
     let tries = (0..8).map(|_| {

@@ -226,7 +226,10 @@ async fn collects(collected_before: bool, approved: bool) -> bool {
     if approved {
         deferral::decide(&council.app, &waiting[0].reference, Verdict::Approve).await.unwrap();
     }
-    let collect = |number: u8| Collect { transaction, notification: Mac([number; 32]), copies: 1, now: NOW };
+    let collect = |number: u8| {
+        let notification = Mac([number; 32]);
+        Collect { transaction, notification, copies: 1, link: None, now: NOW }
+    };
     if collected_before {
         council.app.store().collect(&collect(1)).await.unwrap().unwrap();
     }

@@ -234,7 +234,7 @@ mod switches {
     use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
 
     use super::*;
-    use crate::issue::Batch;
+    use crate::issue::{Batch, Own};
 
     #[tokio::test]
     async fn switches_that_periods_notice() {
@@ -253,14 +253,16 @@ mod switches {
             facts_as_of: date(2026, 11, 20),
             lists: council.app.lists(),
             chain: council.app.chain(),
+            links: None,
             now: council.app.now(),
         };
         let status = Reference::new(1, "https://issuer.larkfield.example/status/a").unwrap();
         let header = NewHeader::new(council.app.signer().alg(), vc::TYP).x5c(council.app.chain()).encode();
         let holder = wallet.public_keys().remove(0);
+        let own = Own { status: Some(&status), link: None };
         let signs = || {
             let entropy = OsEntropy::new();
-            batch.build(&holder, Some(&status), &header, &mut EntropyRng(&entropy)).is_ok()
+            batch.build(&holder, &own, &header, &mut EntropyRng(&entropy)).is_ok()
         };
         assert!(!signs());
         assert!(without("vci-issue-period", signs));

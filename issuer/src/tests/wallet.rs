@@ -160,6 +160,7 @@ impl<'a> Wallet<'a> {
             keys: &self.public_keys(),
             lists: self.council.app.lists(),
             period: self.council.app.types().iter().find(|one| one.has_vct(vct)).and_then(|one| one.period),
+            links: None,
             now: self.council.app.now(),
         };
         batch::receive(copies, &expected, &Jws).unwrap()

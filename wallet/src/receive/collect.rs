@@ -1,6 +1,8 @@
 //! Keys, nonce, request, response, checks: one batch of one configuration, asked for at once or after a decision.
 
 use vouchsafe_mutants as mutants;
+use vouchsafe_proofs::commitment::{Blinding, Commitment};
+use vouchsafe_proofs::pseudonym::LinkSecret;
 use vouchsafe_protocol::jose::KeyAgreement as _;
 use vouchsafe_protocol::jose::{Enc, NamedJwk, PublicJwk, Signer as _, jws};
 use vouchsafe_protocol::openid4vci::batch::{self, Expected};
@@ -17,6 +19,7 @@ use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
 use zeroize::Zeroizing;
 
 use super::issuer::Issuer;
+use super::linked::Linking;
 use super::session::{FORM, JSON, Post, Session, error_code};
 use super::waiting::Begun;
 use super::{ReceiveError, Received, describe, document};
@@ -77,6 +80,8 @@ pub(super) struct Collector<'a> {
     machine: &'a Machine,
     issuer: &'a Issuer,
     session: &'a Session<'a>,
+    /// The link secret, where what is collected is linked.
+    secret: Option<LinkSecret>,
 }
 
 /// How one exchange is encrypted: the issuer's key for the request, ours for the response.
@@ -94,8 +99,13 @@ pub(super) fn wanted(issuer: &Issuer) -> u32 {
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(machine: &'a Machine, issuer: &'a Issuer, session: &'a Session<'a>) -> Self {
-        Self { machine, issuer, session }
+    pub(super) fn new(
+        machine: &'a Machine,
+        issuer: &'a Issuer,
+        session: &'a Session<'a>,
+        secret: Option<LinkSecret>,
+    ) -> Self {
+        Self { machine, issuer, session, secret }
     }
 
     /// Tells the body what became of a batch. It is a courtesy: nothing here depends on whether it arrives.
@@ -107,7 +117,10 @@ impl<'a> Collector<'a> {
     }
 
     /// Asks for what was begun: with proofs of its keys, or for the transaction that they are bound to by now.
-    pub(super) async fn ask(&self, begun: &Begun) -> Result<Answer, ReceiveError> {
+    ///
+    /// What hides the link secret in each copy is drawn with the request, and stands in `begun` from there: it must be
+    /// kept with the transaction, for the copies will carry it.
+    pub(super) async fn ask(&self, begun: &mut Begun) -> Result<Answer, ReceiveError> {
         let keys = begun.keys()?;
         let response = match &begun.transaction {
             None => self.request(begun, &keys).await?,
@@ -129,14 +142,42 @@ impl<'a> Collector<'a> {
         }
     }
 
-    async fn request(&self, begun: &Begun, keys: &[SigningKey]) -> Result<Response, ReceiveError> {
-        let proofs = self.proofs(keys).await?;
+    async fn request(&self, begun: &mut Begun, keys: &[SigningKey]) -> Result<Response, ReceiveError> {
+        let nonce = self.nonce().await?;
+        let linking = match &self.secret {
+            Some(secret) => Some(self.link(begun, keys, secret, &nonce)?),
+            None => None,
+        };
+        let links = linking.as_ref().map(|linking| linking.links.as_slice());
+        let proofs = self.proofs(keys, &nonce, links).await?;
+        let link_proof = linking.map(|linking| linking.proof);
         let url = self.issuer.metadata.credential_endpoint.as_str();
         self.exchange(url, |wish| {
             let request = Request::new(&begun.configuration, proofs, None);
-            Request { credential_response_encryption: wish, ..request }.to_bytes()
+            Request { credential_response_encryption: wish, link_proof, ..request }.to_bytes()
         })
         .await
+    }
+
+    /// Links what is asked for to this wallet's secret.
+    fn link(
+        &self,
+        begun: &mut Begun,
+        keys: &[SigningKey],
+        secret: &LinkSecret,
+        nonce: &str,
+    ) -> Result<Linking, ReceiveError> {
+        let vct = self.configuration(begun)?.vct.as_deref().unwrap_or_default();
+        let (issuer, rng) =
+            (&self.issuer.metadata.credential_issuer, &mut EntropyRng(&*self.machine.entropy));
+        let linking = Linking::new(issuer, vct, nonce, keys, secret, rng).ok_or(ReceiveError::Key)?;
+        begun.keep_blindings(&linking.blindings);
+        Ok(linking)
+    }
+
+    fn configuration(&self, begun: &Begun) -> Result<&Configuration, ReceiveError> {
+        let configurations = &self.issuer.metadata.credential_configurations_supported;
+        configurations.get(&begun.configuration).ok_or(ReceiveError::Answer)
     }
 
     /// 9.1: for the transaction alone; keys and configuration are those of the first request.
@@ -165,29 +206,38 @@ impl<'a> Collector<'a> {
         copies: Vec<Copy>,
         notification_id: Option<String>,
     ) -> Result<Batch, ReceiveError> {
-        let configurations = &self.issuer.metadata.credential_configurations_supported;
-        let configuration = configurations.get(&begun.configuration).ok_or(ReceiveError::Answer)?;
+        let configuration = self.configuration(begun)?;
         let vct = configuration.vct.as_deref().unwrap_or_default();
         let public: Vec<PublicJwk> = keys.iter().map(|key| key.public().clone()).collect();
         let (issuer, lists) = (self.issuer.entry.document(), self.issuer.tables.code_lists());
         let (anchors, now) = (&self.issuer.anchors, self.machine.clock.now());
         let period = configuration.period;
-        let expected = Expected { issuer, anchors, vct, keys: &public, lists: &lists, period, now };
+        let blindings = begun.blindings()?;
+        let links = self.secret.as_ref().map(|x| blindings.iter().map(|t| x.commit(t)).collect::<Vec<_>>());
+        let links = links.as_deref();
+        let expected = Expected { issuer, anchors, vct, keys: &public, lists: &lists, period, links, now };
         let received = batch::receive(copies, &expected, &Jws)?;
         let text = self.issuer.documents.get(vct).map(Vec::as_slice);
         let document = document::check(text, vct, &received)?;
         let credential = self.describe(begun, configuration, document.as_ref(), &received);
-        let copies = received.into_iter().filter_map(|copy| kept(copy, keys)).collect();
+        let copies = received.into_iter().filter_map(|copy| kept(copy, keys, &blindings)).collect();
         Ok(Batch { credential, copies, notification_id })
     }
 
-    async fn proofs(&self, keys: &[SigningKey]) -> Result<Vec<String>, ReceiveError> {
-        let nonce = self.nonce().await?;
+    async fn proofs(
+        &self,
+        keys: &[SigningKey],
+        nonce: &str,
+        links: Option<&[Commitment]>,
+    ) -> Result<Vec<String>, ReceiveError> {
         let now = self.machine.clock.now();
+        let issuer = self.issuer.metadata.credential_issuer.as_str();
         let mut proofs = Vec::new();
-        for key in keys {
-            let unsigned =
-                proof::unsigned(key.public(), &self.issuer.metadata.credential_issuer, &nonce, now);
+        for (at, key) in keys.iter().enumerate() {
+            let unsigned = match links.and_then(|links| links.get(at)) {
+                Some(link) => proof::unsigned_linked(key.public(), issuer, nonce, link, now),
+                None => proof::unsigned(key.public(), issuer, nonce, now),
+            };
             proofs.push(jws::sign(unsigned, key).await.map_err(|_| ReceiveError::Key)?);
         }
         Ok(proofs)
@@ -287,16 +337,18 @@ fn refused(reply: &Incoming) -> Result<ReceiveError, ReceiveError> {
     Ok(match CredentialError::from_code(&code) {
         Some(CredentialError::CredentialRequestDenied) => ReceiveError::Denied,
         Some(CredentialError::InvalidTransactionId) => ReceiveError::Lost,
+        Some(CredentialError::OtherWallet) => ReceiveError::OtherWallet,
         Some(other) => ReceiveError::Refused(other.as_str()),
         None => ReceiveError::Answer,
     })
 }
 
-fn kept(copy: batch::Received, keys: &[SigningKey]) -> Option<NewCopy> {
+fn kept(copy: batch::Received, keys: &[SigningKey], blindings: &[Blinding]) -> Option<NewCopy> {
+    let link = blindings.get(copy.key);
     Some(NewCopy {
         sd_jwt: Zeroizing::new(copy.held.text().to_owned()),
         key: keys.get(copy.key)?.to_pkcs8_der().clone(),
-        openings: copy.opened.as_ref().map(Openings::keep),
+        openings: copy.opened.as_ref().map(|opened| Openings::keep(opened, link)),
         status: Status::of(&copy.held),
     })
 }

@@ -54,6 +54,11 @@ pub enum ReceiveError {
     /// The issuer decided not to issue.
     #[error("the body decided not to issue this: ask it why")]
     Denied,
+    /// The issuer holds the person to the secret of another wallet, or this wallet's to another person.
+    #[error(
+        "the body has another wallet on record for you: go to its counter, and ask for a new offer there"
+    )]
+    OtherWallet,
     /// The access token is no longer good: it ended, or had its batch.
     #[error("the time to collect this is over, or it was collected: ask for a new offer")]
     Over,
@@ -109,6 +114,7 @@ impl ReceiveError {
             Self::StayedBusy => "stayed-busy",
             Self::Interrupted => "interrupted",
             Self::Denied => "denied",
+            Self::OtherWallet => "other-wallet",
             Self::Over => "over",
             Self::Lost => "lost",
             Self::Type(_) => "type-document",
@@ -126,9 +132,12 @@ impl ReceiveError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Offer(_) | Self::CodeNeeded | Self::CodeNotNeeded | Self::NoTrust => Fault::Caller,
-            Self::CodeRefused | Self::Refused(_) | Self::Denied | Self::Over | Self::Lost => {
-                Fault::RefusedByPeer
-            }
+            Self::CodeRefused
+            | Self::Refused(_)
+            | Self::Denied
+            | Self::OtherWallet
+            | Self::Over
+            | Self::Lost => Fault::RefusedByPeer,
             Self::Busy | Self::StayedBusy | Self::Interrupted => Fault::Unavailable,
             Self::Http(HttpError::Unreachable) | Self::Key | Self::Vault(_) => Fault::Unavailable,
             _ => Fault::RefusedByUs,

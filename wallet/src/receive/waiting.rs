@@ -8,7 +8,9 @@
 
 use serde::{Deserialize, Serialize};
 use vouchsafe_mutants as mutants;
-use vouchsafe_protocol::encoding::{b64u, b64u_decode};
+use vouchsafe_proofs::commitment::Blinding;
+use vouchsafe_proofs::pseudonym::LinkSecret;
+use vouchsafe_protocol::encoding::{b64u, b64u_array, b64u_decode};
 use vouchsafe_protocol::openid4vci::deferred::Transaction;
 use vouchsafe_protocol::openid4vci::notification::Event as Told;
 use vouchsafe_protocol::text::Bilingual;
@@ -42,6 +44,9 @@ pub(super) struct Begun {
     token_key: Option<String>,
     token_ends_at: i64,
     keys: Vec<String>,
+    /// What hides the link secret in each copy, in the order of the keys, once it was asked for; none where it is not linked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    blindings: Vec<String>,
     pub(super) transaction: Option<Transaction>,
     ask_after: i64,
 }
@@ -58,6 +63,21 @@ impl Begun {
         Ok((Zeroizing::new(self.token.clone()), key))
     }
 
+    /// What hides the link secret in each copy.
+    pub(super) fn blindings(&self) -> Result<Vec<Blinding>, ReceiveError> {
+        let opened = |t: &String| {
+            let bytes = Zeroizing::new(b64u_array(t).map_err(|_| VaultError::Damaged)?);
+            Blinding::from_canonical_bytes(*bytes).ok_or(VaultError::Damaged)
+        };
+        Ok(self.blindings.iter().map(opened).collect::<Result<_, _>>()?)
+    }
+
+    /// Keeps what was drawn for the request that is about to leave.
+    pub(super) fn keep_blindings(&mut self, blindings: &[Blinding]) {
+        self.blindings.zeroize();
+        self.blindings = blindings.iter().map(|t| b64u(t.to_bytes().as_slice())).collect();
+    }
+
     /// When the token ends, in Unix seconds.
     pub(super) fn token_ends_at(&self) -> i64 {
         self.token_ends_at
@@ -69,6 +89,7 @@ impl Drop for Begun {
         self.token.zeroize();
         self.token_key.zeroize();
         self.keys.zeroize();
+        self.blindings.zeroize();
         if let Some(transaction) = &mut self.transaction {
             transaction.transaction_id.zeroize();
         }
@@ -174,6 +195,7 @@ impl Waited {
             Outcome::Received { copies, .. } => ("received_line", copies.to_string()),
             Outcome::Waits { wait_s } => return Waits { id, name, issuer, wait_s }.words(language),
             Outcome::NotAsked { code } => ("waiting_not_asked", code.to_owned()),
+            Outcome::Ended { code: "other-wallet", .. } => ("waiting_other_wallet", String::new()),
             Outcome::Ended { code: "denied", .. } => ("waiting_denied", String::new()),
             Outcome::Ended { code: "over" | "lost", .. } => ("waiting_over", String::new()),
             Outcome::Ended { code, .. } => ("waiting_refused", code.to_owned()),
@@ -267,10 +289,11 @@ impl Wallet {
         issuer: &Issuer,
         session: &Session<'_>,
         id: String,
-        begun: Begun,
+        mut begun: Begun,
     ) -> Result<Progress, ReceiveError> {
-        let collector = Collector::new(&self.machine, issuer, session);
-        match collector.ask(&begun).await {
+        let secret = self.secret_for(issuer, &begun).await?;
+        let collector = Collector::new(&self.machine, issuer, session, secret);
+        match collector.ask(&mut begun).await {
             Ok(Answer::Issued(batch)) => {
                 let notification = batch.notification();
                 let received = self.keep(issuer, id, *batch).await?;
@@ -286,6 +309,15 @@ impl Wallet {
                 Err(refused)
             }
         }
+    }
+
+    /// The link secret, where what is collected is linked by the issuer's metadata.
+    async fn secret_for(&self, issuer: &Issuer, begun: &Begun) -> Result<Option<LinkSecret>, VaultError> {
+        let configurations = &issuer.metadata.credential_configurations_supported;
+        if !configurations.get(&begun.configuration).is_some_and(|configuration| configuration.link) {
+            return Ok(None);
+        }
+        store::need_link_secret(&self.vault, &*self.machine.entropy).await.map(Some)
     }
 
     /// Stores a batch in place of what was begun, in one transaction.
@@ -339,6 +371,7 @@ fn begun(issuer: &Issuer, session: &Session<'_>, id: &str) -> Result<Begun, Rece
         token_ends_at: session.ends_at(),
         // A fresh key for every copy.
         keys: (0..wanted(issuer)).map(key).collect::<Result<_, _>>()?,
+        blindings: Vec::new(),
         transaction: None,
         ask_after: 0,
     })

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
-use vouchsafe_proofs::commitment::Seed;
+use vouchsafe_proofs::commitment::{Commitment, Seed};
 use vouchsafe_proofs::context::Attribute;
 use vouchsafe_proofs::encoding::date_from;
 
@@ -47,6 +47,9 @@ pub struct Expected<'a> {
     pub lists: &'a CodeLists,
     /// The periods that the type has by the issuer's metadata; none where its copies show none.
     pub period: Option<Period>,
+    /// What was sent for each of the keys as the commitment to the link secret; none where the issuer's metadata does not
+    /// say that copies are linked.
+    pub links: Option<&'a [Commitment]>,
     /// The time of receiving.
     pub now: UnixTime,
 }
@@ -127,6 +130,9 @@ pub enum BatchError {
     /// A unit that its encoding does not have.
     #[error("a commitment is in a unit that its encoding does not have")]
     Unit,
+    /// A commitment to a link secret that is not the one that was sent for this key, or one where none belongs.
+    #[error("a copy is linked to another secret than this wallet's, or is not linked as its type says")]
+    Link,
     /// Values for other attributes than those without a Disclosure.
     #[error("the openings are not for exactly the attributes without a Disclosure")]
     Values,
@@ -195,6 +201,7 @@ fn receive_one(
         .transpose()?;
     let period = period(&held, expected, facts_as_of)?;
     let opened = open(&held, copy.openings, expected)?;
+    check_link(&held, key, expected)?;
     Ok(Received { held, key, opened, facts_as_of, period, expires_at })
 }
 
@@ -275,6 +282,22 @@ fn open(
         }
         _ => Err(BatchError::Openings),
     }
+}
+
+/// The link secret in a copy is this wallet's, under the blinding that was drawn for this key: another would be a foreign
+/// name, or a mark.
+fn check_link(held: &Held, key: usize, expected: &Expected<'_>) -> Result<(), BatchError> {
+    let claim = held.disclosed().always_visible(zkc::CLAIM);
+    let signed = claim.map(zkc::link).transpose().map_err(|_| BatchError::Commitments)?.flatten();
+    if !(mutants::skips("vci-batch-link-type") || signed.is_some() == expected.links.is_some()) {
+        return Err(BatchError::Link);
+    }
+    let (Some(signed), Some(links)) = (signed, expected.links) else { return Ok(()) };
+    let sent = links.get(key).is_some_and(|sent| *sent == signed);
+    if !(mutants::skips("vci-batch-link") || sent) {
+        return Err(BatchError::Link);
+    }
+    Ok(())
 }
 
 /// The values beside the credential are those of exactly the attributes that no Disclosure shows.

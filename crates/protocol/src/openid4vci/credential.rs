@@ -44,6 +44,9 @@ pub struct Request {
     pub asked: Asked,
     /// The proofs of possession, one a copy.
     pub proofs: Proofs,
+    /// That all copies are to be linked to one secret, where the type says so. Ours, unregistered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_proof: Option<String>,
     /// How to encrypt the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_response_encryption: Option<Wish>,
@@ -93,6 +96,8 @@ pub struct Received {
     pub asked: Asked,
     /// The proofs, not yet checked.
     pub proofs: Vec<String>,
+    /// The proof about the link secret, not yet checked; types without one take no notice of it.
+    pub link_proof: Option<String>,
     /// The response key, where one was sent in an encrypted request.
     pub response: Option<ResponseKey>,
     /// How the request came.
@@ -126,8 +131,9 @@ impl Received {
             json::object(body, MAX_MESSAGE).map_err(|_| CredentialError::InvalidCredentialRequest)?;
         let asked = asked(&members)?;
         let proofs = proofs(&members)?;
+        let link_proof = members.get("link_proof").and_then(Value::as_str).map(str::to_owned);
         let response = response_wish(&members, carriage)?;
-        Ok(Self { asked, proofs, response, carriage })
+        Ok(Self { asked, proofs, link_proof, response, carriage })
     }
 
     /// Whether this request may be answered with copies that carry commitments.
@@ -245,6 +251,7 @@ impl Request {
         Self {
             asked: Asked::Configuration(configuration.to_owned()),
             proofs: Proofs { jwt: proofs },
+            link_proof: None,
             credential_response_encryption: response.map(|(key, kid, enc)| Wish::of(key, kid, enc)),
         }
     }

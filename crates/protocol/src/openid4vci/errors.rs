@@ -73,6 +73,9 @@ codes! {
         CredentialRequestDenied = "credential_request_denied",
         /// There is no such transaction, not with this token, or its copies were collected.
         InvalidTransactionId = "invalid_transaction_id",
+        /// The person is registered with another link secret, or this one with another person. Ours, unregistered: what
+        /// mends it is a visit to the counter.
+        OtherWallet = "urn:vouchsafe:other_wallet:1",
     }
 }
 

@@ -165,6 +165,9 @@ pub struct Configuration {
     /// What its facts are the total of, where the type has periods. Ours, unregistered.
     #[serde(rename = "urn:vouchsafe:period:1", default, skip_serializing_if = "Option::is_none")]
     pub period: Option<Period>,
+    /// Whether its copies are linked to their wallet's secret, which is asked for with them. Ours, unregistered.
+    #[serde(rename = "urn:vouchsafe:link:1", default, skip_serializing_if = "std::ops::Not::not")]
+    pub link: bool,
 }
 
 /// A proof type.
@@ -360,6 +363,7 @@ impl Configuration {
                 claims: claims.collect(),
             }),
             period: described.period,
+            link: proof && described.link,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::text::Bilingual;
 use crate::zkc;
 
 /// Claims that a type cannot name as its attributes, because the formats give them a meaning.
-const RESERVED: [&str; 18] = [
+const RESERVED: [&str; 19] = [
     "iss",
     "sub",
     "aud",
@@ -27,6 +27,7 @@ const RESERVED: [&str; 18] = [
     "aka_vcts",
     "status",
     "zkc",
+    "_link",
     "facts_as_of",
     "period",
     "_sd",
@@ -40,7 +41,8 @@ const RESERVED: [&str; 18] = [
 pub struct Attribute {
     /// The claim, as an RFC 6901 pointer of one step.
     pub pointer: String,
-    /// The column of the register that fills it.
+    /// The column of the register that fills it; none for what the issuer itself fills in.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub column: String,
     /// What people call it, in the middle of a sentence.
     pub label: Bilingual,

@@ -261,6 +261,7 @@ impl District {
             keys: &keys,
             lists: &lists,
             period: None,
+            links: None,
             now: NOW,
         };
         batch::receive(copies, &expected, &Ring)

@@ -66,6 +66,7 @@ impl Payer {
             keys: &keys,
             lists: &lists,
             period,
+            links: None,
             now: NOW,
         };
         receive(copies.collect(), &expected, &Ring)

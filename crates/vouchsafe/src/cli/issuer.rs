@@ -13,7 +13,7 @@ use serde_json::json;
 use vouchsafe_issuer::import::{self, Options, RowError};
 use vouchsafe_issuer::offer::{self, Delivery, OfferRequest};
 use vouchsafe_issuer::store::{Issuing as _, Verdict};
-use vouchsafe_issuer::{App, Config, Kind, deferral};
+use vouchsafe_issuer::{App, Config, Kind, deferral, linking};
 use vouchsafe_protocol::status::Standing;
 use vouchsafe_service::clock::DatabaseClock;
 use vouchsafe_service::config;
@@ -49,6 +49,9 @@ pub(crate) enum IssuerCommand {
     Approve(DecideArgs),
     /// Refuse a request that waits: nothing will be issued.
     Refuse(DecideArgs),
+    /// Let a person collect with another wallet, of types with `link = true`: at the counter, once you know who it is.
+    /// Forgets which wallet they are registered with; revokes nothing.
+    ReplaceWallet(ReplaceArgs),
     /// Count what wallets told of the batches they collected.
     Notified(TypesArgs),
 }
@@ -138,6 +141,14 @@ pub(crate) struct DecideArgs {
     reference: String,
 }
 
+#[derive(Args)]
+pub(crate) struct ReplaceArgs {
+    #[command(flatten)]
+    settings: Settings,
+    /// The partner's key of the person.
+    person: String,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum KindArg {
     Plain,
@@ -160,6 +171,7 @@ pub(crate) async fn run(command: IssuerCommand) -> Result<(), Failure> {
         IssuerCommand::Waiting(args) => waiting(&args).await,
         IssuerCommand::Approve(args) => decide(&args, Verdict::Approve).await,
         IssuerCommand::Refuse(args) => decide(&args, Verdict::Refuse).await,
+        IssuerCommand::ReplaceWallet(args) => replace_wallet(&args).await,
         IssuerCommand::Notified(args) => notified(&args.settings).await,
     }
 }
@@ -204,6 +216,18 @@ async fn decide(args: &DecideArgs, verdict: Verdict) -> Result<(), Failure> {
     };
     let summary = json!({"reference": args.reference, "decided": decided});
     print::one(args.settings.json, &summary, || format!("{} is {decided}.", args.reference))
+}
+
+async fn replace_wallet(args: &ReplaceArgs) -> Result<(), Failure> {
+    let app = open(&args.settings).await?;
+    if !linking::release(&app, &args.person).await.map_err(Failure::unavailable)? {
+        return Err(Failure::refused("person", "no wallet is registered for this person"));
+    }
+    print::one(args.settings.json, &json!({"released": true}), || {
+        "The next wallet to collect for this person is registered. What was issued before stays good until it ends \
+         or is revoked: see `issuer revoke`."
+            .to_owned()
+    })
 }
 
 async fn notified(settings: &Settings) -> Result<(), Failure> {

@@ -31,10 +31,20 @@ impl Deferring for Memory {
 
     async fn collect(&self, collect: &Collect) -> Result<Result<(), CollectRefusal>, StoreError> {
         let mut tables = self.tables();
-        let Some(put) = tables.deferred.get_mut(&collect.transaction) else { return Ok(Err(CollectRefusal)) };
+        let Some(put) = tables.deferred.get_mut(&collect.transaction) else {
+            return Ok(Err(CollectRefusal::Closed));
+        };
         if let Err(refusal) = put.deferred.stage.check_collectable() {
             return Ok(Err(refusal));
         }
+        if let Some(link) = &collect.link
+            && let Err(refusal) = tables.links.hold(link)
+        {
+            return Ok(Err(refusal.into()));
+        }
+        let Some(put) = tables.deferred.get_mut(&collect.transaction) else {
+            return Ok(Err(CollectRefusal::Closed));
+        };
         put.deferred.stage = Stage::Collected;
         put.deferred.holders = None;
         let token = put.deferred.token;

@@ -9,6 +9,7 @@ use super::super::super::deferring::{
 };
 use super::super::super::{IssueRefusal, Mac, StoreError};
 use super::issuing::{record, spend_nonces, spend_token};
+use super::linking::hold;
 use super::{Own, Tx};
 
 impl Deferring for Own {
@@ -59,7 +60,7 @@ impl Deferring for Own {
         .bind(&collect.transaction.0[..])
         .fetch_optional(&mut *tx)
         .await?;
-        let Some((stage, offer)) = found else { return Ok(Err(CollectRefusal)) };
+        let Some((stage, offer)) = found else { return Ok(Err(CollectRefusal::Closed)) };
         if let Err(refusal) = Stage::parse(&stage).ok_or(StoreError::Damaged)?.check_collectable() {
             return Ok(Err(refusal));
         }
@@ -67,6 +68,11 @@ impl Deferring for Own {
             .bind(&collect.transaction.0[..])
             .execute(&mut *tx)
             .await?;
+        if let Some(link) = &collect.link
+            && let Err(refusal) = hold(&mut tx, link).await?
+        {
+            return Ok(Err(refusal.into()));
+        }
         record(&mut tx, &offer, collect.notification, collect.copies, collect.now).await?;
         tx.commit().await?;
         Ok(Ok(()))

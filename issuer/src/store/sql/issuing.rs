@@ -7,6 +7,7 @@ use vouchsafe_protocol::time::UnixTime;
 
 use super::super::super::columns::{count, kind, mac};
 use super::super::super::{Grant, Issue, IssueRefusal, Issuing, Mac, StoreError, token_is_good};
+use super::linking::hold;
 use super::{Own, Tx};
 
 impl Issuing for Own {
@@ -40,6 +41,11 @@ impl Issuing for Own {
         };
         if !spend_nonces(&mut tx, &issue.nonces, issue.now).await? {
             return Ok(Err(IssueRefusal::Nonce));
+        }
+        if let Some(link) = &issue.link
+            && let Err(refusal) = hold(&mut tx, link).await?
+        {
+            return Ok(Err(refusal.into()));
         }
         record(&mut tx, &offer, issue.notification, issue.copies, issue.now).await?;
         tx.commit().await?;

@@ -8,6 +8,7 @@
 mod deferring;
 mod imports;
 mod issuing;
+mod linking;
 mod offers;
 mod statuses;
 
