@@ -30,6 +30,7 @@ pub mod vault;
 pub mod words;
 
 mod answer;
+mod link;
 mod receive;
 mod refusal;
 

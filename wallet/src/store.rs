@@ -12,16 +12,16 @@ use serde::{Deserialize, Serialize};
 use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::commitment::{Blinding, Seed};
 use vouchsafe_proofs::context;
-use vouchsafe_proofs::pseudonym::LinkSecret;
 use vouchsafe_protocol::encoding::{b64u, b64u_array};
 use vouchsafe_protocol::openid4vci::batch::Opened;
 use vouchsafe_protocol::status::Standing;
 use vouchsafe_protocol::text::{Bilingual, Env};
 use vouchsafe_protocol::zkc;
-use vouchsafe_service::entropy::{Entropy, EntropyRng};
+use vouchsafe_service::entropy::Entropy;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::budget::Learnt;
+use crate::link::{Link, link_secret};
 use crate::status::Status;
 use crate::vault::{Change, Record, Section, Vault, VaultError};
 
@@ -149,50 +149,6 @@ impl Drop for Openings {
         self.seed.zeroize();
         self.link.zeroize();
     }
-}
-
-/// The link secret as the vault keeps it.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeptSecret {
-    x: String,
-}
-
-impl Drop for KeptSecret {
-    fn drop(&mut self) {
-        self.x.zeroize();
-    }
-}
-
-/// The row of the link secret: there is one.
-const LINK_ROW: &str = "secret";
-
-/// The link secret of this wallet; `None` before the first credential that is linked.
-pub(crate) async fn link_secret(vault: &Vault) -> Result<Option<LinkSecret>, VaultError> {
-    let Some(record) = vault.read(Section::Link, LINK_ROW).await? else { return Ok(None) };
-    let kept: KeptSecret = decode(&record)?;
-    let x = Zeroizing::new(b64u_array(&kept.x).map_err(|_| VaultError::Damaged)?);
-    LinkSecret::from_canonical_bytes(*x).map(Some).ok_or(VaultError::Damaged)
-}
-
-/// The link secret of this wallet, made on first need. It is in the vault before anybody sees anything that was made with
-/// it: an issuer holds its person to it.
-pub(crate) async fn need_link_secret(vault: &Vault, entropy: &dyn Entropy) -> Result<LinkSecret, VaultError> {
-    if let Some(secret) = link_secret(vault).await? {
-        return Ok(secret);
-    }
-    let secret = LinkSecret::random(&mut EntropyRng(entropy)).ok_or(VaultError::Unavailable)?;
-    let kept = KeptSecret { x: b64u(secret.to_bytes().as_slice()) };
-    vault.apply(vec![Change::Insert(Section::Link, LINK_ROW.to_owned(), encode(&kept))], entropy).await?;
-    Ok(secret)
-}
-
-/// What opens the link commitment of a copy. Both are wiped after use.
-pub(crate) struct Link {
-    /// The link secret.
-    pub(crate) x: LinkSecret,
-    /// What hides it in this copy.
-    pub(crate) t: Blinding,
 }
 
 /// A copy with all that is needed to present it.
@@ -625,6 +581,32 @@ mod tests {
         assert_eq!((now.encoded("/ward"), now.encoded("/person")), (Some(3), None));
         assert_eq!(now.hidden("/person").and_then(zkc::Value::text), Some("LD-0042"));
         assert!(now.hidden("/name").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_linked_copy_comes_with_what_opens_its_link() {
+        let (entropy, directory) = (OsEntropy::new(), tempfile::tempdir().unwrap());
+        let vault = vault(directory.path()).await;
+        let secret = crate::link::need_link_secret(&vault, &entropy).await.unwrap();
+        let (seed, t) = (Seed::new([7; 32]), Blinding::from_canonical_bytes([3; 32]).unwrap());
+        let opened = Opened { seed, attributes: Vec::new(), values: BTreeMap::new() };
+        let openings = Some(Openings::keep(&opened, Some(&t)));
+        let linked = NewCopy { openings, ..copy("linked") };
+        let openings = Some(Openings::keep(&opened, None));
+        let bare = NewCopy { openings, ..copy("bare") };
+        for (id, copy) in [("b1", linked), ("b2", bare)] {
+            let changes = batch(id, &credential(), vec![(format!("{id}c"), copy)]);
+            vault.apply(changes, &entropy).await.unwrap();
+        }
+        let held = peek(&vault, "b1").await.unwrap().unwrap();
+        let link = held.link.as_ref().unwrap();
+        assert!(link.x.commit(&link.t) == secret.commit(&t));
+        assert!(peek(&vault, "b2").await.unwrap().unwrap().link.is_none());
+        // What opens it goes with the copy; the secret stays.
+        let taken = reserve(&vault, "b1", &entropy).await.unwrap().unwrap();
+        vault.apply(spend(&vault, &taken.id).await.unwrap(), &entropy).await.unwrap();
+        assert_eq!(vault.scan(Section::Seed).await.unwrap().len(), 1);
+        assert_eq!(link_secret(&vault).await.unwrap().unwrap().to_bytes(), secret.to_bytes());
     }
 
     #[tokio::test]

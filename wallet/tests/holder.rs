@@ -4,6 +4,8 @@
 
 #[path = "holder/documents.rs"]
 mod documents;
+#[path = "holder/linked.rs"]
+mod linked;
 #[path = "holder/status.rs"]
 mod status;
 #[path = "holder/waiting.rs"]

@@ -23,6 +23,7 @@ use super::issuer::Issuer;
 use super::session::Session;
 use super::{ReceiveError, Received, describe};
 use crate::history::{self, Event};
+use crate::link::need_link_secret;
 use crate::store;
 use crate::vault::{Change, Section, VaultError};
 use crate::words::{Language, say};
@@ -317,7 +318,7 @@ impl Wallet {
         if !configurations.get(&begun.configuration).is_some_and(|configuration| configuration.link) {
             return Ok(None);
         }
-        store::need_link_secret(&self.vault, &*self.machine.entropy).await.map(Some)
+        need_link_secret(&self.vault, &*self.machine.entropy).await.map(Some)
     }
 
     /// Stores a batch in place of what was begun, in one transaction.

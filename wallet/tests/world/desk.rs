@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use tokio::sync::Notify;
+use vouchsafe_proofs::commitment::Commitment;
 use vouchsafe_protocol::jose::PublicJwk;
 use vouchsafe_protocol::status::{Bits, JWT_MEDIA_TYPE, List, Publication, Standing};
 use vouchsafe_protocol::time::UnixTime;
@@ -68,6 +69,8 @@ pub(crate) struct Rules {
     pub(crate) reusable: bool,
     /// The transaction that the desk names when asked again, other than the right one.
     pub(crate) other_transaction: bool,
+    /// Whether the body has another wallet on record for everybody.
+    pub(crate) other_wallet: bool,
 }
 
 /// At which call the wallet is stopped, and whether the body has got that call by then.
@@ -80,6 +83,7 @@ pub(crate) enum Cut {
 /// What was put off, and whether it was collected.
 pub(crate) struct PutOff {
     pub(crate) keys: Vec<PublicJwk>,
+    pub(crate) links: Option<Vec<Commitment>>,
     pub(crate) plain: bool,
     pub(crate) collected: bool,
 }
@@ -91,6 +95,8 @@ pub(crate) struct Desk {
     next: Mutex<u64>,
     pub(super) put_off: Mutex<Option<PutOff>>,
     pub(super) spent: Mutex<bool>,
+    /// The pseudonyms that wallets registered with, request by request.
+    pub(crate) nyms: Mutex<Vec<[u8; 32]>>,
     cut: Mutex<Option<Cut>>,
     calls: Mutex<usize>,
     pub(crate) stopped: Notify,

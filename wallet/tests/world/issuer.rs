@@ -1,5 +1,6 @@
 //! An issuing body, honest or not.
 
+pub(crate) mod card;
 pub(crate) mod payer;
 
 use std::sync::Mutex;
@@ -14,6 +15,7 @@ use vouchsafe_protocol::jose::jws::{NewHeader, sign};
 use vouchsafe_protocol::jose::{Alg, KeyAgreement as _, NamedJwk, PublicJwk};
 use vouchsafe_protocol::openid4vci::credential::{self, Asked, Copy, Openings, Received, ResponseKey};
 use vouchsafe_protocol::openid4vci::deferred::{self, Transaction};
+use vouchsafe_protocol::openid4vci::errors::CredentialError;
 use vouchsafe_protocol::openid4vci::metadata::{
     Batch, Configuration, Display, IssuerMetadata, RequestEncryption, ResponseEncryption, ServerMetadata,
 };
@@ -92,6 +94,18 @@ pub(crate) enum Spoil {
     OwnPeriods,
     /// Says no month.
     NoPeriod,
+    /// Links a copy to another secret than the wallet's.
+    LinkedToAnother,
+    /// Gives each copy the link of the next.
+    SwappedLinks,
+    /// Links no copy of a type that is linked.
+    Unlinked,
+    /// Links all copies but one.
+    OneUnlinked,
+    /// Links the copies of a type that is not.
+    LinkedUnasked,
+    /// Gives the link a unit, which is as good as a number.
+    MarkedLink,
 }
 
 /// What a body pays somebody.
@@ -141,7 +155,7 @@ impl Issuer {
         let sub = if spoil == Spoil::Unregistered { "https://someone.example" } else { iss };
         let anchor = vouchsafe_protocol::encoding::sha256(office.ca.certificate());
         let entry = office.entry(json!({"sub": sub, "env": "test", "name": name_of(iss),
-            "anchors": [b64u(anchor)], "types": [vct, described.vct, payer::described().proof_vct()]}));
+            "anchors": [b64u(anchor)], "types": [vct, described.vct, payer::described().proof_vct(), card::described().proof_vct()]}));
         let leaf = |ca: &DevCa, name: &str| ca.signer(name, SigningKey::generate().unwrap(), NOW).unwrap();
         let elsewhere = DevCa::generate("elsewhere", NOW).unwrap();
         Self {
@@ -267,6 +281,7 @@ impl Issuer {
                 (self.described.proof_configuration(), Configuration::proof(&self.described)),
                 (SECOND.to_owned(), Configuration::proof(&self.described)),
                 (payer::described().proof_configuration(), Configuration::proof(&payer::described())),
+                (card::described().proof_configuration(), Configuration::proof(&card::described())),
             ]
             .into(),
             issuer_entry: Some(self.entry.jws().to_owned()),
@@ -284,12 +299,20 @@ impl Issuer {
             return self.paid(proofs.keys(), request.response.as_ref()).await;
         }
         let plain = request.asked == Asked::Configuration(self.described.id.clone());
+        let card = request.asked == Asked::Configuration(card::described().proof_configuration());
+        let links = if card { Some(self.linked(&proofs, request.link_proof.as_deref())) } else { None };
+        if links.is_some() && self.desk.read(|rules| rules.other_wallet) {
+            return refused(400, CredentialError::OtherWallet.as_str());
+        }
         if self.desk.read(|rules| rules.put_off) {
-            let put_off = PutOff { keys: proofs.keys().to_vec(), plain, collected: false };
+            let put_off = PutOff { keys: proofs.keys().to_vec(), links, plain, collected: false };
             *self.desk.put_off.lock().unwrap() = Some(put_off);
             return later(TRANSACTION, request.response.as_ref());
         }
-        self.issued(proofs.keys(), plain, request.response.as_ref()).await
+        match links {
+            Some(links) => self.carded(proofs.keys(), &links, request.response.as_ref()).await,
+            None => self.issued(proofs.keys(), plain, request.response.as_ref()).await,
+        }
     }
 
     /// What was put off, once it is decided.
@@ -297,19 +320,25 @@ impl Issuer {
         let body = std::str::from_utf8(body).unwrap();
         let request = deferred::Received::encrypted(body, "k", &self.key, &RingAead).unwrap();
         let (decision, other) = self.desk.read(|rules| (rules.decision, rules.other_transaction));
-        let (keys, plain) = {
+        let (keys, links, plain) = {
             let mut put_off = self.desk.put_off.lock().unwrap();
             let known = put_off
                 .as_mut()
                 .filter(|put_off| !put_off.collected && request.transaction_id == TRANSACTION);
             let Some(put_off) = known else { return refused(400, "invalid_transaction_id") };
             put_off.collected = decision == Decision::Approved;
-            (put_off.keys.clone(), put_off.plain)
+            (put_off.keys.clone(), put_off.links.clone(), put_off.plain)
         };
         match decision {
             Decision::None if other => later("another", request.response.as_ref()),
             Decision::None => later(TRANSACTION, request.response.as_ref()),
             Decision::Refused => refused(400, "credential_request_denied"),
+            Decision::Approved if self.desk.read(|rules| rules.other_wallet) => {
+                refused(400, CredentialError::OtherWallet.as_str())
+            }
+            Decision::Approved if links.is_some() => {
+                self.carded(&keys, &links.unwrap(), request.response.as_ref()).await
+            }
             Decision::Approved => self.issued(&keys, plain, request.response.as_ref()).await,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Map, Value, json};
-use vouchsafe_proofs::commitment::Seed;
+use vouchsafe_proofs::commitment::{Seed, commit};
 use vouchsafe_protocol::jose::jws::NewHeader;
 use vouchsafe_protocol::jose::{Alg, PublicJwk};
 use vouchsafe_protocol::openid4vci::credential::{self, Copy, Openings, ResponseKey};
@@ -88,6 +88,10 @@ impl Issuer {
             Spoil::OtherPointers if number == 0 => {
                 zkc.as_object_mut().unwrap().remove("/total");
                 values.remove("/total");
+            }
+            Spoil::LinkedUnasked => {
+                let link = commit(7, &Seed::new([number as u8; 32]).blinding("a", "b", "c"));
+                zkc::write_link(zkc, link);
             }
             Spoil::OtherText => values["/person"] = json!("LD-0043"),
             _ => {}
