@@ -6,6 +6,7 @@ mod council;
 mod discovery;
 mod imports;
 mod limits;
+mod linked;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod opening;

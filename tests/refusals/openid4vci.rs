@@ -2,24 +2,29 @@
 //!
 //! A mutation begins with what is called and in which case, and goes on with commands separated by ` ; `:
 //! `token`, `credential`, `identified` (the token response gave an identifier), `bearer`, `sealed` (proof copies),
-//! `deferred`, `notification`, `put-off` (the token of a type that an officer decides on).
+//! `deferred`, `notification`, `put-off` (the token of a type that an officer decides on), `linked` (copies that are linked to
+//! the secret of a wallet that is on record), `linked-newcomer` (the same for somebody who has none on record).
 //!
 //! * `dpop EDIT`, `dpop header EDIT` change the proof of the token's key before it is signed; `dpop none`, `dpop twice`,
 //!   `dpop key` (another key altogether), `dpop signer` (signed by another), `dpop nonce-of-copies`, `dpop replay`;
 //! * `form NAME VALUE`, `form -NAME` change a form; `body EDIT` the JSON of a request, before it is sealed;
 //! * `jwt EDIT`, `jwt header EDIT` change the first proof of a copy's key; `jwt signer`, `jwt nonce-of-tokens`;
+//! * `link second` (the wallet has another secret), `link neighbours` (it has the secret of somebody else's), `link nonce`,
+//!   `link type`, `link issuer`, `link keys` (the proof is about another of these), `link one` (one copy has another secret),
+//!   `link identity` (the registered name is everybody's);
 //! * `scheme NAME`, `query TEXT`, `kid TEXT`, `token-of-another`, `after SECONDS`.
 
 mod call;
+mod linked;
 mod office;
 
 use serde_json::{Value, json};
 use vouchsafe_issuer::store::Verdict;
-use vouchsafe_issuer::{Kind, deferral};
+use vouchsafe_issuer::{Kind, deferral, linking};
 
 use crate::runner::{Seen, Surface, run};
 use call::{Call, Key};
-use office::{Office, Reply};
+use office::{HOLDER, LINKED, NEIGHBOUR, NEWCOMER, Office, Reply};
 
 /// What a case has reached before its call.
 pub(crate) struct Case {
@@ -30,6 +35,8 @@ pub(crate) struct Case {
     pub(super) token: String,
     /// A transaction or a notification id.
     pub(super) id: String,
+    /// Whose wallet it is, by its link secret.
+    pub(super) secret: u8,
 }
 
 struct Issuing {
@@ -51,12 +58,34 @@ impl Issuing {
 
     /// Goes as far as the call of the stage needs.
     async fn reach(&self, stage: &str) -> Case {
-        let kind = if stage == "sealed" { Kind::Proof } else { Kind::Plain };
-        let type_id = if matches!(stage, "deferred" | "put-off") { "parking" } else { "residency" };
-        let offer = self.office.offer(type_id, kind).await;
+        match stage {
+            "linked" | "linked-newcomer" => {
+                // Two wallets are on record, and the newcomer's is not.
+                for (person, secret) in [(HOLDER, linked::HOLDERS), (NEIGHBOUR, linked::NEIGHBOURS)] {
+                    let case = self.reach_for("linked", person, secret).await;
+                    assert!(self.honest(&case).await.is_accepted());
+                }
+                linking::release(&self.office.app, NEWCOMER).await.unwrap();
+                let newcomer = stage == "linked-newcomer";
+                let (person, secret) =
+                    if newcomer { (NEWCOMER, linked::NEWCOMERS) } else { (HOLDER, linked::HOLDERS) };
+                self.reach_for("linked", person, secret).await
+            }
+            _ => self.reach_for(stage, HOLDER, linked::HOLDERS).await,
+        }
+    }
+
+    async fn reach_for(&self, stage: &str, person: &str, secret: u8) -> Case {
+        let kind = if matches!(stage, "sealed" | "linked") { Kind::Proof } else { Kind::Plain };
+        let type_id = match stage {
+            "deferred" | "put-off" => "parking",
+            "linked" => LINKED,
+            _ => "residency",
+        };
+        let offer = self.office.offer(type_id, person, kind).await;
         let code = self.office.code(&offer).await;
         let (stage, key) = (stage.to_owned(), Key::new());
-        let mut case = Case { stage, offer, code, key, token: String::new(), id: String::new() };
+        let mut case = Case { stage, offer, code, key, token: String::new(), id: String::new(), secret };
         if matches!(case.stage.as_str(), "token" | "put-off") {
             return case;
         }
@@ -78,7 +107,7 @@ impl Issuing {
     async fn call(&self, case: &Case) -> Call {
         match case.stage.as_str() {
             "token" | "put-off" => Call::token(&self.office, case).await,
-            "credential" | "identified" | "bearer" | "sealed" => Call::credential(&self.office, case).await,
+            "credential" | "identified" | "bearer" | "sealed" | "linked" => Call::credential(&self.office, case).await,
             "deferred" => Call::deferred(&self.office, case).await,
             "notification" => Call::notification(&self.office, case).await,
             stage => panic!("no such stage: {stage}"),

@@ -1,5 +1,6 @@
 //! The one suite that every store passes.
 
+mod links;
 mod periods;
 mod statuses;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use jiff::civil::{Date, date};
 use vouchsafe_service::store::{Schema, Sqlite};
 
+use self::links::*;
 use self::periods::*;
 use self::statuses::*;
 use super::*;
@@ -421,6 +423,11 @@ suite!(
     what_is_put_off_waits_for_an_officer,
     what_was_put_off_is_collected_once,
     keys_of_what_has_expired_are_forgotten,
+    a_person_has_one_link_secret_and_nobody_elses,
+    a_registration_that_moved_is_noticed,
+    a_link_secret_is_replaced_where_it_is_released,
+    what_was_put_off_is_held_to_the_secret_when_it_is_collected,
+    one_of_many_secrets_at_once_is_registered,
     entries_are_handed_out_once_at_random_and_only_half_of_them,
     a_change_waits_for_a_publication_and_takes_all_of_a_persons_entries,
     what_is_revoked_stays_so_and_what_is_suspended_gets_no_more,

@@ -167,6 +167,28 @@ pub(super) fn pay_type() -> CredentialType {
     CredentialType::from_json(&json_of_toml(PAY).unwrap()).unwrap()
 }
 
+/// The type of the register with copies that are linked, and the same under another name for which an officer decides.
+pub(super) fn linked_types() -> [CredentialType; 2] {
+    const SINCE: &str = r#"
+[[attributes]]
+pointer = "/link_since"
+kind = "date"
+answer = ["prove"]
+lo = "2020-01-01"
+hi = "2119-12-31"
+label = { en = "on record since", cy = "ar gofnod ers" }
+"#;
+    let text = format!("link = true\n{TYPE}{SINCE}");
+    let first = CredentialType::from_json(&json_of_toml(&text).unwrap()).unwrap();
+    let second = CredentialType {
+        id: "card".to_owned(),
+        vct: "https://larkfield.example/types/card/1".to_owned(),
+        deferred: true,
+        ..first.clone()
+    };
+    [first, second]
+}
+
 pub(super) fn parts(clock: Arc<ManualClock>, ca: &DevCa, registrar: RegistrarFiles) -> Parts {
     let leaf = ca.signer(ISSUER, SigningKey::generate().unwrap(), NOW).unwrap();
     let mut lists = CodeLists::default();
@@ -239,6 +261,16 @@ impl Council {
     pub(super) async fn paying_after_approval() -> Self {
         let types = || Types::new(vec![CredentialType { deferred: true, ..pay_type() }]).unwrap();
         Self::built(|parts| parts.types = types()).await
+    }
+
+    /// A council whose copies are linked, of two types with one register; an officer decides on requests for the second.
+    pub(super) async fn linking() -> Self {
+        let council = Self::built(|parts| parts.types = Types::new(linked_types().to_vec()).unwrap()).await;
+        for described in linked_types() {
+            let options = Options { type_id: described.id, ..options() };
+            import::run(&council.app, &council.file(REGISTER), &options, |_| {}).await.unwrap();
+        }
+        council
     }
 
     /// A council whose officer decides on each request.

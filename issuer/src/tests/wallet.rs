@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use vouchsafe_proofs::commitment::Commitment;
 use vouchsafe_protocol::jose::jws::sign;
 use vouchsafe_protocol::jose::{Enc, KeyAgreement as _, PublicJwk, Signer as _};
 use vouchsafe_protocol::openid4vci::batch::{self, Expected, Received};
@@ -152,6 +153,16 @@ impl<'a> Wallet<'a> {
 
     /// Every check that a wallet makes of a batch.
     pub(super) fn keep(&self, copies: Vec<Copy>, vct: &str) -> Vec<Received> {
+        self.keep_linked(copies, vct, None)
+    }
+
+    /// The same of copies that are linked so.
+    pub(super) fn keep_linked(
+        &self,
+        copies: Vec<Copy>,
+        vct: &str,
+        links: Option<&[Commitment]>,
+    ) -> Vec<Received> {
         assert_eq!(copies.iter().all(|copy| copy.openings.is_some()), is_proof(vct));
         let expected = Expected {
             issuer: &self.council.entry(),
@@ -160,7 +171,7 @@ impl<'a> Wallet<'a> {
             keys: &self.public_keys(),
             lists: self.council.app.lists(),
             period: self.council.app.types().iter().find(|one| one.has_vct(vct)).and_then(|one| one.period),
-            links: None,
+            links,
             now: self.council.app.now(),
         };
         batch::receive(copies, &expected, &Jws).unwrap()

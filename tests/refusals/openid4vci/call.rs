@@ -5,7 +5,7 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_protocol::form;
-use vouchsafe_protocol::jose::{Enc, KeyAgreement as _, NamedJwk};
+use vouchsafe_protocol::jose::{Enc, KeyAgreement as _, NamedJwk, Signer as _};
 use vouchsafe_protocol::openid4vci::PRE_AUTHORIZED_GRANT;
 use vouchsafe_protocol::openid4vci::credential::{Wish, seal};
 use vouchsafe_service::clock::Clock as _;
@@ -13,6 +13,7 @@ use vouchsafe_service::entropy::{EntropyRng, OsEntropy, id16};
 use vouchsafe_service::keys::{AgreementKey, RingAead, SigningKey};
 
 use super::Case;
+use super::linked::Linking;
 use super::office::{Office, Reply};
 use crate::forge::{public, sign};
 use crate::openid4vp::edit;
@@ -62,6 +63,8 @@ pub(super) struct Call {
     body: Value,
     /// The proofs of copies' keys.
     jwts: Vec<Jwt>,
+    /// What the copies are to be linked to.
+    linking: Option<Linking>,
     /// To whom the body is sealed.
     to: Option<NamedJwk>,
     replay: bool,
@@ -81,6 +84,7 @@ impl Call {
             form: Vec::new(),
             body,
             jwts: Vec::new(),
+            linking: None,
             to: None,
             replay: false,
         };
@@ -105,13 +109,18 @@ impl Call {
         let asked = match case.stage.as_str() {
             "identified" => json!({"credential_identifier": "residency.facts"}),
             "sealed" => json!({"credential_configuration_id": "residency-zk"}),
+            "linked" => json!({"credential_configuration_id": "pass-zk"}),
             "deferred" => json!({"credential_configuration_id": "parking"}),
             _ => json!({"credential_configuration_id": "residency"}),
         };
         let mut call = Self::new(office, case, "/credential", asked).await;
         let (nonce, _) = office.nonces().await;
         call.jwts = (0..2).map(|_| proof_of_copy(office, &nonce)).collect();
-        if case.stage == "sealed" {
+        if case.stage == "linked" {
+            call.linking = Some(Linking::new(&nonce, case.secret));
+            call.link();
+        }
+        if matches!(case.stage.as_str(), "sealed" | "linked") {
             let encryption = office.metadata().await.credential_request_encryption.unwrap();
             call.to = Some(encryption.choose().unwrap().0);
             call.body["credential_response_encryption"] = wish();
@@ -146,6 +155,10 @@ impl Call {
         match verb {
             "dpop" => self.edit_dpop(office, rest).await,
             "jwt" => self.edit_jwt(office, rest).await,
+            "link" => {
+                self.linking.as_mut().unwrap().edit(rest);
+                self.link();
+            }
             "form" => self.edit_form(rest),
             "body" if rest == "wish" => self.body["credential_response_encryption"] = wish(),
             "body" => edit(&mut self.body, rest),
@@ -170,6 +183,17 @@ impl Call {
             "replay" => self.replay = true,
             rest => self.dpop[0].0.edit(rest),
         }
+    }
+
+    /// Puts the commitments and the proof about them in.
+    fn link(&mut self) {
+        let linking = self.linking.as_ref().unwrap();
+        let keys: Vec<_> = self.jwts.iter().map(|jwt| jwt.signer.0.public().thumbprint()).collect();
+        let (links, proof) = linking.made(&keys);
+        for (jwt, link) in self.jwts.iter_mut().zip(links) {
+            jwt.claims["link"] = json!(link);
+        }
+        self.body["link_proof"] = json!(proof);
     }
 
     async fn edit_jwt(&mut self, office: &Office, rest: &str) {

@@ -24,7 +24,20 @@ use vouchsafe_service::secret::ServerKey;
 
 use crate::world::{ISS, NOON};
 
-const REGISTER: &str = "person,name,born\nLD-0042,Resident 0042,1958-03-14\n";
+const REGISTER: &str = "\
+person,name,born
+LD-0042,Resident 0042,1958-03-14
+LD-0043,Resident 0043,1949-12-01
+LD-0044,Resident 0044,1955-05-05
+";
+
+/// Whose wallet most cases are about; one whose wallet is on record; and one whose is not.
+pub(super) const HOLDER: &str = "LD-0042";
+pub(super) const NEIGHBOUR: &str = "LD-0043";
+pub(super) const NEWCOMER: &str = "LD-0044";
+
+/// The type whose copies are linked.
+pub(super) const LINKED: &str = "pass";
 
 pub(super) struct Office {
     pub(super) app: Arc<App<Memory>>,
@@ -53,8 +66,24 @@ impl Reply {
 }
 
 fn described(id: &str, deferred: bool) -> CredentialType {
+    CredentialType::from_json(&described_as(id, deferred)).unwrap()
+}
+
+/// The same with copies that are linked.
+fn linked(id: &str) -> CredentialType {
+    let mut described = described_as(id, false);
+    described["link"] = json!(true);
+    let words = json!({"en": "on record since", "cy": "ar gofnod ers"});
+    described["attributes"].as_array_mut().unwrap().push(json!(
+        {"pointer": "/link_since", "kind": "date", "answer": ["prove"], "lo": "2020-01-01", "hi": "2119-12-31",
+         "label": words}
+    ));
+    CredentialType::from_json(&described).unwrap()
+}
+
+fn described_as(id: &str, deferred: bool) -> Value {
     let words = |text: &str| json!({"en": text, "cy": text});
-    CredentialType::from_json(&json!({
+    json!({
         "id": id, "vct": format!("https://larkfield.example/types/{id}/1"), "name": words(id), "ttl_days": 30,
         "batch": 5, "deferred": deferred,
         "attributes": [
@@ -62,8 +91,7 @@ fn described(id: &str, deferred: bool) -> CredentialType {
             {"pointer": "/birth_date", "column": "born", "kind": "date", "answer": ["prove"],
              "lo": "1880-01-01", "hi": "2050-12-31", "label": words("date of birth")},
         ]
-    }))
-    .unwrap()
+    })
 }
 
 impl Office {
@@ -86,7 +114,12 @@ impl Office {
         let parts = Parts {
             issuer: ISS.to_owned(),
             name,
-            types: Types::new(vec![described("residency", false), described("parking", true)]).unwrap(),
+            types: Types::new(vec![
+                described("residency", false),
+                described("parking", true),
+                linked(LINKED),
+            ])
+            .unwrap(),
             lists: CodeLists::default(),
             signer: Arc::new(leaf.key),
             chain: vec![leaf.certificate.to_vec()],
@@ -103,18 +136,18 @@ impl Office {
         let folder = tempfile::tempdir().unwrap();
         let register = folder.path().join("register.csv");
         std::fs::write(&register, REGISTER).unwrap();
-        for type_id in ["residency", "parking"] {
+        for type_id in ["residency", "parking", LINKED] {
             let key_column = "person".to_owned();
             let options =
                 Options { type_id: type_id.to_owned(), key_column, facts_as_of: date(2026, 11, 20) };
             let report = import::run(&app, &register, &options, |_| {}).await.unwrap();
-            assert_eq!(report.progress.added, 1);
+            assert_eq!(report.progress.added, 3);
         }
         Self { router: router(Arc::clone(&app)), app, clock }
     }
 
-    pub(super) async fn offer(&self, type_id: &str, kind: Kind) -> Offer {
-        let (type_id, person) = (type_id.to_owned(), "LD-0042".to_owned());
+    pub(super) async fn offer(&self, type_id: &str, person: &str, kind: Kind) -> Offer {
+        let (type_id, person) = (type_id.to_owned(), person.to_owned());
         let request = OfferRequest { type_id, person, kind, delivery: Delivery::Letter };
         offer::create(&self.app, &request).await.unwrap()
     }

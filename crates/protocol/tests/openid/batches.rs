@@ -421,3 +421,41 @@ pub(crate) fn a_period_is_the_same_in_all_copies() {
     let numbered = |draft: &mut Draft| draft.claims["period"] = json!(own());
     assert_eq!(refused(numbered), Some(BatchError::Differ), "a number in every copy");
 }
+
+#[test]
+pub(crate) fn a_link_is_the_one_that_was_sent_for_its_key() {
+    let payer = Payer::new();
+    let sent = [1, 2, 3].map(|i| Commitment([i; 32]));
+    let linked = |given: [Option<Commitment>; 3]| {
+        let put = move |i: usize, draft: &mut Draft| {
+            given[i].into_iter().for_each(|link| zkc::write_link(&mut draft.claims["zkc"], link));
+        };
+        [Some(&sent[..]), None].map(|links| payer.pays_linked(links, put).err())
+    };
+    let [one, two, three] = sent.map(Some);
+    let refused = Some(BatchError::Link);
+    assert_eq!(linked([one, two, three]), [None, refused], "linked, and of a type that is not");
+    assert_eq!(linked([None, None, None]), [refused, None]);
+    for given in [
+        [two, one, three],
+        [one, one, three],
+        [one, two, None],
+        [one, two, Some(Commitment([9; 32]))],
+        [None, two, three],
+    ] {
+        assert_eq!(linked(given), [refused, refused]);
+    }
+    // Fewer were sent than there are keys.
+    let all = |i: usize, draft: &mut Draft| zkc::write_link(&mut draft.claims["zkc"], sent[i]);
+    assert_eq!(payer.pays_linked(Some(&sent[..2]), all).err(), refused);
+    let marked = |i: usize, draft: &mut Draft| {
+        all(i, draft);
+        draft.claims["zkc"][zkc::LINK]["u"] = json!("0042");
+    };
+    assert_eq!(payer.pays_linked(Some(&sent), marked).err(), Some(BatchError::Commitments));
+    let named = |i: usize, draft: &mut Draft| {
+        all(i, draft);
+        draft.claims["zkc"][zkc::LINK]["enc"] = json!("0042");
+    };
+    assert_eq!(payer.pays_linked(Some(&sent), named).err(), Some(BatchError::Commitments));
+}

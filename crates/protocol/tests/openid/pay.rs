@@ -51,6 +51,24 @@ impl Payer {
         period: Option<Period>,
         spoil: impl Fn(usize, &mut Draft),
     ) -> Result<Vec<Received>, BatchError> {
+        self.received(period, None, spoil)
+    }
+
+    /// The same for copies that are to be linked so.
+    pub(crate) fn pays_linked(
+        &self,
+        links: Option<&[Commitment]>,
+        spoil: impl Fn(usize, &mut Draft),
+    ) -> Result<Vec<Received>, BatchError> {
+        self.received(Some(Period::Month), links, spoil)
+    }
+
+    fn received(
+        &self,
+        period: Option<Period>,
+        links: Option<&[Commitment]>,
+        spoil: impl Fn(usize, &mut Draft),
+    ) -> Result<Vec<Received>, BatchError> {
         let copies = (0..3).map(|i| {
             let mut draft = self.draft(i);
             spoil(i, &mut draft);
@@ -66,7 +84,7 @@ impl Payer {
             keys: &keys,
             lists: &lists,
             period,
-            links: None,
+            links,
             now: NOW,
         };
         receive(copies.collect(), &expected, &Ring)

@@ -53,6 +53,10 @@ fn switches_that_batches_notice() {
         ),
         (batches::commitments_that_do_not_open, &["vci-batch-values", "zk-open-commitment", "zk-open-range"]),
         (batches::a_period_is_that_of_the_type_and_over, &["vci-batch-period-over", "vci-batch-period-type"]),
+        (
+            batches::a_link_is_the_one_that_was_sent_for_its_key,
+            &["vci-batch-link", "vci-batch-link-type", "zk-zkc-link"],
+        ),
         (batches::a_period_is_the_same_in_all_copies, &["vci-batch-dataset"]),
         (batches::a_text_opens_to_one_spelling, &["zk-open-commitment", "zk-zkc-text"]),
         (batches::a_unit_is_that_of_its_encoding, &["vci-batch-unit"]),
@@ -86,6 +90,7 @@ fn switches_that_types_notice() {
     each_is_noticed(&[
         (types::a_text_is_proved_under_a_unit_and_a_mask, &["type-text-pattern", "type-text-unit"]),
         (types::a_text_has_one_spelling, &["type-text-canonical"]),
+        (types::a_type_that_is_linked_says_since_when, &["type-link-column", "type-link-since"]),
         (types::totals_can_be_corrected, &["type-period-status"]),
         (types::a_range_on_a_text_is_no_member, &["zk-zkc-text"]),
     ]);

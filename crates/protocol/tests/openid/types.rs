@@ -26,6 +26,47 @@ pub(crate) fn pay() -> Value {
     ]})
 }
 
+/// What a council signs so that persons can be counted.
+pub(crate) fn card() -> Value {
+    let words = |text: &str| json!({"en": text, "cy": text});
+    json!({"id": "card", "vct": "https://larkfield.example/types/card/1", "name": words("card"), "ttl_days": 60,
+    "link": true,
+    "attributes": [
+        {"pointer": "/tenant", "column": "tenant", "kind": "flag", "answer": ["prove"], "label": words("tenant")},
+        {"pointer": "/link_since", "kind": "date", "answer": ["prove"], "lo": "2020-01-01", "hi": "2119-12-31",
+            "label": words("since")},
+    ]})
+}
+
+#[test]
+pub(crate) fn a_type_that_is_linked_says_since_when() {
+    let loads = |changes: &[(&str, Value)]| {
+        let changed = changes.iter().fold(card(), |card, (at, member)| spoiled(&card, at, member.clone()));
+        CredentialType::from_json(&changed)
+    };
+    let loaded = loads(&[]).unwrap();
+    assert!(loaded.link && loaded.attribute("/link_since").unwrap().column.is_empty());
+    assert_eq!(serde_json::to_value(&loaded).unwrap()["link"], json!(true));
+    assert!(serde_json::to_value(crate::district::residency()).unwrap().get("link").is_none());
+    for changes in [
+        &[("/link", Value::Null)][..],
+        &[("/link", json!(false))],
+        &[("/attributes/1/pointer", json!("/since")), ("/attributes/1/column", json!("since"))],
+        &[
+            ("/attributes/1/kind", json!("flag")),
+            ("/attributes/1/lo", Value::Null),
+            ("/attributes/1/hi", Value::Null),
+        ],
+        &[("/attributes/1/answer", json!(["show", "prove"]))],
+        &[("/attributes/1/column", json!("since"))],
+        &[("/attributes/0/column", json!(""))],
+    ] {
+        assert!(matches!(loads(changes), Err(TypeError::Type(_))), "{changes:?}");
+    }
+    let named = loads(&[("/attributes/0/pointer", json!("/_link"))]);
+    assert!(matches!(named, Err(TypeError::Attribute { .. })));
+}
+
 fn fault(pointer: &str, member: Value) -> Option<TypeError> {
     CredentialType::from_json(&spoiled(&pay(), pointer, member)).err()
 }

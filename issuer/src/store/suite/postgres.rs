@@ -57,6 +57,9 @@ kills! {
     "store-token-spent" => a_batch_is_recorded_all_or_none
     "store-token-expired" => a_batch_is_recorded_all_or_none
     "store-nonce-used" => a_batch_is_recorded_all_or_none
+    "store-link-person" => a_person_has_one_link_secret_and_nobody_elses
+    "store-link-pseudonym" => a_person_has_one_link_secret_and_nobody_elses
+    "store-link-moved" => a_registration_that_moved_is_noticed
     "store-proof-seen" => a_proof_is_seen_once_until_it_is_forgotten
     "store-notification-token" => what_became_of_a_batch_is_noted_once
 }
