@@ -67,13 +67,18 @@ impl House {
 
     /// Resident `number` with an empty wallet on our line.
     pub(crate) async fn newcomer(&self, number: u32) -> Resident {
+        self.newcomer_in(&format!("wallet-{number:04}")).await
+    }
+
+    /// Somebody with an empty wallet of this name on our line.
+    pub(crate) async fn newcomer_in(&self, name: &str) -> Resident {
         let machine = Machine {
             http: self.line.clone(),
             clock: self.clock.clone(),
             entropy: Arc::new(OsEntropy::new()),
             env: Env::Test,
         };
-        let dir = self.dir.path().join(format!("wallet-{number:04}"));
+        let dir = self.dir.path().join(name);
         let wallet = Wallet::open(&dir, PASSPHRASE, Cost::LEAST, machine).await.unwrap();
         wallet.trust_add(&std::fs::read(self.world.district.trust_file()).unwrap()).await.unwrap();
         Resident { wallet }

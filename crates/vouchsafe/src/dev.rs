@@ -16,7 +16,7 @@ use vouchsafe_service::telemetry;
 
 use crate::cli::{print, serve};
 use crate::district::{
-    BUS_PASS, BUSES, CLEARANCE, Databases, HOUSEHOLD, INCOME, LEISURE, PARKING, RESIDENCY, residents,
+    BUS_PASS, BUSES, CARD, CLEARANCE, Databases, HOUSEHOLD, INCOME, LEISURE, PARKING, RESIDENCY, residents,
 };
 use crate::exit::Failure;
 use crate::world::{Ports, World};
@@ -60,13 +60,14 @@ pub async fn enrol(world: &World, today: jiff::civil::Date) -> Result<import::Re
     load(world, &world.district.register_csv(), today).await
 }
 
-/// Loads the registers of households, of volunteers and of the payers, as of `today`.
+/// Loads the registers of households, of cards, of volunteers and of the payers, as of `today`.
 ///
 /// # Errors
 /// When one of them cannot be loaded.
 pub async fn enrol_others(world: &World, today: jiff::civil::Date) -> Result<(), Failure> {
     let district = &world.district;
     load_into(&world.issuer, HOUSEHOLD, &district.households_csv(), today).await?;
+    load_into(&world.issuer, CARD, &district.register_csv(), today).await?;
     load_into(&world.bureau, CLEARANCE, &district.volunteers_csv(), today).await?;
     enrol_incomes(world, today).await.map(drop)
 }

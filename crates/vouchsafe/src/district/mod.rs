@@ -34,6 +34,8 @@ pub const PARKING: &str = "parking";
 pub const MEALS: &str = "meals";
 /// The policy that adds up what two payers paid two people, and the type that says who lives together.
 pub const HOUSEHOLD: &str = "household";
+/// The type whose copies are linked to the wallet's secret, so that a service can count residents.
+pub const CARD: &str = "card";
 /// The type of the payers' statements.
 pub const INCOME: &str = "income";
 /// The service that asks.
@@ -64,6 +66,7 @@ const CLEARANCE_TYPE: (&str, &str) =
     ("types/clearance.toml", include_str!("../../district/types/clearance.toml"));
 const HOUSEHOLD_TYPE: (&str, &str) =
     ("types/household.toml", include_str!("../../district/types/household.toml"));
+const CARD_TYPE: (&str, &str) = ("types/card.toml", include_str!("../../district/types/card.toml"));
 const INCOME_TYPE: (&str, &str) = ("types/income.toml", include_str!("../../district/types/income.toml"));
 
 /// The folders of the payers.
@@ -328,11 +331,13 @@ fn types(folder: &Folder) -> Result<(), Failure> {
     for (program, (name, text)) in [
         ("issuer", RESIDENCY_TYPE),
         ("issuer", HOUSEHOLD_TYPE),
+        ("issuer", CARD_TYPE),
         ("bureau", CLEARANCE_TYPE),
         (PAYERS[0], INCOME_TYPE),
         (PAYERS[1], INCOME_TYPE),
         ("verifier", RESIDENCY_TYPE),
         ("verifier", HOUSEHOLD_TYPE),
+        ("verifier", CARD_TYPE),
         ("verifier", CLEARANCE_TYPE),
         ("verifier", INCOME_TYPE),
     ] {
