@@ -138,6 +138,7 @@ fn credential(query: &str, attributes: Vec<Attribute>) -> Credential {
         jwt_sha256: [6; 32],
         holder_key: [7; 32],
         attributes,
+        link: None,
     }
 }
 

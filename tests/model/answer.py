@@ -2,6 +2,7 @@
 
 import binding
 import bulletproof
+import link
 import planner
 import ristretto
 import sigma
@@ -33,7 +34,24 @@ def attribute_of(context, name):
 
 
 def plan_of(context, statements):
-    return planner.plan(statements, lambda name: attribute_of(context, name))
+    shown = pseudonym_of(context, statements) is not None
+    return planner.plan(statements, lambda name: attribute_of(context, name), shown)
+
+
+def pseudonym_of(context, statements):
+    """The credential whose link secret the pseudonym of item 4 is of: neither is there without the other."""
+    linked = [held for held in context["credentials"] if held.get("link") is not None]
+    asked = context.get("authorisation", {}).get("pseudonym") is not None
+    planner.require(len(linked) == (1 if asked else 0), "a pseudonym and one commitment to its secret go together")
+    queries = {query for query, _ in names_of(statements)}
+    planner.require(all(held["query"] in queries for held in linked), "a credential that no statement names")
+    return linked[0] if asked else None
+
+
+def item4(context):
+    """Base and value of the pseudonym."""
+    shown = context["authorisation"]["pseudonym"]
+    return link.read(shown["context"]), bytes(shown["value"])
 
 
 def names_of(statements):
@@ -62,7 +80,7 @@ def begin_aggregate(transcript, plan, points):
     """C_w of each entry, padded to m with the identity, which is Com(0; 0)."""
     made = [ristretto.encode(combined(entry, points)) for entry in plan.entries]
     made += [bytes(32)] * (plan.m - len(made))
-    binding.aggregate(transcript, len(plan.parts), plan, made)
+    binding.aggregate(transcript, len(plan.parts) + plan.pseudonym, plan, made)
     return made
 
 
@@ -70,7 +88,8 @@ def begin_aggregate(transcript, plan, points):
 
 
 def types(plan):
-    return [sigma.TYPES[part.shows] for part in plan.parts] + [binding.RANGE_PROOF]
+    before = [link.PSEUDONYM] if plan.pseudonym else []
+    return [sigma.TYPES[part.shows] for part in plan.parts] + before + [binding.RANGE_PROOF]
 
 
 def sub_proofs_within(data, plan):
@@ -97,6 +116,9 @@ def verify(context, statements, data):
         sigma.verify_shown(transcript, part.shows, index, of_part, part.public, proof)
         if part.shows == "within":
             points[index, "first"], points[index, "last"] = sigma.ends_of(proof)
+    if plan.pseudonym:
+        signed = bytes.fromhex(pseudonym_of(context, statements)["link"])
+        link.verify(transcript, len(plan.parts), signed, *item4(context), proofs[len(plan.parts)])
     if plan.entries:
         committed = begin_aggregate(transcript, plan, points)
         bulletproof.verify(transcript, proofs[-1], plan.n, plan.m, committed)
@@ -124,7 +146,7 @@ def met(statement, value):
 
 
 def prove(context, statements, openings, draw):
-    """`openings` maps (query, pointer) to (v, r)."""
+    """`openings` maps (query, pointer) to (v, r), and (query, "/_link") to (x, t)."""
     plan = plan_of(context, statements)
     for name, point in signed_points(context, statements).items():
         if ristretto.encode(ristretto.commit(*openings[name])) != ristretto.encode(point):
@@ -149,6 +171,9 @@ def made(context, statements, plan, openings, draw):
         proofs.append(sigma.prove_shown(transcript, part.shows, index, of_part, part.public, opening, draw))
         if part.shows == "within":
             points[index, "first"], points[index, "last"] = sigma.ends_of(proofs[-1])
+    if plan.pseudonym:
+        x, t = openings[pseudonym_of(context, statements)["query"], "/_link"]
+        proofs.append(link.prove(transcript, len(plan.parts), item4(context)[0], x, t, draw))
     if plan.entries:
         begin_aggregate(transcript, plan, points)
         proofs.append(proved_aggregate(transcript, plan, openings, draw))

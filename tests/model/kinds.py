@@ -5,7 +5,7 @@ model stays quick.
 """
 
 from fixed import derived
-from make import Credential, context, made, statement
+from make import Credential, context, made, pseudonym, statement
 
 TEXTS = "https://register.larkfield.example/text/"
 PERSON = {"pointer": "/person", "enc": "str", "unit": TEXTS + "person"}
@@ -18,9 +18,9 @@ DWELLING = "https://larkfield.example/types/dwelling/1/zk"
 PAY = "https://payers.example/types/pay/1/zk"
 
 
-def home(query="q0", ward=57, rooms=4):
+def home(query="q0", ward=57, rooms=4, linked=False):
     values = [(PERSON, "resident-0042"), (WARD, ward), (ROOMS, rooms)]
-    return Credential("larkfield", query, DWELLING, values)
+    return Credential("larkfield", query, DWELLING, values, linked=linked)
 
 
 def payer(name, query, wage, hours):
@@ -98,7 +98,7 @@ def intervals():
 
 def mixture():
     """Everything in one answer, whose entries and sub-proofs stand in different orders; every optional item."""
-    copies = [home(ward=20), payer("payer-one", "q1", 12_345, 35), payer("payer-two", "q2", 567, 4), home("q3")]
+    copies = [home(ward=20, linked=True), payer("payer-one", "q1", 12_345, 35), payer("payer-two", "q2", 567, 4), home("q3")]
     asked = [
         combination("less", [(-1, "q2", "/wage"), (1, "q1", "/wage")], {"ge": 10_000}),
         compared("person-1", "/person", "q0", "q1"),
@@ -112,7 +112,7 @@ def mixture():
     ]
     given = {
         "transactions": [derived("mixture-transaction").hex()],
-        "pseudonym": {"context": "larkfield/2026", "value": list(derived("pseudonym"))},
+        "pseudonym": pseudonym("2026-11"),
         "permission_key": derived("permission").hex(),
     }
     tables = [{"id": "larkfield-wards", "version": 4, "hash": derived("wards-4").hex()}]

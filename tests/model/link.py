@@ -45,6 +45,20 @@ def base_of(service, action, epoch):
     return hash_to_group(TAG, context(service, action, epoch))
 
 
+def read(text):
+    """P of a context in exactly the form of `context`."""
+    data, parts = text.encode(), []
+    head = len(b"vouchsafe/v1/ctx")
+    rest = data[head:]
+    while len(parts) < 3:
+        length = int.from_bytes(rest[:4], "big")
+        parts.append(rest[4 : 4 + length].decode())
+        rest = rest[4 + length :]
+    if context(*parts) != data:
+        raise Invalid("a context of another form")
+    return base_of(*parts)
+
+
 def registration_base(issuer):
     return hash_to_group(TAG, b"vouchsafe/v1/registration" + encoding.lp(issuer))
 

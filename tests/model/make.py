@@ -9,6 +9,7 @@ import binding
 import canonical
 import dates
 import encoding
+import link
 import ristretto
 from fixed import derived, scalars
 
@@ -18,16 +19,28 @@ WARD = {"pointer": "/ward", "enc": "code", "unit": "urn:larkfield:wards:3", "b":
 INCOME = {"pointer": "/income", "enc": "pence", "unit": "GBP-pence", "b": 32, "lo": 0, "hi": 2**32 - 1}
 
 
+#: The resident's, the same in every copy.
+LINK_SECRET = next(scalars("link-secret"))
+
+
+def pseudonym(epoch):
+    """What item 4 has of the resident's pseudonym at the service that asks."""
+    parts = ("https://buses.example/service", "concession", epoch)
+    value = ristretto.encode(ristretto.multiply(LINK_SECRET, link.base_of(*parts)))
+    return {"context": link.context(*parts).decode(), "value": list(value)}
+
+
 class Credential:
     """A proof copy: its signed commitments, and the openings that travelled beside it."""
 
-    def __init__(self, name, query, vct, values, issuer_key=False):
+    def __init__(self, name, query, vct, values, issuer_key=False, linked=False):
         self.iss, self.vct, self.query, self.seed = f"https://{name}.example", vct, query, derived(f"{name}/seed")
         digest = derived(f"{name}/issuer").hex()
         self.issuer = {"key": digest} if issuer_key else {"certificate": digest}
         self.name, self.attributes, self.openings, self.told = name, [], {}, {}
         for kind, plain in values:
             self._commit(kind, plain)
+        self.link = (LINK_SECRET, next(scalars(f"{name}/link"))) if linked else None
 
     def _commit(self, kind, plain):
         pointer, enc, bits = kind["pointer"], kind["enc"], kind.get("b")
@@ -41,7 +54,7 @@ class Credential:
         self.attributes.append({"pointer": pointer, "enc": enc, "unit": kind["unit"], "range": limits, "c": c})
 
     def presented(self):
-        return {
+        told = {
             "query": self.query,
             "iss": self.iss,
             "issuer": self.issuer,
@@ -50,6 +63,7 @@ class Credential:
             "holder_key": derived(f"{self.name}/holder").hex(),
             "attributes": self.attributes,
         }
+        return told | {"link": ristretto.encode(ristretto.commit(*self.link)).hex()} if self.link else told
 
 
 def statement(name, query, pointer, predicate):
@@ -117,7 +131,7 @@ def two_payers():
     """Two credentials, every optional item present, 32 bits."""
     vct = "https://payers.example/types/income/1/zk"
     copies = [
-        Credential("payer-one", "q0", vct, [(INCOME, 0)], issuer_key=True),
+        Credential("payer-one", "q0", vct, [(INCOME, 0)], issuer_key=True, linked=True),
         Credential("payer-two", "q1", vct, [(INCOME, 123_456)]),
         Credential("bystander", "q2", vct, [(INCOME, 5)]),
     ]
@@ -128,7 +142,7 @@ def two_payers():
     ]
     given = {
         "transactions": [derived("transaction-1").hex(), derived("transaction-2").hex()],
-        "pseudonym": {"context": "larkfield/2026", "value": list(derived("pseudonym"))},
+        "pseudonym": pseudonym("2026"),
         "permission_key": derived("permission").hex(),
     }
     changes = {"reply_to": {"origin": "https://buses.example"}, "encryption_key": None, "authorisation": given}
@@ -138,13 +152,14 @@ def two_payers():
 def made(name, within, asked, copies):
     statements = [answer.flat(one) for one in asked]
     openings = {key: opening for copy in copies for key, opening in copy.openings.items()}
+    openings |= {(copy.query, "/_link"): copy.link for copy in copies if copy.link}
     draw = scalars(f"{name}/prover").__next__
     data = answer.prove(within, statements, openings, draw)
     points = []
     binding.bound(within, statements, lambda _, transcript: points.append(binding.checkpoint(transcript).hex()))
     points.append(binding.checkpoint(answer.verify(within, statements, data)).hex())
     plan = answer.plan_of(within, statements)
-    return {
+    told = {
         "name": name,
         "context": within,
         "statements": asked,
@@ -153,6 +168,12 @@ def made(name, within, asked, copies):
         "checkpoints": points,
         "answer": data.hex(),
     }
+    secrets = [
+        {"query": copy.query, **dict(zip(("secret", "blinding"), (ristretto.scalar_bytes(s).hex() for s in copy.link)))}
+        for copy in copies
+        if copy.link
+    ]
+    return told | {"link": secrets[0]} if secrets else told
 
 
 def opening(copy, pointer):

@@ -1,6 +1,6 @@
 """The planner: statements to sub-proofs and the entries of one aggregate (specs/proofs section 4). Public input only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bulletproof
 import encoding
@@ -8,6 +8,8 @@ import encoding
 #: The most intervals of a set, and the most elements of a list.
 LISTED = 65_536
 FEW, INEQUALITIES = 8, 16
+#: Bytes of the sub-proof that shows a pseudonym.
+PSEUDONYM = 128
 LARGEST_ANSWER = 16_384
 MOST_TERMS, LARGEST_COEFFICIENT = 16, 2**16
 
@@ -46,6 +48,7 @@ class Plan:
     entries: tuple
     n: int
     m: int
+    pseudonym: bool = False
 
 
 def require(holds, why):
@@ -53,14 +56,14 @@ def require(holds, why):
         raise Refused(why)
 
 
-def plan(statements, declared):
-    """`declared` gives {enc, unit, range} of an attribute by its name, or refuses."""
+def plan(statements, declared, pseudonym=False):
+    """`declared` gives {enc, unit, range} of an attribute by its name, or refuses; `pseudonym`: whether one is shown."""
     require(statements, "no statement applies")
     require(len({one["id"] for one in statements}) == len(statements), "two statements share an id")
     planner = Planner(declared)
     for index, statement in enumerate(statements):
         planner.add(index, statement)
-    made = planner.plan()
+    made = replace(planner.plan(), pseudonym=pseudonym)
     require(length(made) <= LARGEST_ANSWER, "longer than an answer may be")
     return made
 
@@ -284,6 +287,7 @@ LENGTHS = {
 def lengths(made):
     """Bytes of each sub-proof, the aggregate last."""
     of_parts = [LENGTHS[part.shows](part.public) for part in made.parts]
+    of_parts += [PSEUDONYM] if made.pseudonym else []
     return of_parts + ([bulletproof.length(made.n, made.m)] if made.entries else [])
 
 

@@ -4,6 +4,7 @@ import copy
 
 import answer
 import kinds
+import make
 import planner
 import ristretto
 import sigma
@@ -222,6 +223,10 @@ def attribute(query, pointer, **given):
     return lambda told: answer.attribute_of(told["context"], (query, pointer)).update(given)
 
 
+def item4(shown):
+    return lambda told: told["context"]["authorisation"].update(pseudonym=shown)
+
+
 def turned(index):
     return lambda told: told["statements"][index]["terms"].reverse()
 
@@ -243,7 +248,19 @@ CHANGES = {
         lambda told: told["statements"].reverse(),
     ],
     "twice": [predicate(0, **{"in": {"lo": 10, "hi": 91}}), term(0, 0, coeff=3)],
-    "mixture": [predicate(0, ge=10_001), term(0, 0, coeff=-2), turned(0)],
+    "mixture": [
+        predicate(0, ge=10_001),
+        term(0, 0, coeff=-2),
+        turned(0),
+        item4(None),
+        item4(make.pseudonym("2026-12")),
+        item4(make.pseudonym("2026-11") | {"value": make.pseudonym("2026-12")["value"]}),
+        item4(make.pseudonym("2026-11") | {"value": [0] * 32}),
+        item4(make.pseudonym("2026-11") | {"context": "larkfield/2026"}),
+        lambda told: told["context"]["credentials"][0].pop("link"),
+        lambda told: told["context"]["credentials"][0].update(link=ristretto.encode(ristretto.commit(7, 8)).hex()),
+        lambda told: told["context"]["credentials"][1].update(link=told["context"]["credentials"][0]["link"]),
+    ],
     "persons": [
         term(0, 1, query="q2"),
         term(3, 0, pointer="/wage"),

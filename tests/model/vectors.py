@@ -126,7 +126,8 @@ def whole(plan):
     """A plan in the shape of the vectors, with its sub-proofs without a range and the length of the answer."""
     shows = [part.shows if part.public is None else {part.shows: part.public} for part in plan.parts]
     parts = [{"shows": one, "statement": part.statement} for one, part in zip(shows, plan.parts)]
-    return shown(plan) | {"parts": parts, "length": planner.length(plan)}
+    told = shown(plan) | {"parts": parts, "length": planner.length(plan)}
+    return told | {"pseudonym": True} if plan.pseudonym else told
 
 
 #: The attributes of the plans of kinds.json, by pointer: `/a` and `/s` of two queries, `/w` of one.
@@ -167,6 +168,12 @@ def answered(count, name, one, planned_as=shown):
         v = opening["v"] if isinstance(opening["v"], int) else encoding.encode_str(**opening["v"])
         named = answer.attribute_of(context, (opening["query"], opening["pointer"]))
         count.equal(f"{name} opens", named["c"], ristretto.encode(ristretto.commit(v, r)).hex())
+    if "link" in one:
+        x, t = (ristretto.scalar_from_canonical(bytes.fromhex(one["link"][part])) for part in ("secret", "blinding"))
+        linked = answer.pseudonym_of(context, statements)
+        count.equal(f"{name}, link", linked["link"], ristretto.encode(ristretto.commit(x, t)).hex())
+        base, value = answer.item4(context)
+        count.equal(f"{name}, pseudonym", value, ristretto.encode(ristretto.multiply(x, base)))
     last = answer.verify(context, statements, bytes.fromhex(one["answer"]))
     count.equal(f"{name} holds, up to item 7", binding.checkpoint(last).hex(), one["checkpoint"])
 

@@ -113,7 +113,11 @@ pub(crate) fn presentations(
     policy: &str,
     spoil: Option<Spoil>,
 ) -> BTreeMap<String, String> {
-    let text = if policy == "proof" { proved(world, case, spoil) } else { shown(world, case, spoil) };
+    let text = if ["proof", "named"].contains(&policy) {
+        proved(world, case, spoil)
+    } else {
+        shown(world, case, spoil)
+    };
     let text = match spoil {
         Some(Spoil::Text(spoil)) => spoil(text, case),
         _ => text,

@@ -12,6 +12,7 @@ mod forge;
 mod jose;
 mod jwe;
 mod key_binding;
+mod named;
 mod openid4vci;
 mod openid4vp;
 mod proofs;

@@ -1,8 +1,9 @@
 //! Attacks on the proof: made for something else, about something else, or carried elsewhere.
 
 use serde_json::json;
-use vouchsafe_proofs::context::{IssuerKey, Pseudonym, ReplyTo};
+use vouchsafe_proofs::context::{IssuerKey, ReplyTo};
 use vouchsafe_proofs::encoding::Encoding;
+use vouchsafe_proofs::pseudonym::Scope;
 use vouchsafe_proofs::statement::Predicate;
 use vouchsafe_protocol::answer::{PROOF_CLAIM, PROOF_HASH_CLAIM};
 use vouchsafe_protocol::encoding::{b64, b64u, b64u_decode, sha256};
@@ -11,6 +12,7 @@ use crate::answer::Spoil::{Answer, Bytes, Carriage, Copy, CopyAndProof, Proof, R
 use crate::answer::{Case, Door, Part, Spoil};
 use crate::forge::proof::{self, BORN, WARD};
 use crate::runner::run;
+use crate::world::BUSES;
 
 struct Proofs;
 
@@ -77,12 +79,51 @@ impl Part for Proofs {
         ("table-missing", "proof", Proof(|p, _| p.context.policy.tables.truncate(1))),
         // Item 4: with more authorised than was asked.
         ("transaction-data", "proof", Proof(|p, _| p.context.authorisation.transactions.push([1; 32]))),
-        ("pseudonym", "proof", Proof(|p, _| p.context.authorisation.pseudonym = pseudonym("", &[1]))),
+        ("pseudonym-unasked", "proof", Proof(|p, _| p.shows(9, BUSES, "ride", "2026"))),
         (
-            "pseudonym-context",
-            "proof",
-            Proof(|p, _| p.context.authorisation.pseudonym = pseudonym("buses", &[])),
+            "pseudonym-of-another-service",
+            "named",
+            Proof(|p, _| p.shows(9, "https://trams.example", "ride", "2026")),
         ),
+        ("pseudonym-of-another-action", "named", Proof(|p, _| p.shows(9, BUSES, "vote", "2026"))),
+        ("pseudonym-of-another-epoch", "named", Proof(|p, _| p.shows(9, BUSES, "ride", "2025"))),
+        ("pseudonym-of-another-secret", "named", Proof(|p, _| p.shows(8, BUSES, "ride", "2026"))),
+        (
+            "pseudonym-missing",
+            "named",
+            Proof(|p, _| {
+                p.context.authorisation.pseudonym = None;
+                p.context.credentials[0].link = None;
+            }),
+        ),
+        (
+            "pseudonym-swapped",
+            "named",
+            Bytes(|b| {
+                let scope = Scope::new(BUSES, "ride", "2026").unwrap();
+                put_pseudonym(b, &proof::secret(8).pseudonym(&scope).value);
+            }),
+        ),
+        ("pseudonym-identity", "named", Bytes(|b| put_pseudonym(b, &[0; 32]))),
+        ("pseudonym-no-point", "named", Bytes(|b| put_pseudonym(b, &[0xff; 32]))),
+        (
+            "link-of-another-secret",
+            "named",
+            CopyAndProof(
+                |c| {
+                    let other = proof::secret(8).commit(&proof::link_blinding());
+                    *c.zkc("/_link", "c") = json!(b64u(other.0));
+                },
+                |p, _| p.shows(9, BUSES, "ride", "2026"),
+            ),
+        ),
+        (
+            "link-missing",
+            "proof",
+            Copy(|c, _| drop(c.credential.payload["zkc"].as_object_mut().unwrap().remove("/_link"))),
+        ),
+        ("link-more-members", "proof", Copy(|c, _| *c.zkc("/_link", "u") = json!("link"))),
+        ("link-as-an-attribute", "proof", Copy(|c, _| *c.zkc("/_link", "enc") = json!("str"))),
         ("permission-key", "proof", Proof(|p, _| p.context.authorisation.permission_key = Some([1; 32]))),
         // Item 5: about another credential.
         (
@@ -295,8 +336,10 @@ impl Part for Proofs {
     ];
 }
 
-fn pseudonym(context: &str, value: &[u8]) -> Option<Pseudonym> {
-    Some(Pseudonym { context: context.to_owned(), value: value.to_vec() })
+/// Overwrites the value of the pseudonym: the last sub-proof of 128 bytes begins with it.
+fn put_pseudonym(bytes: &mut [u8], value: &[u8]) {
+    let at = bytes.len() - 128;
+    bytes[at..at + 32].copy_from_slice(value);
 }
 
 fn moved(predicate: &Predicate) -> Predicate {

@@ -147,6 +147,7 @@ fn context(c: Commitment) -> Context {
             jwt_sha256: [6; 32],
             holder_key: [7; 32],
             attributes: vec![attribute],
+            link: None,
         }],
     }
 }

@@ -411,7 +411,8 @@ impl App {
         at: UnixTime,
     ) -> Consume {
         let mut member = self.desk.closing(request, question, finding, ground, at, self.entropy());
-        for effect in &mut member.effects {
+        let beyond = member.limit.iter_mut().flat_map(|limit| &mut limit.effects);
+        for effect in member.effects.iter_mut().chain(beyond) {
             if let Effect::Decision { signing_input, .. } = effect {
                 *signing_input =
                     self.vault.bind(Kind::Decision, &request.service, &request.id, signing_input);

@@ -7,19 +7,20 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use vouchsafe_proofs::pseudonym::Scope;
 use vouchsafe_protocol::decision::{
-    self, Claims, DecisionError, Evidence, Expected, Outcome, PolicyRef, Reason,
+    self, Claims, DecisionError, Evidence, Expected, Outcome, PolicyRef, Pseudonym, Reason,
 };
-use vouchsafe_protocol::encoding::{b64u, b64u_decode};
+use vouchsafe_protocol::encoding::{b64u, b64u_array, b64u_decode, sha256};
 use vouchsafe_protocol::jose::jws::Compact;
 use vouchsafe_protocol::jose::{NamedJwk, SignError, SignatureVerifier, Signer};
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::entropy::{self, Entropy};
 
 use crate::question::Question;
-use crate::store::{Consume, Effect, Ground, Once, Request, StoredDecision};
+use crate::store::{Consume, Effect, Ground, Limit, Once, Request, StoredDecision};
 
-/// What was found out about a request: codes alone, never a value.
+/// What was found out about a request: codes and a name that the service alone knows somebody by, never a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
@@ -29,13 +30,21 @@ pub struct Finding {
     pub reasons: Vec<Reason>,
     /// What that rests on.
     pub evidence: Evidence,
+    /// What the service may know the resident by, where its policy asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseudonym: Option<Pseudonym>,
 }
 
 impl Finding {
     /// An end without an answer.
     #[must_use]
     pub fn without_answer(outcome: Outcome, reason: Reason) -> Self {
-        Self { outcome, reasons: vec![reason], evidence: Evidence::None }
+        Self { outcome, reasons: vec![reason], evidence: Evidence::None, pseudonym: None }
+    }
+
+    /// The same where as many were met for this person as the policy lets be.
+    fn beyond_limit(&self) -> Self {
+        Self { outcome: Outcome::NotMet, reasons: vec![Reason::LimitReached], ..self.clone() }
     }
 
     /// The text that the row keeps between answer and decision.
@@ -90,25 +99,43 @@ impl Desk {
         at: UnixTime,
         entropy: &dyn Entropy,
     ) -> Consume {
-        let claims = self.claims(request, question, finding, at, entropy::id16(entropy));
-        let unsigned = claims.unsigned(self.signer.alg(), &self.kid);
-        let input = unsigned.signing_input();
-        let signing_input =
-            String::from_utf8(input.to_vec()).expect("a JWS signing input is base64url and a dot");
+        let effects =
+            |finding: &Finding| self.effects(request, question, finding, at, entropy::id16(entropy));
+        let limit = counted(request, question, finding).map(|counted| {
+            let beyond = finding.beyond_limit();
+            Limit { otherwise: beyond.outcome, effects: effects(&beyond), ..counted }
+        });
         Consume {
             service: request.service.clone(),
             request: request.id.clone(),
             ground,
             at,
             outcome: finding.outcome,
-            effects: vec![
-                Effect::Spend(Once::Nonce, request.nonce),
-                Effect::Spend(Once::State, request.state),
-                Effect::Leaf(decision::leaf(decision::TYP, input)),
-                Effect::Decision { jti: claims.jti, signing_input },
-                Effect::Outbox(topic(finding.outcome)),
-            ],
+            effects: effects(finding),
+            limit,
         }
+    }
+
+    fn effects(
+        &self,
+        request: &Request,
+        question: &Question,
+        finding: &Finding,
+        at: UnixTime,
+        jti: String,
+    ) -> Vec<Effect> {
+        let claims = self.claims(request, question, finding, at, jti);
+        let unsigned = claims.unsigned(self.signer.alg(), &self.kid);
+        let input = unsigned.signing_input();
+        let signing_input =
+            String::from_utf8(input.to_vec()).expect("a JWS signing input is base64url and a dot");
+        vec![
+            Effect::Spend(Once::Nonce, request.nonce),
+            Effect::Spend(Once::State, request.state),
+            Effect::Leaf(decision::leaf(decision::TYP, input)),
+            Effect::Decision { jti: claims.jti, signing_input },
+            Effect::Outbox(topic(finding.outcome)),
+        ]
     }
 
     fn claims(
@@ -139,6 +166,7 @@ impl Desk {
             as_of: question.as_of,
             evidence: finding.evidence,
             subject_binding: policy.subject_binding.clone().into(),
+            pseudonym: finding.pseudonym.clone(),
             reference: request.reference.as_ref().map(|reference| reference.hash.clone()),
         }
     }
@@ -151,6 +179,25 @@ impl Desk {
         let signature = self.signer.sign(stored.signing_input.as_bytes()).await?;
         Ok(format!("{}.{}", stored.signing_input, b64u(signature)))
     }
+}
+
+/// How long a count outlives its epoch, in seconds: a request of its last day may be decided on the next.
+const COUNT_GRACE: i64 = 2 * 86_400;
+
+/// What is counted for a person: decisions that are met, where the policy says how many may be.
+fn counted(request: &Request, question: &Question, finding: &Finding) -> Option<Limit> {
+    let (said, known_as) = question.policy.pseudonym.as_ref().zip(finding.pseudonym.as_ref())?;
+    let at_most = said.at_most.filter(|_| finding.outcome == Outcome::Met)?;
+    let scope = Scope::new(&request.service.0, &known_as.action, &known_as.epoch)?;
+    let over = said.epoch.next(question.as_of).and_then(UnixTime::of_day);
+    Some(Limit {
+        context: sha256(scope.as_str()),
+        nym: b64u_array(&known_as.value).ok()?,
+        at_most,
+        until: over.map_or(UnixTime(i64::MAX), |over| over.plus(COUNT_GRACE)),
+        otherwise: Outcome::NotMet,
+        effects: Vec::new(),
+    })
 }
 
 /// The outcome that a stored signing input states.

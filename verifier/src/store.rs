@@ -348,6 +348,31 @@ impl fmt::Debug for Effect {
     }
 }
 
+/// How many decisions of one person in one epoch may be met: counted in the transaction that decides, so that of two at
+/// once one alone is within.
+#[derive(Clone)]
+pub struct Limit {
+    /// SHA-256 of what the pseudonym is for: service, action and epoch.
+    pub context: [u8; 32],
+    /// The pseudonym.
+    pub nym: [u8; 32],
+    /// How many may be met.
+    pub at_most: u32,
+    /// When the epoch is over, and the count of no use.
+    pub until: UnixTime,
+    /// As what the request is closed where as many were met before.
+    pub otherwise: Outcome,
+    /// What is written then in place of the member's own effects.
+    pub effects: Vec<Effect>,
+}
+
+/// It names somebody to its service.
+impl fmt::Debug for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limit").field("at_most", &self.at_most).finish_non_exhaustive()
+    }
+}
+
 /// One request to be closed, with all that must happen in the same transaction.
 #[derive(Clone, Debug)]
 pub struct Consume {
@@ -363,6 +388,8 @@ pub struct Consume {
     pub outcome: Outcome,
     /// What else is written with it.
     pub effects: Vec<Effect>,
+    /// Where it counts for one person.
+    pub limit: Option<Limit>,
 }
 
 /// A request was closed by this very call.

@@ -339,7 +339,11 @@ fn used(held: &HeldName) -> Used {
 
 /// What was learnt, by name.
 fn named(learn: &Learn) -> Named {
-    let how = if matches!(learn.what, What::Proved(_)) { How::Proved } else { How::Shown };
+    let how = match learn.what {
+        What::Proved(_) => How::Proved,
+        What::KnownAs { .. } => How::KnownAs,
+        What::Shown | What::Period(_) => How::Shown,
+    };
     Named { pointer: learn.pointer.clone(), label: learn.label.clone(), how }
 }
 

@@ -126,6 +126,8 @@ pub enum How {
     Shown,
     /// Only a bound was proved.
     Proved,
+    /// The service got a name to know the resident by again. The name is not kept.
+    KnownAs,
 }
 
 impl Entry {

@@ -3,6 +3,8 @@
 
 #[path = "story/budget.rs"]
 mod budget;
+#[path = "story/named.rs"]
+mod named;
 #[path = "story/several.rs"]
 mod several;
 #[expect(dead_code, reason = "the other stories use the rest")]
@@ -239,6 +241,20 @@ async fn totals_with_one_thing_off_are_refused_as_a_whole() {
     ] {
         refuses_a_batch(spoil, expected, |issuer| issuer.pay_offer().link()).await;
     }
+}
+
+#[tokio::test]
+async fn links_with_one_thing_off_are_refused_as_a_whole() {
+    for (spoil, expected) in [
+        (Spoil::LinkedToAnother, BatchError::Link),
+        (Spoil::SwappedLinks, BatchError::Link),
+        (Spoil::Unlinked, BatchError::Link),
+        (Spoil::OneUnlinked, BatchError::Link),
+        (Spoil::MarkedLink, BatchError::Commitments),
+    ] {
+        refuses_a_batch(spoil, expected, |issuer| issuer.card_offer().link()).await;
+    }
+    refuses_a_batch(Spoil::LinkedUnasked, BatchError::Link, |issuer| issuer.pay_offer().link()).await;
 }
 
 #[tokio::test]

@@ -132,6 +132,10 @@ pub struct Credential {
     pub holder_key: [u8; 32],
     /// The signed commitments; those that no statement names are left out of the transcript.
     pub attributes: Vec<Attribute>,
+    /// The signed commitment C_x to the holder's link secret, on the credential that the pseudonym of item 4 is shown
+    /// from and on no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Commitment>,
 }
 
 /// What the issuer's signature was checked with.
@@ -173,6 +177,11 @@ pub struct SignedRange {
 }
 
 impl Context {
+    /// The credential that the pseudonym of item 4 is shown from; `None` if there is none or more than one.
+    pub(crate) fn linked(&self) -> Option<(&Credential, &Commitment)> {
+        only(self.credentials.iter().filter_map(|credential| Some((credential, credential.link.as_ref()?))))
+    }
+
     /// The one credential that answers `query`; `None` if there is none or more than one.
     pub(crate) fn credential(&self, query: &str) -> Option<&Credential> {
         only(self.credentials.iter().filter(|credential| credential.query == query))

@@ -193,10 +193,10 @@ pub(crate) fn sub_proofs(t: &mut Transcript, plan: &Plan) {
     count(t, "zk-bind-sub-proofs", b"7.sub-proofs", plan.count());
 }
 
-/// Item 7 of the aggregate, before its messages: type, index, n, m, every point with the padding.
+/// Item 7 of the aggregate, the last sub-proof, before its messages: type, index, n, m, every point with the padding.
 pub(crate) fn range_proof(t: &mut Transcript, plan: &Plan, points: &[[u8; 32]]) {
     number(t, "zk-bind-sub-proof", b"7.type", RANGE_PROOF.into());
-    count(t, "zk-bind-index", b"7.index", plan.parts.len());
+    count(t, "zk-bind-index", b"7.index", plan.count() - 1);
     count(t, "zk-bind-n", b"7.n", plan.n);
     count(t, "zk-bind-m", b"7.m", plan.m);
     for point in points {

@@ -7,6 +7,8 @@
 //! Security: the reference of the service enters as a salted hash alone; the salt is answered beside the decision
 //! and is neither in the token nor in a log.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
@@ -87,6 +89,27 @@ pub enum Reason {
     NotReturned,
     /// What the service expected of the applicant is not what was disclosed.
     ExpectedDiffers,
+    /// As many decisions were met in this epoch for the person whom the service knows by this name as its policy lets be.
+    LimitReached,
+}
+
+/// What the service may know the resident by, for one action in one epoch. Closed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pseudonym {
+    /// The action.
+    pub action: String,
+    /// The epoch by its name.
+    pub epoch: String,
+    /// base64url of the 32 bytes.
+    pub value: String,
+}
+
+// It is a name of somebody: for its service alone.
+impl fmt::Debug for Pseudonym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pseudonym(…)")
+    }
 }
 
 /// What an outcome rests on.
@@ -146,6 +169,9 @@ pub struct Claims {
     pub evidence: Evidence,
     /// How the answer is tied to the service's applicant, as the policy says it.
     pub subject_binding: String,
+    /// What the service may know the resident by, where the policy asks for it and an answer showed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseudonym: Option<Pseudonym>,
     /// The salted hash of the service's own reference, see [`reference_hash`].
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,

@@ -46,6 +46,12 @@ impl UnixTime {
         Self(self.0.saturating_sub(self.0.rem_euclid(DAY)))
     }
 
+    /// Midnight UTC of a civil date; `None` beyond what the calendar knows.
+    #[must_use]
+    pub fn of_day(date: Date) -> Option<Self> {
+        Some(Self(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second()))
+    }
+
     /// The civil date in Europe/London.
     #[must_use]
     pub fn london_date(self) -> Date {

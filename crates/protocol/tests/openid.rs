@@ -27,6 +27,8 @@ mod plain;
 mod policies;
 #[path = "vectors/provider.rs"]
 mod provider;
+#[path = "openid/pseudonyms.rs"]
+mod pseudonyms;
 #[path = "openid/queries.rs"]
 mod queries;
 #[path = "openid/requests.rs"]

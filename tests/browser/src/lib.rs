@@ -95,5 +95,6 @@ fn credential(attribute: Attribute) -> Credential {
         jwt_sha256: [6; 32],
         holder_key: [7; 32],
         attributes: vec![attribute],
+        link: None,
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use vouchsafe_proofs::answer::{Openings, prove};
 use vouchsafe_proofs::commitment::{Blinding, Seed, commit};
 use vouchsafe_proofs::context::{Attribute, Context, Credential as Bound, IssuerKey};
+use vouchsafe_proofs::pseudonym::{LinkSecret, Scope};
 use vouchsafe_proofs::statement::Statement;
 use vouchsafe_protocol::answer::PROOF_CLAIM;
 use vouchsafe_protocol::encoding::{b64_decode, b64u, sha256};
@@ -19,6 +20,19 @@ use crate::world::{ISS, VCT_PROOF, WARDS};
 /// 1950-01-01, and the index of W100, as they are committed to.
 pub(crate) const BORN: u64 = 127_835;
 pub(crate) const WARD: u64 = 100;
+
+/// 2026-01-05, as it is committed to.
+const SINCE: u64 = 155_598;
+
+/// The resident's link secret, or another's.
+pub(crate) fn secret(name: u8) -> LinkSecret {
+    LinkSecret::from_canonical_bytes([name; 32]).unwrap()
+}
+
+/// What hides it in a copy.
+pub(crate) fn link_blinding() -> Blinding {
+    Seed::new([6; 32]).blinding(ISS, VCT_PROOF, zkc::LINK)
+}
 
 /// Pointer, value and blinding of a commitment.
 pub(crate) type Opening = (&'static str, u64, Blinding);
@@ -37,7 +51,12 @@ impl ProofCopy {
         let credential = Credential::bare(ca, VCT_PROOF);
         let seed = Seed::new(bytes(&OsEntropy::new()));
         let open = |pointer: &'static str, v| (pointer, v, seed.blinding(ISS, VCT_PROOF, pointer));
-        let values = vec![open("/birth_date", BORN), open("/ward", WARD), open("/rooms", 3)];
+        let values = vec![
+            open("/birth_date", BORN),
+            open("/ward", WARD),
+            open("/rooms", 3),
+            open("/link_since", SINCE),
+        ];
         let mut copy = Self { credential, values, attributes: Vec::new() };
         copy.commit();
         copy
@@ -46,7 +65,9 @@ impl ProofCopy {
     /// Signs commitments to the values as they are now.
     pub(crate) fn commit(&mut self) {
         let form = |pointer| match pointer {
-            "/birth_date" => json!({"enc": "day", "u": "day", "b": 32, "lo": "102268", "hi": "164724"}),
+            "/birth_date" | "/link_since" => {
+                json!({"enc": "day", "u": "day", "b": 32, "lo": "102268", "hi": "164724"})
+            }
             "/rooms" => json!({"enc": "int", "u": "room", "b": 32, "lo": "0", "hi": "99"}),
             _ => json!({"enc": "code", "u": WARDS, "b": 32, "lo": "0", "hi": "999"}),
         };
@@ -55,7 +76,8 @@ impl ProofCopy {
             member["c"] = json!(b64u(commit(*v, r).0));
             ((*pointer).to_owned(), member)
         };
-        let claim = Value::Object(self.values.iter().map(member).collect());
+        let mut claim = Value::Object(self.values.iter().map(member).collect());
+        zkc::write_link(&mut claim, secret(9).commit(&link_blinding()));
         self.attributes = zkc::read(&claim).unwrap();
         self.credential.payload["zkc"] = claim;
     }
@@ -76,6 +98,8 @@ pub(crate) struct Proof {
     pub(crate) context: Context,
     pub(crate) statements: Vec<Statement>,
     pub(crate) values: Vec<Opening>,
+    /// What the pseudonym is of.
+    pub(crate) secret: LinkSecret,
 }
 
 impl Proof {
@@ -92,8 +116,17 @@ impl Proof {
         if credential.attributes.is_empty() {
             credential.attributes = attributes;
         }
-        let context = asked.context(&chosen, vec![credential]);
-        Self { context, statements: asked.statements(&chosen), values }
+        let mut context = asked.context(&chosen, vec![credential]);
+        context.authorisation.pseudonym = asked.scope().map(|scope| secret(9).pseudonym(scope));
+        Self { context, statements: asked.statements(&chosen), values, secret: secret(9) }
+    }
+
+    /// Shows a pseudonym of the secret `name`, of a commitment of the forger's own where the secret is another's.
+    pub(crate) fn shows(&mut self, name: u8, service: &str, action: &str, epoch: &str) {
+        self.secret = secret(name);
+        let scope = Scope::new(service, action, epoch).unwrap();
+        self.context.authorisation.pseudonym = Some(self.secret.pseudonym(&scope));
+        self.context.credentials[0].link = Some(self.secret.commit(&link_blinding()));
     }
 
     /// The commitment at `pointer`.
@@ -120,6 +153,7 @@ impl Proof {
         for (pointer, v, r) in &self.values {
             openings.add(&self.context.credentials[0].query, pointer, *v, r.clone());
         }
+        openings.add_link(&self.context.credentials[0].query, &self.secret, &link_blinding());
         openings
     }
 }
@@ -141,6 +175,7 @@ fn bound(query: &str, token: &Token) -> Bound {
         jwt_sha256: sha256(&token.jwt),
         holder_key: token.holder.public().thumbprint(),
         attributes: zkc::read(&payload["zkc"]).unwrap_or_default(),
+        link: zkc::link(&payload["zkc"]).ok().flatten(),
     }
 }
 

@@ -17,6 +17,14 @@ id = "residency"
 vct = "{VCT}"
 name = { en = "Residency", cy = "Preswyliaeth" }
 ttl_days = 30
+link = true
+[[attributes]]
+pointer = "/link_since"
+label = { en = "since when", cy = "ers pryd" }
+kind = "date"
+answer = ["prove"]
+lo = "1880-01-01"
+hi = "2050-12-31"
 [[attributes]]
 pointer = "/birth_date"
 column = "birth_date"
@@ -93,11 +101,28 @@ op = "in"
 rule = { kind = "codes", id = "our-wards", version = 1 }
 "#;
 
+const PSEUDONYM: &str = r#"
+[pseudonym]
+action = "ride"
+epoch = "year"
+at_most = 1
+"#;
+
+/// Nothing of a range, so that the pseudonym is the last that is looked at.
+const CONDITIONS_NAMED: &str = r#"
+[[conditions]]
+id = "rooms"
+pointer = "/rooms"
+op = "eq"
+rule = { kind = "fixed" }
+k = "3"
+"#;
+
 const CASES: &str = r#"
 [[cases]]
 name = "old enough and in the district"
 as_of = "2026-11-21"
-values = { "/birth_date" = "1950-01-01", "/ward" = "W100" }
+values = { "/birth_date" = "1950-01-01", "/ward" = "W100", "/rooms" = 3 }
 expect = "met"
 "#;
 
@@ -160,6 +185,8 @@ may_ask = [
   { vct = "{VCT_PROOF}", pointer = "/ward", how = "in", rules = [{ kind = "codes", id = "our-wards", version = 1 }] },
   { vct = "{VCT_PROOF}", pointer = "/ward", how = "le", rules = [{ kind = "codes", id = "our-wards", version = 1 }] },
   { vct = "{VCT_PROOF}", pointer = "/ward", how = "ge", rules = [{ kind = "codes", id = "our-wards", version = 1 }] },
+  { vct = "{VCT_PROOF}", pointer = "/rooms", how = "eq", rules = [{ kind = "fixed" }] },
+  { vct = "{VCT_PROOF}", pointer = "/_link", how = "pseudonym", rules = [] },
 ]
 other_route = { en = "Visit the kiosk.", cy = "Ewch i'r ciosg." }
 "#;
@@ -225,9 +252,9 @@ pub(super) fn write(dir: &Path, request: &Leaf, register: &str, trust: &TrustFil
     vouchsafe_service::config::parse(&fill(CONFIG, &[("{dir}", &dir), ("{bus_key}", &bus_key)]), []).unwrap()
 }
 
-/// `plain` and `return` ask for values, `proof` for proofs, `either` for one of both; `untyped` accepts an issuer
+/// `plain` and `return` ask for values, `proof` for proofs, `named` for a pseudonym as well, `either` for one of both; `untyped` accepts an issuer
 /// that the register does not know for the type.
-fn policies() -> [(&'static str, String); 5] {
+fn policies() -> [(&'static str, String); 6] {
     let shown = |issuers: &str| fill(PLAIN, &[("{issuers}", issuers)]) + CONDITIONS_SHOWN;
     let (ours, live) = (format!("\"{ISS}\""), format!("\"{ISS}\", \"{LIVE}\""));
     let either = fill(PROOF, &[]) + &fill(PLAIN, &[("{issuers}", &ours)]) + CONDITIONS_PROVED;
@@ -237,9 +264,14 @@ fn policies() -> [(&'static str, String); 5] {
         ("untyped", shown(&format!("\"{ISS}\", \"{UNTYPED}\""))),
         ("proof", fill(PROOF, &[]) + CONDITIONS_PROVED),
         ("either", either),
+        ("named", PSEUDONYM.to_owned() + &fill(PROOF, &[]) + CONDITIONS_NAMED),
     ]
     .map(|(id, rest)| {
-        let binding = if id == "return" { "same_device" } else { "in_person" };
+        let binding = match id {
+            "return" => "same_device",
+            "named" => "pseudonym",
+            _ => "in_person",
+        };
         (id, fill(POLICY, &[("{id}", id), ("{binding}", binding)]) + &rest)
     })
 }

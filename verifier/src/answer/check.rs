@@ -188,8 +188,8 @@ pub(super) fn commit(pinned: &Pinned, complete: Complete, rules: &Rules) -> Resu
 /// Steps 11 and 12.
 pub(super) fn conclude(pinned: &Pinned, committed: Committed) -> Result<Finding, Refusal> {
     let judged = committed.check_proof()?.judge(&pinned.asked, pinned.expect.as_deref());
-    let Judged { outcome, reasons, evidence } = judged;
-    Ok(Finding { outcome, reasons, evidence })
+    let Judged { outcome, reasons, evidence, pseudonym } = judged;
+    Ok(Finding { outcome, reasons, evidence, pseudonym })
 }
 
 /// Claim types, times and issuer of one credential (7), and whether it has a status (9): only our own description of the

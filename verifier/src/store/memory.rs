@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::{
     ATTEMPTS, Answers, Consume, Decided, Decisions, Earlier, Effect, Grant, Ground, Guesses, Key,
-    LEASE_SECONDS, Lease, NewRequest, NoLease, Once, Pending, RETURN_GRACE_SECONDS, Request, RequestId,
-    Requests, ServiceId, Stale, Status, StoreError, StoredDecision, Tag, Tenant, minute,
+    LEASE_SECONDS, Lease, Limit, NewRequest, NoLease, Once, Pending, RETURN_GRACE_SECONDS, Request,
+    RequestId, Requests, ServiceId, Stale, Status, StoreError, StoredDecision, Tag, Tenant, minute,
 };
 
 /// Everything behind one lock; nothing survives the process.
@@ -32,7 +33,12 @@ struct Tables {
     tokens: HashMap<Tag, Grant>,
     used: HashMap<Tag, UnixTime>,
     attempts: HashMap<(Tenant, Tag), (UnixTime, Earlier)>,
+    /// How many decisions were met for somebody, and until when that matters.
+    pseudonyms: HashMap<Known, (u32, UnixTime)>,
 }
+
+/// Whom a service knows: the service, the context and the pseudonym.
+type Known = (ServiceId, [u8; 32], [u8; 32]);
 
 struct Row {
     request: Request,
@@ -252,10 +258,10 @@ impl Row {
             || (request.status == Status::Open && request.attempts >= ATTEMPTS)
     }
 
-    fn close(&mut self, member: &Consume) {
+    fn close(&mut self, outcome: Outcome) {
         let request = &mut self.request;
         request.status = Status::Decided;
-        request.outcome = Some(member.outcome);
+        request.outcome = Some(outcome);
         request.sealed = None;
         request.response = None;
         request.finding = None;
@@ -267,16 +273,32 @@ impl Tables {
     fn decide(&mut self, member: &Consume) -> Result<Decided, Stale> {
         let key = (member.service.clone(), member.request.clone());
         let row = self.requests.get(&key).ok_or(Stale)?;
-        if !row.may_close(&member.ground, member.at) || !self.takes(&member.effects) {
+        let within = member.limit.as_ref().is_none_or(|limit| self.is_within(&member.service, limit));
+        let (outcome, effects) = match &member.limit {
+            Some(limit) if !within => (limit.otherwise, &limit.effects),
+            _ => (member.outcome, &member.effects),
+        };
+        if !row.may_close(&member.ground, member.at) || !self.takes(effects) {
             return Err(Stale);
         }
-        for effect in &member.effects {
+        if let Some(limit) = member.limit.as_ref().filter(|_| within) {
+            let counted = (member.service.clone(), limit.context, limit.nym);
+            self.pseudonyms.entry(counted).or_insert((0, limit.until)).0 += 1;
+        }
+        for effect in effects {
             self.apply(&key, effect);
         }
         if let Some(row) = self.requests.get_mut(&key) {
-            row.close(member);
+            row.close(outcome);
         }
-        Ok(Decided { request: member.request.clone(), outcome: member.outcome })
+        Ok(Decided { request: member.request.clone(), outcome })
+    }
+
+    /// Whether one more decision of this person may be met.
+    fn is_within(&self, service: &ServiceId, limit: &Limit) -> bool {
+        let met =
+            self.pseudonyms.get(&(service.clone(), limit.context, limit.nym)).map_or(0, |known| known.0);
+        mutants::skips("store-nym-limit") || met < limit.at_most
     }
 
     /// Whether every effect can be applied, so that a member is applied whole or not at all.

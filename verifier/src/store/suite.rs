@@ -92,7 +92,83 @@ fn consume(number: u8, ground: Ground, at: UnixTime) -> Consume {
             Effect::Leaf([number; 32]),
             Effect::Outbox("decision.met"),
         ],
+        limit: None,
     }
+}
+
+/// The same for somebody whom the service knows, with at most so many that are met.
+fn counted(number: u8, fence: i64, nym: u8, at_most: u32) -> Consume {
+    let member = consume(number, Ground::Lease { fence }, START);
+    let mut effects = member.effects.clone();
+    effects[2] = Effect::Decision { jti: format!("jti_over_{number}"), signing_input: "header.over".into() };
+    effects[3] = Effect::Leaf([number ^ 0x80; 32]);
+    let limit = Limit {
+        context: [8; 32],
+        nym: [nym; 32],
+        at_most,
+        until: END.plus(3600),
+        otherwise: Outcome::NotMet,
+        effects,
+    };
+    Consume { limit: Some(limit), ..member }
+}
+
+async fn outcome_of(store: &dyn Store, member: Consume) -> Outcome {
+    store.decide_many(vec![member]).await.unwrap().remove(0).unwrap().outcome
+}
+
+async fn a_person_is_met_so_often_and_no_more(store: &dyn Store) {
+    open(store, 1..=8).await;
+    let mut fences = Vec::new();
+    for number in 1..=8 {
+        fences.push(leased(store, number, START).await.fence);
+    }
+    let fence = |number: u8| fences[usize::from(number) - 1];
+    assert_eq!(outcome_of(store, counted(1, fence(1), 1, 2)).await, Outcome::Met);
+    // What cannot be closed counts for nobody.
+    let stale = counted(2, fence(2) + 1, 1, 2);
+    assert_eq!(store.decide_many(vec![stale]).await.unwrap(), [Err(Stale)]);
+    assert_eq!(outcome_of(store, counted(2, fence(2), 1, 2)).await, Outcome::Met);
+    assert_eq!(outcome_of(store, counted(3, fence(3), 1, 2)).await, Outcome::NotMet);
+    let beyond = store.decision(&tenant("bus"), &id(3)).await.unwrap().unwrap();
+    assert_eq!((beyond.outcome, beyond.signing_input.as_str()), (Outcome::NotMet, "header.over"));
+    assert_eq!(row(store, 3).await.outcome, Some(Outcome::NotMet));
+    // Another person, another context, and the same within one transaction.
+    assert_eq!(outcome_of(store, counted(4, fence(4), 2, 1)).await, Outcome::Met);
+    let mut elsewhere = counted(5, fence(5), 1, 1);
+    elsewhere.limit.as_mut().unwrap().context = [9; 32];
+    assert_eq!(outcome_of(store, elsewhere).await, Outcome::Met);
+    let both = vec![counted(6, fence(6), 3, 1), counted(7, fence(7), 3, 1)];
+    let both = store.decide_many(both).await.unwrap();
+    let outcomes: Vec<_> = both.into_iter().map(|decided| decided.unwrap().outcome).collect();
+    assert_eq!(outcomes, [Outcome::Met, Outcome::NotMet]);
+    // The count goes with its epoch, and not before.
+    store.forget(END.plus(3599)).await.unwrap();
+    assert_eq!(outcome_of(store, counted(8, fence(8), 1, 2)).await, Outcome::NotMet);
+    store.forget(END.plus(3600)).await.unwrap();
+    open(store, [9]).await;
+    let lease = leased(store, 9, START).await;
+    assert_eq!(outcome_of(store, counted(9, lease.fence, 1, 1)).await, Outcome::Met);
+}
+
+async fn fifty_of_one_person_at_once_are_met_once(store: Arc<dyn Store>) {
+    open(&*store, 1..=50).await;
+    let mut leases = Vec::new();
+    for number in 1..=50 {
+        leases.push((number, leased(&*store, number, START).await.fence));
+    }
+    let answers = leases.into_iter().map(|(number, fence)| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let member = counted(number, fence, 1, 1);
+            when_free!(store.decide_many(vec![member.clone()])).unwrap().remove(0).unwrap().outcome
+        })
+    });
+    let mut met = 0;
+    for answer in answers.collect::<Vec<_>>() {
+        met += usize::from(answer.await.unwrap() == Outcome::Met);
+    }
+    assert_eq!(met, 1);
 }
 
 async fn open(store: &dyn Store, numbers: impl IntoIterator<Item = u8>) {
@@ -378,6 +454,7 @@ suite! {
     a_key_opens_one_request
     lists_are_the_tenants_own_newest_first
     what_is_over_is_forgotten
+    a_person_is_met_so_often_and_no_more
 }
 
 /// The mutant of each check breaks the case that is there for it, in both stores.
@@ -426,6 +503,7 @@ mod kills {
         spent_once "store-spent-once" => one_conflict_undoes_one_member
         sweep_lease "store-sweep-lease" => a_lease_taken_in_time_may_commit_late
         sweep_time "store-sweep-time" => the_sweep_finds_what_is_over
+        nym_limit "store-nym-limit" => a_person_is_met_so_often_and_no_more
         list_env "store-env-list" => lists_are_the_tenants_own_newest_first
         list_tenant "store-tenant-list" => lists_are_the_tenants_own_newest_first
         once_taken "store-once-taken" => a_key_opens_one_request
@@ -442,6 +520,7 @@ mod kills {
 async fn memory_fifty_at_once() {
     fifty_at_once_give_one_decision(Arc::new(MemoryStore::default())).await;
     fifty_calls_with_one_key_open_one_request(Arc::new(MemoryStore::default())).await;
+    fifty_of_one_person_at_once_are_met_once(Arc::new(MemoryStore::default())).await;
 }
 
 #[tokio::test]
@@ -450,6 +529,8 @@ async fn sqlite_fifty_at_once() {
     let store = Arc::new(store);
     fifty_at_once_give_one_decision(store.clone()).await;
     fifty_calls_with_one_key_open_one_request(store).await;
+    let (_folder, store) = sqlite().await;
+    fifty_of_one_person_at_once_are_met_once(Arc::new(store)).await;
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::AnswerError;
 use crate::Wallet;
+use crate::link::Link;
 use crate::review::{Review, Way};
 use crate::store::{Held, Openings};
 use crate::vault::VaultError;
@@ -107,21 +108,29 @@ struct TakenCopy<'h> {
     held: sd_jwt::Held,
     key: SigningKey,
     openings: Option<&'h Openings>,
+    link: Option<&'h Link>,
 }
 
 /// What is needed of a copy to prove.
-type ToProve = (String, sd_jwt::Held, Option<Opened>);
+struct ToProve {
+    query: String,
+    held: sd_jwt::Held,
+    opened: Option<Opened>,
+    link: Option<Link>,
+}
 
 impl<'h> TakenCopy<'h> {
     fn open(query: &str, held: &'h Held) -> Result<Self, AnswerError> {
         let copy = sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| AnswerError::Present)?;
         let key = SigningKey::from_pkcs8_der(&held.key).map_err(|_| AnswerError::Present)?;
-        Ok(Self { query: query.to_owned(), held: copy, key, openings: held.openings.as_ref() })
+        let (openings, link) = (held.openings.as_ref(), held.link.as_ref());
+        Ok(Self { query: query.to_owned(), held: copy, key, openings, link })
     }
 
     fn to_prove(&self) -> Result<ToProve, VaultError> {
         let opened = self.openings.map(Openings::open).transpose()?;
-        Ok((self.query.clone(), self.held.clone(), opened))
+        let link = self.link.map(|link| link.again().ok_or(VaultError::Damaged)).transpose()?;
+        Ok(ToProve { query: self.query.clone(), held: self.held.clone(), opened, link })
     }
 }
 
@@ -134,9 +143,10 @@ fn made(
     let none = BTreeMap::new();
     let holdings: Vec<Holding<'_>> = held
         .iter()
-        .map(|(query, held, opened)| Holding {
+        .map(|ToProve { query, held, opened, link }| Holding {
             query,
             held,
+            link: link.as_ref().map(|link| (&link.x, &link.t)),
             attributes: opened.as_ref().map_or(&[], |opened| &opened.attributes),
             values: opened.as_ref().map_or(&none, |opened| &opened.values),
             seed: opened.as_ref().map(|opened| &opened.seed),

@@ -197,12 +197,18 @@ impl<'a> Assessor<'a> {
     fn judge(&self, query: &str, needed: &Needed, batch: &'a Batch<'a>) -> Candidate<'a> {
         let ability = match &batch.look {
             Err(ability) => *ability,
+            Ok(look) if !self.names(query, look) => Ability::NoneHeld,
             Ok(_) if self.singles_out(query, batch) => Ability::SinglesOut,
             Ok(look) if self.shows(query, look) && self.holds_alone(query, batch) => Ability::Can,
             Ok(_) => Ability::NotMet,
         };
         let stale = !is_current(needed, batch.credential, self.asked);
         Candidate { batch, ability, stale }
+    }
+
+    /// Whether a name can be given from a copy, where one is asked for: of one that is linked to no secret there is none.
+    fn names(&self, query: &str, look: &Look) -> bool {
+        mutants::skips("wallet-nym-linked") || look.linked || self.asked.known_by(self.chosen) != Some(query)
     }
 
     /// Whether a list or an interval leaves too few people together, by the range that this body signed.

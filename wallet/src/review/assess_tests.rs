@@ -24,6 +24,7 @@ use crate::review::together::{About, Together};
 use crate::review::{Mark, What};
 use crate::store::{Count, bare_label};
 use crate::vault::{Cost, Vault};
+use crate::words::Language;
 
 const PAY: &str = "https://larkfield.example/types/pay/1/zk";
 const HOME: &str = "https://larkfield.example/types/home/1/zk";
@@ -41,6 +42,7 @@ struct Made {
     facts: &'static str,
     numbers: Vec<(&'static str, u64)>,
     texts: Vec<(&'static str, &'static str)>,
+    linked: bool,
 }
 
 fn pay(iss: &'static str, person: &'static str, total: u64) -> Made {
@@ -51,6 +53,7 @@ fn pay(iss: &'static str, person: &'static str, total: u64) -> Made {
         facts: "2026-11-02",
         numbers: vec![("/total", total)],
         texts: vec![("/person", person), ("/source", "AA-0001-A")],
+        linked: false,
     }
 }
 
@@ -62,6 +65,7 @@ fn home(person: &'static str, household: &'static str) -> Made {
         facts: "2026-11-02",
         numbers: vec![("/adults", 2), ("/ward", 3)],
         texts: vec![("/person", person), ("/household", household)],
+        linked: false,
     }
 }
 
@@ -115,7 +119,7 @@ impl Made {
         let texts = self.texts.iter();
         values.extend(texts.map(|(at, text)| ((*at).to_owned(), Secret::Text(Text::new(at, text)))));
         let claims = Value::Object(copy.claims().clone());
-        Look { copy, claims, suspended: false, attributes, values }
+        Look { copy, claims, suspended: false, linked: self.linked, attributes, values }
     }
 }
 
@@ -324,6 +328,36 @@ async fn lists_are_answered_and_too_small_crowds_are_not() {
     assert_eq!(pocket.way(&few).await.ability, Ability::SinglesOut);
     #[cfg(feature = "mutants")]
     assert_eq!(mutants::without_async("wallet-crowd", pocket.way(&few)).await.ability, Ability::Can);
+}
+
+/// A name is given from a credential that is linked to this wallet's secret, and from no other; and it is told as one.
+#[tokio::test]
+async fn a_name_is_given_of_a_linked_credential() {
+    let mut named = in_list("member", WARDS);
+    named["subject_binding"] = json!("pseudonym");
+    named["pseudonym"] = json!({"action": "swim", "epoch": "month", "needs": ["home"]});
+    let (linked, bare) =
+        (Pocket::of(&[Made { linked: true, ..home("a", "H1") }]), Pocket::of(&[home("a", "H1")]));
+    let way = linked.way(&named).await;
+    assert_eq!(way.ability, Ability::Can);
+    let known = way.parts[0].learn.last().unwrap();
+    let line = "a name that they will know you by again, all through November 2026, for “swim”, and that no other \
+                service can compare with its own. It is not secret from the body that signed: together with this \
+                service it can find out who you are.";
+    assert_eq!(known.line(Language::En), line);
+    assert!(known.line(Language::Cy).contains("drwy gydol Tachwedd 2026"));
+    assert!(!known.tells_all() && known.pointer == "/_link");
+    assert_eq!(bare.way(&named).await.ability, Ability::NoneHeld);
+    #[cfg(feature = "mutants")]
+    assert_eq!(mutants::without_async("wallet-nym-linked", bare.way(&named)).await.ability, Ability::Can);
+    // A service that asks for no name is given none.
+    let silent = linked.way(&in_list("member", WARDS)).await;
+    assert!(silent.parts[0].learn.iter().all(|one| !matches!(one.what, What::KnownAs { .. })));
+    for (epoch, time) in [("year", "all through 2026"), ("none", "for as long as you keep this wallet")] {
+        named["pseudonym"]["epoch"] = json!(epoch);
+        let way = linked.way(&named).await;
+        assert!(way.parts[0].learn.last().unwrap().line(Language::En).contains(time), "{epoch}");
+    }
 }
 
 /// Whether two queries of one type are answered by these; nothing in the statements tells them apart.

@@ -32,6 +32,8 @@ pub(super) struct Look {
     pub(super) copy: sd_jwt::Held,
     pub(super) claims: Value,
     pub(super) suspended: bool,
+    /// Whether it is linked to this wallet's secret, from which a service may be given a name.
+    pub(super) linked: bool,
     pub(super) attributes: Vec<Attribute>,
     pub(super) values: BTreeMap<String, Secret>,
 }
@@ -109,7 +111,8 @@ impl Look {
             }
             None => Default::default(),
         };
-        Ok(Self { copy, claims, suspended: held.suspended, attributes, values })
+        let linked = held.link.is_some();
+        Ok(Self { copy, claims, suspended: held.suspended, linked, attributes, values })
     }
 }
 

@@ -42,6 +42,13 @@ pub enum What {
     Proved(Stated),
     /// The month that the credential is about, `YYYY-MM`.
     Period(String),
+    /// A name that the service would know the resident by again, and no value.
+    KnownAs {
+        /// The service's action.
+        action: String,
+        /// How long: `YYYY`, `YYYY-MM`, or for ever.
+        epoch: String,
+    },
 }
 
 /// A statement with what is needed to say it in words.
@@ -79,6 +86,7 @@ impl Learn {
             What::Period(period) => {
                 say(language, "learn_month", &[("month", &words::month(language, period))])
             }
+            What::KnownAs { action, epoch } => known_as(language, action, epoch),
         }
     }
 
@@ -87,6 +95,7 @@ impl Learn {
         match &self.what {
             What::Shown | What::Period(_) => true,
             What::Proved(stated) => stated.op == Op::Eq,
+            What::KnownAs { .. } => false,
         }
     }
 
@@ -189,6 +198,17 @@ impl Learn {
             }
         }
     }
+}
+
+/// A name for the service alone, how long it is the same, and from whom it is no secret.
+fn known_as(language: Language, action: &str, epoch: &str) -> String {
+    let time = match epoch.len() {
+        4 => say(language, "known_year", &[("year", epoch)]),
+        7 => say(language, "known_month", &[("month", &words::month(language, epoch))]),
+        _ => say(language, "known_always", &[]),
+    };
+    let name = words::say_with(language, "learn_known_as", &[("action", action)], &[("time", &time)]);
+    format!("{name}. {}", say(language, "learn_known_limit", &[]))
 }
 
 /// Whether it is about a list that may have gaps, so that its ends say little of it.

@@ -146,6 +146,7 @@ fn of_request(refused: &RequestError) -> Reason {
         E::Statements => ("statements", Service),
         E::Query => ("query", Service),
         E::Options => ("options", Service),
+        E::Pseudonym => ("pseudonym", Service),
         E::OverAsking(_) => ("over-asking", Service),
     }
 }
@@ -211,6 +212,7 @@ mod tests {
             E::Statements,
             E::Query,
             E::Options,
+            E::Pseudonym,
             E::OverAsking(not_covered),
         ];
         let links = [LinkError::Form, LinkError::RequestUri, LinkError::Method];

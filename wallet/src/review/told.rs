@@ -9,12 +9,14 @@ use vouchsafe_protocol::statement::{Op, Rule, StatementError, Term, WireStatemen
 use vouchsafe_protocol::text::Bilingual;
 use vouchsafe_protocol::trust::TableExtract;
 use vouchsafe_protocol::types::PERIOD;
+use vouchsafe_protocol::zkc;
 
 use super::assess::{Assessor, label, pointer_of};
 use super::batch::Batch;
 use super::search::Candidate;
 use super::together::{About, Compared, Mark, Place, SaidTerm, Sum, Together};
 use super::{Learn, Stated, Wanted, What};
+use crate::words::{Language, say};
 
 /// One way with what would answer it.
 pub(super) struct Teller<'a> {
@@ -85,7 +87,18 @@ impl<'a> Teller<'a> {
             };
             all.push(Learn { label: label(credential, &pointer), pointer, what });
         }
+        all.extend(self.known_as(query));
         Ok(all)
+    }
+
+    /// The name that the service would know the resident by again, from this credential.
+    fn known_as(&self, query: &str) -> Option<Learn> {
+        let asked = self.assessor.asked;
+        let said = asked.plan().pseudonym.as_ref()?;
+        let what = What::KnownAs { action: said.action.clone(), epoch: said.epoch.clone() };
+        let [en, cy] = [Language::En, Language::Cy].map(|language| say(language, "known_as", &[]));
+        let learn = Learn { pointer: zkc::LINK.to_owned(), label: Bilingual { en, cy }, what };
+        (asked.known_by(self.assessor.chosen) == Some(query)).then_some(learn)
     }
 
     fn statements(&self) -> impl Iterator<Item = &WireStatement> {

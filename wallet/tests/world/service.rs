@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use vouchsafe_protocol::answer::Presented;
+use vouchsafe_protocol::answer::{Judged, Presented};
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::encoding::sha256;
 use vouchsafe_protocol::form::Form;
@@ -26,6 +26,7 @@ use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
 use vouchsafe_wallet::http::{HttpError, Incoming};
 
+use super::issuer::card::described as described_card;
 use super::issuer::{PAY_VCT, VCT, described_pay};
 use super::{
     ISSUER, NOW, Office, PAYERS, PENSION, WARDS, World, altered, both, pension_table, reply, ward_list,
@@ -175,6 +176,19 @@ impl Service {
         *self.policy.lock().unwrap() = policy;
     }
 
+    /// Asks since when the wallet is on record, and for a name to know the resident by again.
+    pub(crate) fn ask_name(&self, action: &str) {
+        let mut policy = policy();
+        policy["subject_binding"] = json!("pseudonym");
+        policy["pseudonym"] = json!({"action": action, "epoch": "month"});
+        policy["accept"] =
+            json!([{"vct": described_card().proof_vct(), "iss": [ISSUER], "max_age_days": 400}]);
+        // On record before 1 January 2027.
+        policy["conditions"] = json!([{"id": "since", "pointer": "/link_since", "op": "le", "k": "155959",
+            "rule": {"kind": "fixed"}}]);
+        *self.policy.lock().unwrap() = policy;
+    }
+
     /// Accepts facts of that age at most from now on.
     pub(crate) fn accept_facts(&self, max_age_days: u32) {
         self.policy.lock().unwrap()["accept"][0]["max_age_days"] = json!(max_age_days);
@@ -321,6 +335,9 @@ fn purpose(rogue: Rogue, tables: &[Extract<Table>]) -> Value {
     let fixed = json!([{"kind": "fixed"}]);
     let pay = |pointer: &str, how: &str| json!({"vct": format!("{PAY_VCT}/zk"), "pointer": pointer, "how": how, "rules": fixed});
     may_ask.extend([pay("/total", "ge"), pay("/person", "eq")]);
+    let card = described_card().proof_vct();
+    may_ask.push(json!({"vct": card, "pointer": "/link_since", "how": "le", "rules": fixed}));
+    may_ask.push(json!({"vct": card, "pointer": "/_link", "how": "pseudonym", "rules": []}));
     if rogue != Rogue::OverAsking {
         may_ask.extend(["in", "le", "ge"].map(|how| ask("/ward", how, &codes)));
     }
@@ -331,6 +348,11 @@ fn purpose(rogue: Rogue, tables: &[Extract<Table>]) -> Value {
 
 /// What the service reads from a post, by every check of the protocol.
 pub(crate) fn judged(world: &Arc<World>, post: &[u8]) -> Outcome {
+    judgement(world, post).outcome
+}
+
+/// All that the service reads from it.
+pub(crate) fn judgement(world: &Arc<World>, post: &[u8]) -> Judged {
     let service = &world.service;
     let asked = service.asked(world.now());
     let opener = Opener { kid: "e", key: &service.key, aead: &RingAead };
@@ -344,9 +366,9 @@ pub(crate) fn judged(world: &Arc<World>, post: &[u8]) -> Outcome {
     let register = register(world);
     let complete =
         presented.check_trust(&asked, &register, Env::Test).unwrap().check_complete(&asked).unwrap();
-    let types = [world.issuer.described().clone(), described_pay()];
+    let types = [world.issuer.described().clone(), described_pay(), described_card()];
     let proven = complete.check_commitments(&asked, &types).unwrap().check_proof().unwrap();
-    proven.judge(&asked, None).outcome
+    proven.judge(&asked, None)
 }
 
 fn verified(world: &Arc<World>, text: &str, asked: &Asked) -> Verified {

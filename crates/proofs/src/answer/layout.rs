@@ -4,7 +4,9 @@ use vouchsafe_mutants as mutants;
 
 use crate::{
     planner::{Plan, length},
-    range, sigma, transcript,
+    range,
+    sigma::{self, link},
+    transcript,
 };
 
 const VERSION: u8 = 0x01;
@@ -37,6 +39,8 @@ impl Written {
 pub(super) struct Read<'a> {
     /// Those without a range.
     pub(super) parts: Vec<&'a [u8]>,
+    /// That of the pseudonym, if one is shown.
+    pub(super) pseudonym: Option<&'a [u8]>,
     /// The aggregate, if there is one.
     pub(super) aggregate: Option<&'a [u8]>,
 }
@@ -52,6 +56,8 @@ impl<'a> Read<'a> {
         for part in &plan.parts {
             parts.push(sub_proof(&mut rest, sigma::kind(&part.shows), part.shows.length())?);
         }
+        let pseudonym =
+            if plan.pseudonym { Some(sub_proof(&mut rest, link::KIND, link::LENGTH)?) } else { None };
         let aggregate = if plan.entries.is_empty() {
             None
         } else {
@@ -60,7 +66,7 @@ impl<'a> Read<'a> {
         if !(mutants::skips("zk-trailing") || rest.is_empty()) {
             return None;
         }
-        Some(Self { parts, aggregate })
+        Some(Self { parts, pseudonym, aggregate })
     }
 }
 

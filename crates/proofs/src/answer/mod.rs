@@ -1,13 +1,14 @@
 //! Making and checking the bytes of an answer.
 //!
 //! Implements `specs/proofs/README.md` section 6: the sub-proofs without a range in statement order, then one aggregated
-//! range proof for all entries. Both sides compute from the statements which sub-proofs there are and how long each is.
+//! range proof for all entries. Both sides compute from the statements which sub-proofs there are and how long each is; a pseudonym stands between the two.
 //! Padding is made here and never read.
 
 mod entries;
 mod layout;
 mod openings;
 mod parts;
+mod shown;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests;
@@ -26,6 +27,7 @@ use crate::{
 };
 use layout::{Read, Written};
 pub use openings::Openings;
+pub use shown::pseudonym;
 
 /// The proof does not hold, or not here, or not for this. Nothing more is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +74,7 @@ pub fn prove(
     let mut written = Written::new(&plan);
     let asked = (context, statements, &plan);
     let opened = parts::prove(&mut t, asked, openings, &mut written, rng)?;
+    shown::prove(&mut t, (context, &plan), openings, &mut written, rng)?;
     if !plan.entries.is_empty() {
         let witness = entries::witness(statements, &plan, openings, &opened)?;
         let ends = opened.iter().map(|(statement, opened)| (*statement, opened.commit())).collect();
@@ -176,6 +179,9 @@ fn prepare<'a>(context: &Context, statements: &[Statement], bytes: &'a [u8]) -> 
     let mut t = transcript::bound(context, statements);
     transcript::sub_proofs(&mut t, &plan);
     let ends = parts::verify_vartime(&mut t, (context, statements, &plan), &read.parts)?;
+    if !shown::holds_vartime(&mut t, (context, &plan), read.pseudonym) {
+        return None;
+    }
     let Some(proof) = read.aggregate else { return Some(Prepared { t, claim: None }) };
     let values = entries::values(context, statements, &plan, &ends)?;
     transcript::range_proof(&mut t, &plan, &values.encodings);

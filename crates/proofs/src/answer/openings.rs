@@ -2,7 +2,7 @@
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::{commitment::Blinding, encoding::Text, sigma::Opened, statement::Term};
+use crate::{commitment::Blinding, encoding::Text, pseudonym::LinkSecret, sigma::Opened, statement::Term};
 
 /// The opening of one signed commitment, wiped after use.
 #[derive(ZeroizeOnDrop)]
@@ -27,6 +27,12 @@ struct Difference {
     opened: Opened,
 }
 
+/// What opens the commitment to the link secret of the credential that answers a query.
+struct Link {
+    query: String,
+    opened: Opened,
+}
+
 /// The openings that statements may need.
 #[derive(Default)]
 #[expect(
@@ -36,6 +42,7 @@ struct Difference {
 pub struct Openings {
     attributes: Vec<Box<Opening>>,
     differences: Vec<Box<Difference>>,
+    links: Vec<Box<Link>>,
 }
 
 impl Openings {
@@ -60,6 +67,15 @@ impl Openings {
     pub fn add_difference(&mut self, of: [(&str, &str); 2], opened: Opened) {
         let of = of.map(|(query, pointer)| Term::new(query, pointer, 1));
         self.differences.push(Box::new(Difference { of, opened }));
+    }
+
+    /// Adds the link secret of the credential that answers `query`, and its blinding there.
+    pub fn add_link(&mut self, query: &str, x: &LinkSecret, t: &Blinding) {
+        self.links.push(Box::new(Link { query: query.to_owned(), opened: Opened::link(x, t) }));
+    }
+
+    pub(super) fn link(&self, query: &str) -> Option<&Opened> {
+        self.links.iter().find(|link| link.query == query).map(|link| &link.opened)
     }
 
     fn push(&mut self, query: &str, pointer: &str, value: Value, r: Blinding) {

@@ -43,6 +43,7 @@ fn context(hidden: &[Hidden]) -> Context {
             range: Some(SignedRange { b: 32, lo: 0, hi: 65_535 }),
             c: Commitment(group::commit(v, r).compress().0),
         }],
+        link: None,
     };
     Context {
         request: Request {

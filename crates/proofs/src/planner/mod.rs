@@ -12,7 +12,7 @@ use crate::{
     encoding::Encoding,
     range,
     set::{self, Set},
-    sigma::{equality, inequality, interval, membership, one_of},
+    sigma::{equality, inequality, interval, link, membership, one_of},
     statement::{Predicate, Statement, Term},
 };
 pub use shape::{MAX_COEFFICIENT, MAX_TERMS};
@@ -34,6 +34,8 @@ const WIDTHS: [u32; 3] = [16, 32, 64];
 pub struct Plan {
     /// The sub-proofs without a range, in statement order.
     pub parts: Vec<Part>,
+    /// Whether a pseudonym is shown, by one sub-proof after these.
+    pub pseudonym: bool,
     /// The entries of the one aggregate in statement order, without padding. It is the last sub-proof, and left out if it
     /// has no entry.
     pub entries: Vec<Entry>,
@@ -143,6 +145,9 @@ pub enum PlanError {
     /// A sum that 64 bits do not span.
     #[error("a sum lies further from its bound than 64 bits span")]
     Wide,
+    /// A pseudonym without a credential whose link secret it is of, or the other way round.
+    #[error("a pseudonym and the one credential that it is shown from, which a statement names, go together")]
+    Pseudonym,
     /// More than one answer carries.
     #[error("the statements need more range entries, or more bytes, than one answer carries")]
     TooMany,
@@ -172,17 +177,53 @@ pub fn plan<'d>(
 
 /// Plans the statements over the attributes of presented credentials.
 pub(crate) fn plan_in(context: &Context, statements: &[Statement]) -> Result<Plan, PlanError> {
-    plan(statements, |term| {
+    let plan = plan(statements, |term| {
         let attribute = context.attribute(&term.query, &term.pointer)?;
         Some(Declared { enc: attribute.enc, unit: &attribute.unit, range: attribute.range })
-    })
+    })?;
+    if shows_pseudonym(context, statements)? { plan.with_pseudonym() } else { Ok(plan) }
+}
+
+/// Whether item 4 has a pseudonym. It comes from a credential that says which secret it is of and that the transcript
+/// names, and such a credential comes with a pseudonym: neither without the other.
+fn shows_pseudonym(context: &Context, statements: &[Statement]) -> Result<bool, PlanError> {
+    let asked = context.authorisation.pseudonym.is_some();
+    let linked = context.credentials.iter().any(|credential| credential.link.is_some());
+    let is_named =
+        |query: &str| statements.iter().any(|one| one.terms.iter().any(|term| term.query == query));
+    match (asked, linked) {
+        (false, false) => Ok(false),
+        (true, true) => {
+            let (credential, _) = context.linked().ok_or(PlanError::Pseudonym)?;
+            let named = mutants::skips("zk-plan-nym-named") || is_named(&credential.query);
+            if named { Ok(true) } else { Err(PlanError::Pseudonym) }
+        }
+        (true, false) if mutants::skips("zk-plan-nym-link") => Ok(false),
+        (false, true) if mutants::skips("zk-plan-nym-item") => Ok(false),
+        _ => Err(PlanError::Pseudonym),
+    }
 }
 
 impl Plan {
+    /// The same with a pseudonym.
+    ///
+    /// # Errors
+    /// [`PlanError::TooMany`] where the answer becomes too long.
+    pub fn with_pseudonym(self) -> Result<Self, PlanError> {
+        Self { pseudonym: true, ..self }.fitting()
+    }
+
     /// How many sub-proofs an answer has.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.parts.len() + usize::from(!self.entries.is_empty())
+        self.parts.len() + usize::from(self.pseudonym) + usize::from(!self.entries.is_empty())
+    }
+
+    fn fitting(self) -> Result<Self, PlanError> {
+        if !(mutants::skips("zk-plan-length") || length(&self) <= MAX_LENGTH) {
+            return Err(PlanError::TooMany);
+        }
+        Ok(self)
     }
 }
 
@@ -321,11 +362,7 @@ impl<'s> Made<'s> {
         if !(mutants::skips("zk-plan-size") || m <= MAX_ENTRIES) {
             return Err(PlanError::TooMany);
         }
-        let plan = Plan { parts, entries, n, m };
-        if !(mutants::skips("zk-plan-length") || length(&plan) <= MAX_LENGTH) {
-            return Err(PlanError::TooMany);
-        }
-        Ok(plan)
+        Plan { parts, pseudonym: false, entries, n, m }.fitting()
     }
 }
 
@@ -339,7 +376,8 @@ const HEADER: usize = 1 + 4;
 pub fn length(plan: &Plan) -> usize {
     let parts: usize = plan.parts.iter().map(|part| HEADER + part.shows.length()).sum();
     let aggregate = if plan.entries.is_empty() { 0 } else { HEADER + range::proof_length(plan.n, plan.m) };
-    VERSION + parts + aggregate
+    let pseudonym = if plan.pseudonym { HEADER + link::LENGTH } else { 0 };
+    VERSION + parts + pseudonym + aggregate
 }
 
 /// The least of 16, 32, 64 with 2^n above the largest w. A narrower width would be a hidden second bound:

@@ -1,19 +1,21 @@
 //! The bytes of an answer: only the honest ones, whole and unchanged, are accepted.
 
-use crate::common::{age, bus_pass, declared, everything, rng};
+use crate::common::{Case, age, bus_pass, everything, link_blinding, link_secret, rng, scope};
 use vouchsafe_proofs::{
-    answer::{Given, MAX_LENGTH, Openings, ProofFailed, ProveError, length, prove, verify_all},
+    answer::{Given, MAX_LENGTH, Openings, ProofFailed, ProveError, length, prove, pseudonym, verify_all},
     commitment::{Blinding, Commitment, Seed, commit},
-    context::SignedRange,
-    planner::{PlanError, plan},
+    context::{Pseudonym, SignedRange},
+    planner::PlanError,
+    pseudonym::{LinkSecret, Scope},
     statement::{Predicate, Statement},
 };
 
 #[test]
 fn lengths_are_the_formulas() {
-    for (case, n, m, bytes) in [(age(), 16, 1, 544), (bus_pass(), 16, 4, 672), (everything(), 64, 8, 864)] {
-        let plan = plan(&case.statements, |term| declared(&case.context, term));
-        let plan = plan.unwrap();
+    for (case, n, m, bytes) in
+        [(age(), 16, 1, 544), (bus_pass(), 16, 4, 672), (everything(), 64, 8, 864 + 133)]
+    {
+        let plan = case.plan();
         assert_eq!((plan.n, plan.m, length(&plan)), (n, m, 6 + bytes));
         assert_eq!(case.prove().unwrap().len(), 6 + bytes);
     }
@@ -177,6 +179,8 @@ fn a_broken_generator_alone_reveals_nothing() {
 #[test]
 fn the_largest_aggregate() {
     let mut case = everything();
+    case.context.authorisation.pseudonym = None;
+    case.context.credentials[0].link = None;
     let full = SignedRange { b: 64, lo: 0, hi: u64::MAX };
     let savings = case.context.credentials[1].attributes.pop().unwrap();
     assert_eq!(savings.range, Some(full));
@@ -200,6 +204,8 @@ fn the_widest_values_do_not_wrap() {
         [(0, Predicate::Le(u64::MAX - 1)), (u64::MAX, Predicate::Ge(1)), (u64::MAX, Predicate::Ge(u64::MAX))]
     {
         let mut case = everything();
+        case.context.authorisation.pseudonym = None;
+        case.context.credentials[0].link = None;
         case.statements = vec![Statement::of("wide", "q1", "/savings", predicate)];
         case.secrets[4].v = v;
         case.context.credentials[1].attributes[1].c = crate::common::signed(&case.secrets[4]);
@@ -247,4 +253,91 @@ fn many_answers_at_once() {
     answers.swap(0, 1);
     assert_eq!(all(&answers)[..2], [Err(ProofFailed); 2]);
     assert_eq!(verify_all(&[], &mut rng(3)), []);
+}
+
+/// The sub-proof of a pseudonym stands before the aggregate, and shows the pseudonym of item 4.
+#[test]
+fn a_pseudonym_is_in_the_answer() {
+    let case = everything();
+    let answer = case.prove().unwrap();
+    assert_eq!(answer[1], 0x07);
+    let mut asked = case.context.clone();
+    asked.authorisation.pseudonym.as_mut().unwrap().value.clear();
+    let shown = |bytes: &[u8]| pseudonym(&asked, &case.statements, bytes).map(|nym| nym.to_bytes().to_vec());
+    assert_eq!(shown(&answer), Some(link_secret().pseudonym(&scope("2026")).value));
+    for wrong in [&answer[..answer.len() - 1], &answer[1..], &[]] {
+        assert_eq!(shown(wrong), None);
+    }
+    let mut identity = answer.clone();
+    identity[6..38].fill(0);
+    assert_eq!(shown(&identity), None);
+    assert!(pseudonym(&age().context, &age().statements, &age().prove().unwrap()).is_none());
+}
+
+/// Neither comes without the other, both ways; and the sub-proof is nowhere else and there once.
+#[test]
+fn a_pseudonym_and_its_sub_proof_go_together() {
+    let (with, mut without) = (everything(), everything());
+    without.context.authorisation.pseudonym = None;
+    without.context.credentials[0].link = None;
+    let [shown, silent] = [&with, &without].map(|case| case.prove().unwrap());
+    without.verify(&silent).unwrap();
+    assert!(with.verify(&silent).is_err() && without.verify(&shown).is_err());
+    let (head, sub_proof, rest) = (&shown[..1], &shown[1..134], &shown[134..]);
+    for wrong in [
+        [head, rest, sub_proof].concat(),
+        [head, sub_proof, sub_proof, rest].concat(),
+        [head, sub_proof, &silent[1..]].concat(),
+        [head, rest].concat(),
+    ] {
+        assert!(with.verify(&wrong).is_err() && without.verify(&wrong).is_err());
+    }
+    for change in [
+        |case: &mut Case| case.context.authorisation.pseudonym = None,
+        |case: &mut Case| case.context.credentials[0].link = None,
+        |case: &mut Case| case.context.credentials[1].link = case.context.credentials[0].link,
+    ] {
+        let mut case = everything();
+        change(&mut case);
+        assert_eq!(case.prove(), Err(ProveError::Plan(PlanError::Pseudonym)));
+        assert!(case.verify(&shown).is_err() && case.verify(&silent).is_err());
+    }
+}
+
+/// Of another secret, of another copy, for another context: nothing is made, and what was made does not serve.
+#[test]
+fn a_pseudonym_of_somebody_else_is_not_shown() {
+    let case = everything();
+    let answer = case.prove().unwrap();
+    let (x, other) = (link_secret(), LinkSecret::from_canonical_bytes([8; 32]).unwrap());
+    let t = link_blinding();
+    let proved = |x: &LinkSecret, t: &Blinding| {
+        let mut openings = Openings::new();
+        case.secrets.iter().for_each(|s| openings.add(s.query, s.pointer, s.v, s.blinding()));
+        openings.add_link("q0", x, t);
+        prove(&case.context, &case.statements, &openings, &mut rng(24))
+    };
+    assert_eq!(proved(&x, &t), Ok(answer.clone()));
+    assert_eq!(proved(&other, &t), Err(ProveError::WrongOpening));
+    assert_eq!(proved(&x, &Blinding::from_canonical_bytes([1; 32]).unwrap()), Err(ProveError::WrongOpening));
+    let fitted = |value: &[u8]| [&answer[..6], value, &answer[38..]].concat();
+    let service = Scope::new("https://trams.example", "leisure", "2026").unwrap();
+    let action = Scope::new(&case.context.request.service, "pass", "2026").unwrap();
+    for item4 in [
+        x.pseudonym(&scope("2027")),
+        x.pseudonym(&service),
+        x.pseudonym(&action),
+        other.pseudonym(&scope("2026")),
+        Pseudonym { context: "leisure/2026".into(), value: x.pseudonym(&scope("2026")).value },
+        Pseudonym { context: scope("2026").as_str().into(), value: vec![0; 32] },
+    ] {
+        let mut changed = case.clone();
+        changed.context.authorisation.pseudonym = Some(item4.clone());
+        assert!(changed.verify(&answer).is_err() && changed.verify(&fitted(&item4.value)).is_err());
+    }
+    // Another credential of the same secret has a commitment of its own.
+    let mut swapped = case.clone();
+    swapped.context.credentials[0].link = None;
+    swapped.context.credentials[1].link = Some(x.commit(&case.secrets[0].blinding()));
+    assert!(swapped.verify(&answer).is_err());
 }

@@ -6,15 +6,17 @@ use vouchsafe_proofs::{
     answer::{self, Openings, ProofFailed, ProveError},
     commitment::{Blinding, Commitment, Seed, commit, commit_text},
     context::{
-        Attribute, Authorisation, Context, Credential, IssuerKey, Policy, Pseudonym, ReplyTo, Request,
-        SignedRange, Table,
+        Attribute, Authorisation, Context, Credential, IssuerKey, Policy, ReplyTo, Request, SignedRange,
+        Table,
     },
     encoding::{Encoding, Text, day},
-    planner::Declared,
+    planner::{Declared, Plan, plan},
+    pseudonym::{LinkSecret, Scope},
     statement::{Predicate, Set, Statement, Term},
 };
 
 pub(crate) const ISS: &str = "https://issuer.larkfield.example";
+const SERVICE: &str = "https://register.larkfield.example/services/bus";
 pub(crate) const VCT: &str = "https://larkfield.example/types/residency/1/zk";
 pub(crate) const PAYER: &str = "https://payer.larkfield.example";
 pub(crate) const INCOME: &str = "https://larkfield.example/types/income/1/zk";
@@ -68,7 +70,15 @@ impl Case {
                 Some(text) => openings.add_text(s.query, s.pointer, text, s.blinding()),
             }
         }
+        for linked in self.context.credentials.iter().filter(|credential| credential.link.is_some()) {
+            openings.add_link(&linked.query, &link_secret(), &link_blinding());
+        }
         openings
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        let plan = plan(&self.statements, |term| declared(&self.context, term)).unwrap();
+        if self.context.authorisation.pseudonym.is_some() { plan.with_pseudonym().unwrap() } else { plan }
     }
 }
 
@@ -76,11 +86,26 @@ pub(crate) fn rng(seed: u8) -> ChaCha20Rng {
     ChaCha20Rng::from_seed([seed; 32])
 }
 
+/// The resident's link secret, and what blinds it in the first credential.
+pub(crate) fn link_secret() -> LinkSecret {
+    LinkSecret::from_canonical_bytes([9; 32]).unwrap()
+}
+
+pub(crate) fn link_blinding() -> Blinding {
+    Seed::new([6; 32]).blinding(ISS, VCT, "/_link")
+}
+
+/// What the pseudonym is for.
+pub(crate) fn scope(epoch: &str) -> Scope {
+    Scope::new(SERVICE, "leisure", epoch).unwrap()
+}
+
 /// The spine's question: old enough by a table, and in one of the wards. One credential.
 pub(crate) fn bus_pass() -> Case {
     let secrets = vec![residency("/birth_date", birth_date()), residency("/ward", 6)];
     let mut context = full_context(&secrets);
     context.authorisation = Authorisation::default();
+    context.credentials[0].link = None;
     context.policy.tables.truncate(2);
     let statements = vec![
         Statement::of("age-q0", "q0", "/birth_date", Predicate::Le(131_699)),
@@ -137,12 +162,13 @@ fn full_context(secrets: &[Secret]) -> Context {
         let own = secrets.iter().filter(|secret| secret.query == credential.query);
         credential.attributes = own.map(attribute).collect();
     }
+    credentials[0].link = Some(link_secret().commit(&link_blinding()));
     Context { request: request(), policy: policy(), authorisation: authorisation(), credentials }
 }
 
 fn request() -> Request {
     Request {
-        service: "https://register.larkfield.example/services/bus".into(),
+        service: SERVICE.into(),
         client_id: "x509_hash:Uvo3HtuIxuhC92rShpgqcT3YXwrqRxWEviRiA0OZszk".into(),
         nonce: "n-0S6_WzA2MjM4OTQxNTI1Nw".into(),
         state_sha256: [0x11; 32],
@@ -169,7 +195,7 @@ fn policy() -> Policy {
 fn authorisation() -> Authorisation {
     Authorisation {
         transactions: vec![[0x26; 32], [0x27; 32]],
-        pseudonym: Some(Pseudonym { context: "leisure/2026".into(), value: vec![1, 2, 3] }),
+        pseudonym: Some(link_secret().pseudonym(&scope("2026"))),
         permission_key: Some([0x28; 32]),
     }
 }
@@ -183,6 +209,7 @@ fn credential(query: &str, iss: &str, vct: &str, issuer: IssuerKey, byte: u8) ->
         jwt_sha256: [byte; 32],
         holder_key: [byte + 1; 32],
         attributes: Vec::new(),
+        link: None,
     }
 }
 

@@ -40,6 +40,9 @@ const ATTACKS: &[Attack] = &[
     ("zk-plan-length", too_long),
     ("zk-plan-width", || planned(Encoding::Int, 64, 0, 9, &[Predicate::Ge(1)])),
     ("zk-plan-range", || planned(Encoding::Int, 32, 0, 1 << 32, &[Predicate::Ge(1)])),
+    ("zk-plan-nym-link", || unlinked(|case| case.context.credentials[0].link = None)),
+    ("zk-plan-nym-item", || unlinked(|case| case.context.authorisation.pseudonym = None)),
+    ("zk-plan-nym-named", unnamed),
     ("zk-plan-bound", || planned(Encoding::Int, 32, 0, 9, &[Predicate::Le(9)])),
     ("zk-plan-size", || planned(Encoding::Int, 32, 0, 99, &vec![Predicate::Ge(1); 33])),
     ("zk-table-first", || loads(|rows| rows[0].from = rows[0].from.tomorrow().unwrap())),
@@ -175,6 +178,20 @@ fn counted_twice() -> bool {
     let twice = case.statements[0].terms[0].clone();
     case.statements[0].terms.push(twice);
     case.statements[0].predicate = Predicate::Le(300_000);
+    case.prove().is_ok_and(|answer| case.verify(&answer).is_ok())
+}
+
+/// A pseudonym is said or a secret signed, and no sub-proof binds the one to the other.
+fn unlinked(spoil: fn(&mut Case)) -> bool {
+    let mut case = everything();
+    spoil(&mut case);
+    case.prove().is_ok_and(|answer| case.verify(&answer).is_ok())
+}
+
+/// From a credential that item 5 leaves out.
+fn unnamed() -> bool {
+    let mut case = everything();
+    case.statements.retain(|statement| statement.terms.iter().all(|term| term.query == "q1"));
     case.prove().is_ok_and(|answer| case.verify(&answer).is_ok())
 }
 

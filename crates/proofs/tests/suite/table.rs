@@ -6,7 +6,7 @@ use vouchsafe_proofs::{
     statement::Predicate,
 };
 
-use crate::common::Case;
+use crate::common::{Case, link_secret, scope};
 
 /// One change. With `alone`, that mutant by itself lets the changed case pass; without, something else
 /// (the points, the plan, a second append) notices too.
@@ -64,11 +64,18 @@ pub(crate) const CHANGES: &[Change] = &[
     alone("zk-bind-transaction", |c| c.context.authorisation.transactions[0][0] ^= 1),
     alone("zk-bind-transaction", |c| c.context.authorisation.transactions.swap(0, 1)),
     also("a transaction less", |c| c.context.authorisation.transactions.truncate(1)),
-    alone("zk-bind-pseudonym-context", |c| {
+    also("the pseudonym's context", |c| {
+        c.context.authorisation.pseudonym.as_mut().unwrap().context = scope("2027").as_str().into();
+    }),
+    also("a context of another form", |c| {
         c.context.authorisation.pseudonym.as_mut().unwrap().context.push('x');
     }),
-    alone("zk-bind-pseudonym", |c| c.context.authorisation.pseudonym.as_mut().unwrap().value.push(4)),
-    alone("zk-bind-pseudonym", |c| c.context.authorisation.pseudonym.as_mut().unwrap().value[2] = 4),
+    also("the pseudonym", |c| {
+        let value = &mut c.context.authorisation.pseudonym.as_mut().unwrap().value;
+        *value = link_secret().pseudonym(&scope("2027")).value;
+    }),
+    also("a longer pseudonym", |c| c.context.authorisation.pseudonym.as_mut().unwrap().value.push(4)),
+    also("no pseudonym", |c| c.context.authorisation.pseudonym = None),
     alone("zk-bind-permission-key", |c| c.context.authorisation.permission_key = None),
     // Item 5.
     also("the query's id", |c| rename_query(c, true)),
@@ -93,6 +100,9 @@ pub(crate) const CHANGES: &[Change] = &[
     also("the commitment", |c| {
         let other = c.context.credentials[0].attributes[1].c;
         c.context.credentials[0].attributes[0].c = other;
+    }),
+    also("another commitment to the link secret", |c| {
+        c.context.credentials[0].link = Some(link_secret().commit(&c.secrets[0].blinding()));
     }),
     also("a missing range", |c| c.context.credentials[0].attributes[0].range = None),
     // Item 6.

@@ -19,7 +19,9 @@ use vouchsafe_proofs::{
     transcript::checkpoints,
 };
 
-use crate::common::{Case, INCOME, ISS, PAYER, PERSON, VCT, age, bus_pass, declared, every_kind, everything};
+use crate::common::{
+    Case, INCOME, ISS, PAYER, PERSON, VCT, age, bus_pass, every_kind, everything, link_blinding, link_secret,
+};
 
 type Named = (&'static str, fn() -> Case);
 /// The answers and transcripts of the file.
@@ -71,7 +73,7 @@ fn frozen_vectors_are_what_the_code_makes() {
 fn frozen_vectors_of_every_kind_are_what_the_code_makes() {
     let case = every_kind();
     let mut whole = answer("every-kind", &case);
-    whole["plan"] = whole_plan_json(&plan(&case.statements, |term| declared(&case.context, term)).unwrap());
+    whole["plan"] = whole_plan_json(&case.plan());
     freeze("kinds.json", json!({ "version": "vouchsafe/v1", "plans": kinds(), "answers": [whole] }));
 }
 
@@ -465,6 +467,9 @@ fn whole_plan_json(plan: &Plan) -> Value {
     let parts: Vec<_> =
         plan.parts.iter().map(|p| json!({ "statement": p.statement, "shows": shows(p) })).collect();
     let mut made = plan_json(plan);
+    if plan.pseudonym {
+        made["pseudonym"] = json!(true);
+    }
     made["parts"] = json!(parts);
     made["length"] = json!(length(plan));
     made
@@ -489,16 +494,20 @@ fn answer(name: &str, case: &Case) -> Value {
             opening
         })
         .collect();
-    let planned = plan(&case.statements, |term| declared(&case.context, term));
-    json!({
+    let mut made = json!({
         "name": name,
         "context": case.context,
         "statements": case.statements,
         "openings": openings,
-        "plan": plan_json(&planned.unwrap()),
+        "plan": plan_json(&case.plan()),
         "answer": hex(&bytes),
         "checkpoint": hex(&final_checkpoint(&case.context, &case.statements, &bytes).unwrap()),
-    })
+    });
+    if case.plan().pseudonym {
+        let [x, t] = [link_secret().to_bytes(), link_blinding().to_bytes()].map(|bytes| hex(&*bytes));
+        made["link"] = json!({ "query": "q0", "secret": x, "blinding": t });
+    }
+    made
 }
 
 #[test]

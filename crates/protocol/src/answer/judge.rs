@@ -7,7 +7,8 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::encoding::date_from;
 
 use super::verify::Proven;
-use crate::decision::{Evidence, Outcome, Reason};
+use crate::decision::{Evidence, Outcome, Pseudonym, Reason};
+use crate::encoding::b64u;
 use crate::openid4vp::Asked;
 use crate::policy::{Holds, Needed, PlannedOutcome, Shown, SubjectBinding, holds, is_fresh};
 use crate::sd_jwt::vc::Verified;
@@ -24,6 +25,8 @@ pub struct Judged {
     pub reasons: Vec<Reason>,
     /// What it rests on.
     pub evidence: Evidence,
+    /// What the service may know the resident by, where the policy asks for it.
+    pub pseudonym: Option<Pseudonym>,
 }
 
 impl Proven {
@@ -33,7 +36,12 @@ impl Proven {
     pub fn judge(&self, asked: &Asked, expect: Option<&str>) -> Judged {
         let evidence = if self.proved { Evidence::Proved } else { Evidence::Disclosed };
         let (outcome, reason) = self.outcome(asked, expect);
-        Judged { outcome, reasons: vec![reason], evidence }
+        Judged { outcome, reasons: vec![reason], evidence, pseudonym: self.pseudonym(asked) }
+    }
+
+    fn pseudonym(&self, asked: &Asked) -> Option<Pseudonym> {
+        let (known_as, said) = self.known_as.zip(asked.plan().pseudonym.as_ref())?;
+        Some(Pseudonym { action: said.action.clone(), epoch: said.epoch.clone(), value: b64u(known_as) })
     }
 
     fn outcome(&self, asked: &Asked, expect: Option<&str>) -> (Outcome, Reason) {

@@ -6,9 +6,10 @@ use rand_core::CryptoRngCore;
 use serde_json::{Map, Value};
 use thiserror::Error;
 use vouchsafe_proofs::answer::{self, Openings};
-use vouchsafe_proofs::commitment::Seed;
-use vouchsafe_proofs::context::{self, Attribute, IssuerKey};
+use vouchsafe_proofs::commitment::{Blinding, Commitment, Seed};
+use vouchsafe_proofs::context::{self, Attribute, IssuerKey, Pseudonym};
 use vouchsafe_proofs::encoding::Text;
+use vouchsafe_proofs::pseudonym::LinkSecret;
 
 use super::{PROOF_CLAIM, PROOF_HASH_CLAIM};
 use crate::encoding::{b64u, sha256};
@@ -31,6 +32,8 @@ pub struct Holding<'a> {
     pub values: &'a BTreeMap<String, zkc::Value>,
     /// The seed that blinds them; none for a plain copy.
     pub seed: Option<&'a Seed>,
+    /// The link secret and what hides it in this copy; none for one that is not linked.
+    pub link: Option<(&'a LinkSecret, &'a Blinding)>,
 }
 
 /// Why no proof was made. All are on the wallet's side.
@@ -42,6 +45,9 @@ pub enum ProveError {
     /// A copy without a certificate.
     #[error("a held copy has no issuer certificate")]
     Copy,
+    /// A copy without a link secret, where a pseudonym is asked for.
+    #[error("a held copy is linked to no secret, and the request asks for a pseudonym")]
+    Link,
     /// A statement that would single its resident out.
     #[error("the request asks of too small a crowd: {0}")]
     Crowd(#[from] Crowd),
@@ -69,12 +75,26 @@ pub fn prove(
     let mut openings = Openings::new();
     holdings.iter().for_each(|holding| holding.open(&mut openings));
     let credentials = holdings.iter().map(Holding::credential).collect::<Result<_, _>>()?;
-    let bytes = prove_over(asked, chosen, credentials, &openings, rng)?;
+    let known_as = known_as(asked, chosen, holdings)?;
+    let bytes = prove_over(asked, chosen, credentials, &openings, known_as, rng)?;
     Ok(bytes.map(|bytes| carried(asked, chosen, &bytes)).unwrap_or_default())
 }
 
+/// The pseudonym that the request asks for, of the secret of the one copy that it is shown from.
+fn known_as(
+    asked: &Asked,
+    chosen: &Chosen,
+    holdings: &[Holding<'_>],
+) -> Result<Option<Pseudonym>, ProveError> {
+    let Some(scope) = asked.scope() else { return Ok(None) };
+    let query = asked.known_by(chosen).ok_or(ProveError::Option)?;
+    let holding = holdings.iter().find(|holding| holding.query == query).ok_or(ProveError::Option)?;
+    let (x, _) = holding.link.ok_or(ProveError::Link)?;
+    Ok(Some(x.pseudonym(scope)))
+}
+
 /// The proof alone, over credentials that answer exactly the queries of `chosen`, wherever their openings come from;
-/// `None` where no statement applies.
+/// `None` where no statement applies. `known_as` is the pseudonym that is shown, where one is asked for.
 ///
 /// # Errors
 /// As [`prove`].
@@ -83,6 +103,7 @@ pub fn prove_over(
     chosen: &Chosen,
     credentials: Vec<context::Credential>,
     openings: &Openings,
+    known_as: Option<Pseudonym>,
     rng: &mut dyn CryptoRngCore,
 ) -> Result<Option<Vec<u8>>, ProveError> {
     let credentials = in_order(chosen, credentials)?;
@@ -91,7 +112,8 @@ pub fn prove_over(
         return Ok(None);
     }
     asked.wire_statements(chosen).try_for_each(|one| check_crowd(one, asked, &credentials))?;
-    let context = asked.context(chosen, credentials);
+    let mut context = asked.context(chosen, credentials);
+    context.authorisation.pseudonym = known_as;
     Ok(Some(answer::prove(&context, &statements, openings, rng)?))
 }
 
@@ -140,13 +162,18 @@ impl Holding<'_> {
         let held = self.held;
         let leaf = held.x5c().first().map(sha256).ok_or(ProveError::Copy)?;
         let name = |text: Option<&str>| text.map(str::to_owned).ok_or(ProveError::Copy);
-        let facts =
-            Facts { iss: name(held.iss())?, vct: name(held.vct())?, leaf, jwt: held.issuer_jwt_sha256() };
+        let claim = held.disclosed().always_visible(zkc::CLAIM);
+        let link = claim.and_then(|claim| zkc::link(claim).ok().flatten());
+        let (iss, vct) = (name(held.iss())?, name(held.vct())?);
+        let facts = Facts { iss, vct, leaf, jwt: held.issuer_jwt_sha256(), link };
         Ok(credential(self.query, facts, held.holder().thumbprint(), self.attributes.to_vec()))
     }
 
-    /// Adds value and blinding of every committed attribute.
+    /// Adds value and blinding of every committed attribute, and of the link secret.
     pub fn open(&self, openings: &mut Openings) {
+        if let Some((x, t)) = self.link {
+            openings.add_link(self.query, x, t);
+        }
         let (Some(seed), Some(iss), Some(vct)) = (self.seed, self.held.iss(), self.held.vct()) else {
             return;
         };
@@ -171,6 +198,7 @@ pub struct Facts {
     pub(super) vct: String,
     pub(super) leaf: [u8; 32],
     pub(super) jwt: [u8; 32],
+    pub(super) link: Option<Commitment>,
 }
 
 /// One credential as a proof is bound to it; both sides make it here.
@@ -189,6 +217,7 @@ pub fn credential(
         jwt_sha256: facts.jwt,
         holder_key,
         attributes,
+        link: facts.link,
     }
 }
 

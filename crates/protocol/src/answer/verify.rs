@@ -7,6 +7,7 @@ use serde_json::Value;
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::answer::{self, Given, ProofFailed};
+use vouchsafe_proofs::commitment::Commitment;
 use vouchsafe_proofs::context::{Attribute, Context};
 use vouchsafe_proofs::statement::Statement;
 
@@ -53,6 +54,9 @@ pub enum AnswerError {
     /// A proof missing, twice, or where none belongs.
     #[error("the proof is not carried where it belongs")]
     Carriage,
+    /// No pseudonym where one was asked for, or one of no form.
+    #[error("the answer does not show the pseudonym that was asked for")]
+    Pseudonym,
     /// A status that nobody has looked up.
     #[error("a credential's status was not looked up")]
     StatusOpen,
@@ -208,8 +212,9 @@ impl Complete {
         let statements = asked.statements(&self.chosen);
         let bytes = carried(self.credentials.iter().map(Carrier::of), &statements)?;
         let contexts = self.credentials.iter().map(|(query, verified)| {
-            let attributes = commitments(verified, types)?;
+            let (attributes, link) = commitments(verified, types)?;
             let facts = Facts {
+                link,
                 iss: verified.iss().to_owned(),
                 vct: verified.vct().to_owned(),
                 leaf: verified.issuer().sha256(),
@@ -218,18 +223,21 @@ impl Complete {
             Ok(credential(query, facts, verified.holder().thumbprint(), attributes))
         });
         let contexts = contexts.collect::<Result<_, AnswerError>>()?;
-        let context = || asked.context(&self.chosen, contexts);
-        let proof = bytes.map(|bytes| Proof { context: context(), statements, bytes, verdict: None });
+        let context = asked.context(&self.chosen, contexts);
+        let proof = Proof::new(asked, context, statements, bytes)?;
         let Self { chosen, credentials, standing, .. } = self;
         Ok(Committed { chosen, credentials, proof, standing })
     }
 }
 
+/// What a proof copy commits to: its attributes, and the link secret where its type is linked.
+type Commitments = (Vec<Attribute>, Option<Commitment>);
+
 /// The commitments of a proof copy, each as its type declares it; none of a plain copy.
-fn commitments(verified: &Verified, types: &[CredentialType]) -> Result<Vec<Attribute>, AnswerError> {
+fn commitments(verified: &Verified, types: &[CredentialType]) -> Result<Commitments, AnswerError> {
     let described = types.iter().find(|t| t.has_vct(verified.vct())).ok_or(AnswerError::UnknownType)?;
     if !is_proof(verified.vct()) {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     let claim = verified.claims().get(zkc::CLAIM).ok_or(AnswerError::Commitments)?;
     // Through a Disclosure its holder would choose what the issuer vouches for.
@@ -249,7 +257,11 @@ fn commitments(verified: &Verified, types: &[CredentialType]) -> Result<Vec<Attr
     if !(mutants::skips("zk-slots") || attributes.len() == described.provable().count()) {
         return Err(AnswerError::Commitments);
     }
-    Ok(attributes)
+    let link = zkc::link(claim).map_err(|_| AnswerError::Commitments)?;
+    if !(mutants::skips("zk-link-slot") || link.is_some() == described.link) {
+        return Err(AnswerError::Commitments);
+    }
+    Ok((attributes, link))
 }
 
 /// The claims of one key binding that may carry a proof.
@@ -323,6 +335,29 @@ struct Proof {
 }
 
 impl Proof {
+    /// What is to be checked; nothing where nothing was asked to be proved. The value of the pseudonym stands in the proof
+    /// alone, and what it is for comes from us alone.
+    fn new(
+        asked: &Asked,
+        mut context: Context,
+        statements: Vec<Statement>,
+        bytes: Option<Vec<u8>>,
+    ) -> Result<Option<Self>, AnswerError> {
+        let Some(bytes) = bytes else {
+            return if asked.scope().is_some() { Err(AnswerError::Pseudonym) } else { Ok(None) };
+        };
+        let shown = answer::pseudonym(&context, &statements, &bytes);
+        if let Some(item4) = &mut context.authorisation.pseudonym {
+            item4.value = shown.ok_or(AnswerError::Pseudonym)?.to_bytes().to_vec();
+        }
+        Ok(Some(Self { context, statements, bytes, verdict: None }))
+    }
+
+    /// The name that it shows its sender by, once it holds.
+    fn known_as(&self) -> Option<[u8; 32]> {
+        self.context.authorisation.pseudonym.as_ref()?.value.as_slice().try_into().ok()
+    }
+
     fn check(&self) -> Result<(), ProofFailed> {
         self.verdict.unwrap_or_else(|| answer::verify(&self.context, &self.statements, &self.bytes))
     }
@@ -347,12 +382,12 @@ impl Committed {
     /// # Errors
     /// [`ProofFailed`], which says nothing more.
     pub fn check_proof(self) -> Result<Proven, ProofFailed> {
-        let proved = self.proof.is_some();
+        let (proved, known_as) = (self.proof.is_some(), self.proof.as_ref().and_then(Proof::known_as));
         if let Some(proof) = self.proof {
             proof.check()?;
         }
         let Self { chosen, credentials, standing, .. } = self;
-        Ok(Proven { chosen, credentials, proved, standing })
+        Ok(Proven { chosen, credentials, proved, known_as, standing })
     }
 }
 
@@ -374,6 +409,7 @@ pub struct Proven {
     pub(super) chosen: Chosen,
     pub(super) credentials: Vec<(String, Verified)>,
     pub(super) proved: bool,
+    pub(super) known_as: Option<[u8; 32]>,
     pub(super) standing: Standing,
 }
 

@@ -11,6 +11,7 @@ use thiserror::Error;
 use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::context::{self, ReplyTo};
 use vouchsafe_proofs::encoding::day;
+use vouchsafe_proofs::pseudonym::Scope;
 use vouchsafe_proofs::statement::Statement;
 
 use super::transaction_data::Entry;
@@ -70,6 +71,8 @@ pub struct Asked {
     plan: Plan,
     statements: Vec<Statement>,
     statements_sha256: [u8; 32],
+    /// What the pseudonym is for, where one is asked for.
+    scope: Option<Scope>,
     transaction_data: Vec<Entry>,
 }
 
@@ -135,6 +138,10 @@ impl Asked {
         plan: Plan,
     ) -> Result<Self, PlanError> {
         let statements = plan.to_proof(&tables)?;
+        // Of the service that asks, as the registrar knows it, and of no other: nobody can ask for another's names.
+        let scope =
+            plan.pseudonym.as_ref().map(|asked| Scope::new(&party.service, &asked.action, &asked.epoch));
+        let scope = scope.map(|scope| scope.ok_or(PlanError::Pseudonym)).transpose()?;
         let sent = json::canonical(&plan.query.statements).expect("statements are strings and integers");
         Ok(Self {
             party,
@@ -144,6 +151,7 @@ impl Asked {
             plan,
             statements,
             statements_sha256: sha256(sent),
+            scope,
             transaction_data: Vec::new(),
         })
     }
@@ -242,9 +250,33 @@ impl Asked {
         self.plan.shown(chosen.index)
     }
 
-    /// What a proof for an option is bound to, with the presented credentials in DCQL order.
+    /// What the pseudonym is for, where one is asked for.
     #[must_use]
-    pub fn context(&self, chosen: &Chosen, credentials: Vec<context::Credential>) -> context::Context {
+    pub fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
+    }
+
+    /// The query of an option whose credential the pseudonym is of.
+    #[must_use]
+    pub fn known_by<'c>(&self, chosen: &'c Chosen) -> Option<&'c str> {
+        let asked = self.plan.pseudonym.as_ref()?;
+        chosen.queries.iter().find(|query| asked.queries.contains(query)).map(String::as_str)
+    }
+
+    /// What a proof for an option is bound to, with the presented credentials in DCQL order.
+    ///
+    /// Where a pseudonym is asked for, its context stands there, and the commitment to its secret on the one credential that
+    /// it is of; its value is the caller's to add.
+    #[must_use]
+    pub fn context(&self, chosen: &Chosen, mut credentials: Vec<context::Credential>) -> context::Context {
+        let known_by = self.known_by(chosen);
+        for credential in &mut credentials {
+            credential.link = credential.link.filter(|_| known_by == Some(credential.query.as_str()));
+        }
+        let pseudonym = self
+            .scope
+            .as_ref()
+            .map(|scope| context::Pseudonym { context: scope.as_str().to_owned(), value: Vec::new() });
         let Party { service, client_id, nonce, state_sha256, reply_to, encryption_key } = self.party.clone();
         context::Context {
             request: context::Request { service, client_id, nonce, state_sha256, reply_to, encryption_key },
@@ -258,7 +290,7 @@ impl Asked {
                 as_of: day(self.as_of).expect("the day of asking is after 1600"),
                 tables: self.used_tables(),
             },
-            authorisation: context::Authorisation::default(),
+            authorisation: context::Authorisation { pseudonym, ..context::Authorisation::default() },
             credentials,
         }
     }

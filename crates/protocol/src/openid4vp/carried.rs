@@ -11,7 +11,7 @@ use super::transaction_data::{self, TransactionType};
 use super::{Asked, Party, ResponseKey};
 use crate::dcql::Query;
 use crate::json;
-use crate::policy::{Policy, covers};
+use crate::policy::{Policy, covers, covers_pseudonym};
 use crate::text::Env;
 use crate::time::UnixTime;
 use crate::trust::{Extract, Judge, Purpose, ServiceEntry, Table, Tables};
@@ -67,6 +67,7 @@ impl Asking<'_> {
         let asked = carried.recompute(self, &service, tables)?;
         // The registrar's limit, whatever the policy says.
         covers(purpose.document(), &asked.plan().query).map_err(RequestError::OverAsking)?;
+        covers_pseudonym(purpose.document(), asked.plan()).map_err(RequestError::OverAsking)?;
         let entries = self
             .transaction_data
             .map(|sent| transaction_data::read(sent, &asked.plan().query, against.types));
@@ -241,6 +242,9 @@ fn check_query(sent: &Value, context: &ContextInfo, asked: &Asked) -> Result<(),
     }
     if !(mutants::skips("vp-plan-options") || context.options == planned.options) {
         return Err(RequestError::Options);
+    }
+    if !(mutants::skips("vp-plan-pseudonym") || context.pseudonym == planned.pseudonym) {
+        return Err(RequestError::Pseudonym);
     }
     Ok(())
 }

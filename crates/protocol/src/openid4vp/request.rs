@@ -18,7 +18,7 @@ use crate::dcql::DcqlError;
 use crate::jose::jws::{NewHeader, Unsigned};
 use crate::jose::x5c::X5cError;
 use crate::jose::{Alg, NamedJwk};
-use crate::policy::{ContextOption, NotCovered, PlanError};
+use crate::policy::{AskedPseudonym, ContextOption, NotCovered, PlanError};
 use crate::time::UnixTime;
 use crate::trust::{Extract, Purpose, ServiceEntry, TrustError};
 
@@ -53,6 +53,9 @@ pub(super) struct ContextInfo {
     pub(super) as_of: Date,
     pub(super) policy_digest: String,
     pub(super) options: Vec<ContextOption>,
+    /// What the answer is known by; the wallet knows from the request itself whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pseudonym: Option<AskedPseudonym>,
 }
 
 /// The claims that are read and written; others are ignored, but for those that are refused. Not shown: nonces,
@@ -157,6 +160,7 @@ pub(super) fn verifier_info(
         as_of: asked.as_of(),
         policy_digest: asked.policy().digest_text(),
         options: asked.options().to_vec(),
+        pseudonym: asked.plan().pseudonym.clone(),
     };
     let mut all = vec![info(SERVICE, service.jws().into()), info(PURPOSE, purpose.jws().into())];
     all.extend(asked.tables_to_send().map(|table| info(TABLE, table.jws().into())));
@@ -379,6 +383,9 @@ pub enum RequestError {
     /// Options other than the policy's.
     #[error("the request's options mean something other than its policy says")]
     Options,
+    /// Another pseudonym than the policy's, or one that it does not ask for.
+    #[error("the request asks for another name to know you by than its policy says")]
+    Pseudonym,
     /// More than the purpose allows.
     #[error("the request asks for more than its purpose allows: {0}")]
     OverAsking(NotCovered),

@@ -31,6 +31,9 @@ pub enum PlanError {
     /// The rule leads nowhere on that day.
     #[error("condition {0} divides nobody from anybody on that day")]
     NoBound(String),
+    /// A pseudonym whose context would be too long.
+    #[error("the id of the service is too long for the pseudonym that the policy asks for")]
+    Pseudonym,
     /// A statement of the plan cannot be proved in this profile.
     #[error("statement {id} of the plan cannot be proved: {fault}")]
     Statement {

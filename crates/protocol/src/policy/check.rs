@@ -9,8 +9,8 @@ use vouchsafe_proofs::planner::{self, Declared};
 use vouchsafe_proofs::statement::{Statement, Term};
 
 use super::bound::{Crowd, PlanError};
-use super::coverage::{NotCovered, covers};
-use super::plan::{ContextOption, PlannedOutcome, plan};
+use super::coverage::{NotCovered, covers, covers_pseudonym};
+use super::plan::{ContextOption, Plan, PlannedOutcome, plan};
 use super::{Body, Condition, Need, Test, Way};
 use crate::dcql::{DcqlError, Query};
 use crate::statement::{MAX_STATEMENTS, WireStatement};
@@ -71,6 +71,11 @@ pub enum CheckError {
         /// What to mend.
         why: &'static str,
     },
+    /// A pseudonym from a type whose issuer holds nobody to one secret.
+    #[error(
+        "no pseudonym can be shown from {0}: its issuer does not link its copies to one secret of each person"
+    )]
+    NotLinked(String),
     /// A statement that singles people out.
     #[error("statement {0} is asked of too small a crowd: {Crowd}")]
     Crowd(String),
@@ -105,10 +110,12 @@ pub fn check(
     let plan = plan(policy, tables, as_of)?;
     check_taken(&plan.query)?;
     covers(purpose, &plan.query)?;
+    covers_pseudonym(purpose, &plan)?;
     check_types(policy, types)?;
+    check_links(&plan, types)?;
     plan.query.statements.iter().try_for_each(|one| check_crowd(one, &plan.query, tables, types))?;
     let statements = plan.to_proof(tables)?;
-    let cost = |option: &ContextOption| match cost(&plan.query, &statements, option, types) {
+    let cost = |option: &ContextOption| match cost(&plan, &statements, option, types) {
         // A contrary that nobody within the declared range can prove stays unused.
         Err(planner::PlanError::Bound) if option.outcome == PlannedOutcome::NotMet => None,
         other => Some(other.map_err(CheckError::Range)),
@@ -146,6 +153,17 @@ fn check_types(policy: &Body, types: &[CredentialType]) -> Result<(), CheckError
         for need in &way.needs {
             let fault = |why| CheckError::Need { id: need.id.clone(), vct: need.vct.clone(), why };
             check_need(way, need, known(types, &need.vct)?).map_err(fault)?;
+        }
+    }
+    Ok(())
+}
+
+/// A pseudonym is shown from types alone of which an issuer holds each person to one secret.
+fn check_links(plan: &Plan, types: &[CredentialType]) -> Result<(), CheckError> {
+    for id in plan.pseudonym.iter().flat_map(|asked| &asked.queries) {
+        let vct = plan.needed(id).map(|needed| needed.vct.as_str()).unwrap_or_default();
+        if !(mutants::skips("vp-nym-type") || known(types, vct)?.link) {
+            return Err(CheckError::NotLinked(vct.to_owned()));
         }
     }
     Ok(())
@@ -229,7 +247,7 @@ fn check_crowd(
 }
 
 fn cost(
-    query: &Query,
+    planned: &Plan,
     all: &[Statement],
     option: &ContextOption,
     types: &[CredentialType],
@@ -246,7 +264,8 @@ fn cost(
         bytes: 0,
     };
     if !statements.is_empty() {
-        let plan = planner::plan(&statements, |term| declared(query, types, term))?;
+        let plan = planner::plan(&statements, |term| declared(&planned.query, types, term))?;
+        let plan = if planned.pseudonym.is_some() { plan.with_pseudonym()? } else { plan };
         (cost.sub_proofs, cost.n, cost.m, cost.bytes) = (plan.count(), plan.n, plan.m, answer::length(&plan));
     }
     Ok(cost)

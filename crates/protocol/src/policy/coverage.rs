@@ -3,9 +3,11 @@
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
 
+use super::Plan;
 use crate::dcql::Query;
 use crate::statement::{Op, WireStatement};
 use crate::trust::{How, Purpose};
+use crate::zkc;
 
 /// A request asks for more than its purpose allows.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct NotCovered {
     pub vct: String,
     /// The attribute.
     pub pointer: String,
-    /// `show`, or the operation of a statement.
+    /// `show`, `pseudonym`, or the operation of a statement.
     pub how: &'static str,
 }
 
@@ -42,6 +44,26 @@ pub fn covers(purpose: &Purpose, query: &Query) -> Result<(), NotCovered> {
             if !(mutants::skips("vp-may-ask-claim") || (!vcts.is_empty() && vcts.iter().all(covered))) {
                 return Err(not_covered(&vcts, &pointer, "show"));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the service may know a resident by a name that comes from each of these credentials.
+///
+/// # Errors
+/// [`NotCovered`] names the first that is not.
+pub fn covers_pseudonym(purpose: &Purpose, plan: &Plan) -> Result<(), NotCovered> {
+    for id in plan.pseudonym.iter().flat_map(|asked| &asked.queries) {
+        let vcts = plan.query.credential(id).map(|q| q.vct_values()).unwrap_or_default();
+        let named = |vct: &&str| {
+            purpose
+                .may_ask
+                .iter()
+                .any(|may| may.vct == **vct && may.pointer == zkc::LINK && may.how == How::Pseudonym)
+        };
+        if !(mutants::skips("vp-may-ask-pseudonym") || (!vcts.is_empty() && vcts.iter().all(named))) {
+            return Err(not_covered(&vcts, zkc::LINK, "pseudonym"));
         }
     }
     Ok(())

@@ -18,15 +18,17 @@ mod coverage;
 mod evaluate;
 mod joined;
 mod plan;
+mod pseudonym;
 mod ways;
 
 pub use bound::{Crowd, PlanError};
 pub use cases::{Case, CaseError, HeldCase};
 pub use check::{CheckError, Cost, check};
 pub use condition::{Condition, PolicyRule, PolicyTerm, Test};
-pub use coverage::{NotCovered, covers};
+pub use coverage::{NotCovered, covers, covers_pseudonym};
 pub use evaluate::{Holds, evaluate, holds, is_fresh};
 pub use plan::{ContextOption, Needed, Plan, PlannedOutcome, Shown, plan};
+pub use pseudonym::{AskedPseudonym, Epoch, Pseudonymous};
 pub use ways::{Need, Period, Way};
 
 use std::collections::BTreeSet;
@@ -77,6 +79,9 @@ pub struct Body {
     /// In place of both: alternatives, in order of preference.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ways: Vec<Way>,
+    /// What the service may know a returning resident by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseudonym: Option<Pseudonymous>,
     /// What people can do who say no.
     pub other_route: Bilingual,
 }
@@ -325,10 +330,7 @@ impl Body {
                     "subject_binding names a claim that no condition shows, or not in every way",
                 ))
             }
-            SubjectBinding::Pseudonym => {
-                Err(PolicyError::Unusable("subject_binding pseudonym is not offered yet"))
-            }
-            _ => Ok(()),
+            _ => pseudonym::check(self),
         }
     }
 

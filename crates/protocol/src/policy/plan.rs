@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use vouchsafe_proofs::statement as proofs;
 
 use super::bound::{Bound, PlanError, bound, contrary};
-use super::{Accept, Body, Condition, joined};
+use super::{Accept, AskedPseudonym, Body, Condition, joined};
 use crate::dcql::{ClaimQuery, CredentialQuery, CredentialSet, Query};
 use crate::statement::{Term, WireStatement};
 use crate::trust::Tables;
@@ -23,6 +23,8 @@ pub struct Plan {
     pub query: Query,
     /// The options in the same order, with their outcome.
     pub options: Vec<ContextOption>,
+    /// What the answer is known by: each option then has one of its queries.
+    pub pseudonym: Option<AskedPseudonym>,
     needed: Vec<Needed>,
     shown: Vec<Vec<Shown>>,
 }
@@ -119,12 +121,22 @@ pub fn plan(policy: &Body, tables: &Tables, as_of: Date) -> Result<Plan, PlanErr
     for (i, accept) in policy.accept.iter().enumerate() {
         made.entry(format!("q{i}"), accept, policy, &bounds);
     }
-    if let Some(first) = policy.accept.iter().find(|accept| is_proof(&accept.vct)) {
+    // Whoever says the contrary shows no name with it.
+    let first = policy.accept.iter().find(|accept| is_proof(&accept.vct) && policy.pseudonym.is_none());
+    if let Some(first) = first {
         for (j, (condition, bound)) in policy.conditions.iter().zip(&bounds).enumerate() {
             made.complements(j, first, condition, bound.as_ref());
         }
     }
-    Ok(made.finish())
+    Ok(Plan { pseudonym: pseudonym(policy, &made, as_of), ..made.finish() })
+}
+
+/// What the answer is known by: of the need that the policy names in each way, or of the accepted credential.
+fn pseudonym(policy: &Body, made: &Made, as_of: Date) -> Option<AskedPseudonym> {
+    let said = policy.pseudonym.as_ref()?;
+    let queries = made.needed.iter().map(|needed| needed.query.clone());
+    let named = queries.filter(|query| policy.ways.is_empty() || said.needs.contains(query));
+    Some(said.asked(as_of, named.collect()))
 }
 
 /// A plan in the making.
@@ -189,7 +201,7 @@ impl Made {
         let sets = options.iter().map(|option| option.queries.clone()).collect();
         let set = CredentialSet { options: sets, required: true };
         let query = Query { credentials, credential_sets: Some(vec![set]), statements };
-        Plan { query, options, needed, shown }
+        Plan { query, options, pseudonym: None, needed, shown }
     }
 }
 

@@ -136,6 +136,8 @@ pub enum How {
     Member,
     /// Not in a signed list.
     NotMember,
+    /// A name for a returning resident, from the link secret of the credential.
+    Pseudonym,
 }
 
 /// One thing that may be asked for a purpose.
@@ -148,7 +150,7 @@ pub struct MayAsk {
     pub pointer: String,
     /// How.
     pub how: How,
-    /// By which rules; empty for `show`.
+    /// By which rules; empty for `show` and `pseudonym`.
     pub rules: Vec<Rule>,
 }
 

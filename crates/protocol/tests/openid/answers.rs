@@ -65,7 +65,8 @@ impl Story {
             Some(opened) => (opened.attributes.clone(), opened.values.clone(), Some(&opened.seed)),
             None => (vec![], BTreeMap::new(), None),
         };
-        let holding = Holding { query, held: &copy.held, attributes: &attributes, values: &values, seed };
+        let holding =
+            Holding { query, held: &copy.held, attributes: &attributes, values: &values, seed, link: None };
         let chosen = self.asked.option(option).unwrap();
         prove(&self.asked, &chosen, &[holding], &mut ChaCha20Rng::from_seed([4; 32]))
     }
@@ -121,7 +122,7 @@ impl Story {
 }
 
 fn judged(outcome: Outcome, reason: Reason, evidence: Evidence) -> Result<Judged, Option<AnswerError>> {
-    Ok(Judged { outcome, reasons: vec![reason], evidence })
+    Ok(Judged { outcome, reasons: vec![reason], evidence, pseudonym: None })
 }
 
 const YOUNG: Resident = Resident { born: "1990-05-01", ..OLD };

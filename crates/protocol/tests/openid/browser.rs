@@ -110,6 +110,7 @@ pub(crate) fn a_page_asks_and_is_answered() {
     let holding = Holding {
         query: "q0",
         held: &copy.held,
+        link: None,
         attributes: &opened.attributes,
         values: &opened.values,
         seed: Some(&opened.seed),

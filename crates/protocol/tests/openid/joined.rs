@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::{Map, Value, json};
-use vouchsafe_proofs::commitment::Seed;
-use vouchsafe_protocol::answer::{AnswerError, Holding, Presented, ProveError, prove};
+use vouchsafe_proofs::commitment::{Blinding, Seed};
+use vouchsafe_proofs::pseudonym::LinkSecret;
+use vouchsafe_protocol::answer::{AnswerError, Holding, Judged, Presented, ProveError, prove};
 use vouchsafe_protocol::dcql::Mismatch;
 use vouchsafe_protocol::decision::{Outcome, Reason};
 use vouchsafe_protocol::encoding::b64u;
@@ -21,25 +22,26 @@ use vouchsafe_protocol::status::{Reference, Standing};
 use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::DAY;
 use vouchsafe_protocol::trust::Register;
-use vouchsafe_protocol::types::CodeLists;
+use vouchsafe_protocol::types::{CodeLists, CredentialType};
 use vouchsafe_protocol::zkc;
 
 use crate::district::{District, NONCE, NOW, spoiled};
 use crate::provider::{Key, Ring};
 use crate::ways::{COUNCIL, HOME, PAY, PAYERS, hours, household, meals, purpose, types};
 
-struct Town {
-    district: District,
+pub(crate) struct Town {
+    pub(crate) district: District,
     issuers: Vec<(&'static str, Key, Vec<Vec<u8>>)>,
-    register: Register,
+    pub(crate) register: Register,
+    pub(crate) types: Vec<CredentialType>,
 }
 
 /// What an issuer says of somebody.
 #[derive(Clone)]
-struct Fact {
+pub(crate) struct Fact {
     iss: &'static str,
     vct: &'static str,
-    values: Value,
+    pub(crate) values: Value,
     period: &'static str,
     facts_as_of: &'static str,
     /// Whether the period stands in a Disclosure, which no honest issuer does.
@@ -47,8 +49,10 @@ struct Fact {
 }
 
 /// A copy with its openings and the key of its holder.
-struct Copy {
+pub(crate) struct Copy {
     held: Held,
+    /// The link secret and its blinding, of a type that is linked.
+    pub(crate) link: Option<(LinkSecret, Blinding)>,
     key: Key,
     seed: Seed,
     attributes: Vec<vouchsafe_proofs::context::Attribute>,
@@ -56,18 +60,22 @@ struct Copy {
     x5c: Vec<Vec<u8>>,
 }
 
-fn pay(payer: usize, person: &str, total: u32) -> Fact {
+pub(crate) fn pay(payer: usize, person: &str, total: u32) -> Fact {
     let values = json!({"/person": person, "/source": format!("{person}-A"), "/total": total, "/hours": 60});
     Fact { iss: PAYERS[payer], vct: PAY, values, period: "2026-10", facts_as_of: "2026-11-05", hidden: false }
 }
 
-fn home(person: &str, household: &str, adults: u32) -> Fact {
+pub(crate) fn home(person: &str, household: &str, adults: u32) -> Fact {
     let values = json!({"/person": person, "/household": household, "/adults": adults});
     Fact { iss: COUNCIL, vct: HOME, values, period: "", facts_as_of: "2026-11-05", hidden: false }
 }
 
 impl Town {
     fn new() -> Self {
+        Self::of(types(), purpose())
+    }
+
+    pub(crate) fn of(types: Vec<CredentialType>, purpose: Value) -> Self {
         let district = District::new();
         let issuers: Vec<_> = [PAYERS[0], PAYERS[1], COUNCIL]
             .into_iter()
@@ -86,21 +94,21 @@ impl Town {
             entry(PAYERS[0], PAY),
             entry(PAYERS[1], PAY),
             entry(COUNCIL, HOME),
-            district.document("purpose", purpose()),
+            district.document("purpose", purpose),
         ];
         let whole = district.document("register", json!({"entries": entries}));
         let register = Register::load(&whole, &district.judge()).unwrap();
-        Self { district, issuers, register }
+        Self { district, issuers, register, types }
     }
 
-    fn asked(&self, policy: Value) -> Asked {
+    pub(crate) fn asked(&self, policy: Value) -> Asked {
         self.district.asked(&self.register, policy)
     }
 
-    fn copy(&self, fact: &Fact, number: u8) -> Copy {
+    pub(crate) fn copy(&self, fact: &Fact, number: u8) -> Copy {
         let (_, issuer, x5c) = self.issuers.iter().find(|(iss, ..)| *iss == fact.iss).unwrap();
         let (key, seed) = (Key::p256(), Seed::new([number + 1; 32]));
-        let described = types().into_iter().find(|t| t.has_vct(fact.vct)).unwrap();
+        let described = self.types.iter().find(|t| t.has_vct(fact.vct)).unwrap();
         let forms: Vec<_> = described
             .provable()
             .map(|a| {
@@ -110,7 +118,18 @@ impl Town {
             .collect();
         let blinding = |pointer: &str| seed.blinding(fact.iss, fact.vct, pointer);
         let members = forms.iter().map(|(p, f, v)| (p.as_str(), f, v.commit(&f.unit, &blinding(p))));
-        let zkc = zkc::write(members);
+        let mut zkc = zkc::write(members);
+        // Of one secret, unless the fact says otherwise.
+        let secret = fact.values["secret"].as_u64().unwrap_or(9) as u8;
+        let link = described.link.then(|| {
+            (
+                LinkSecret::from_canonical_bytes([secret; 32]).unwrap(),
+                seed.blinding(fact.iss, fact.vct, zkc::LINK),
+            )
+        });
+        if let Some((x, t)) = link.as_ref().filter(|_| fact.values["link"] != json!("none")) {
+            zkc::write_link(&mut zkc, x.commit(t));
+        }
         let attributes = zkc::read(&zkc).unwrap();
         let mut claims = json!({"iss": fact.iss, "vct": fact.vct, "iat": NOW.day_start().0,
             "exp": NOW.day_start().0 + 30 * DAY, "facts_as_of": fact.facts_as_of, "zkc": zkc, "name": "Resident 0042"});
@@ -128,10 +147,16 @@ impl Town {
         let signature = issuer.sign_now(issuable.signing_input());
         let held = Held::dangerous_from_store(&issuable.finish(&signature)).unwrap();
         let values = forms.into_iter().map(|(pointer, _, value)| (pointer, value)).collect();
-        Copy { held, key, seed, attributes, values, x5c: x5c.clone() }
+        Copy { held, link, key, seed, attributes, values, x5c: x5c.clone() }
     }
 
-    fn present(&self, asked: &Asked, query: &str, copy: &Copy, extra: Map<String, Value>) -> Verified {
+    pub(crate) fn present(
+        &self,
+        asked: &Asked,
+        query: &str,
+        copy: &Copy,
+        extra: Map<String, Value>,
+    ) -> Verified {
         let aud = self.district.client_id();
         let binding = Binding { aud: &aud, nonce: NONCE, issued_at: NOW, extra };
         let wanted = asked.plan().query.credential(query).unwrap();
@@ -155,6 +180,17 @@ impl Town {
         mut extra: BTreeMap<String, Map<String, Value>>,
         told: &[Standing],
     ) -> Result<(Outcome, Reason), Option<AnswerError>> {
+        let judged = self.judged(asked, copies, &mut extra, told)?;
+        Ok((judged.outcome, judged.reasons[0]))
+    }
+
+    pub(crate) fn judged(
+        &self,
+        asked: &Asked,
+        copies: &[(&str, Copy)],
+        extra: &mut BTreeMap<String, Map<String, Value>>,
+        told: &[Standing],
+    ) -> Result<Judged, Option<AnswerError>> {
         let presented = copies.iter().map(|(query, copy)| {
             let claims = extra.remove(*query).unwrap_or_default();
             ((*query).to_owned(), self.present(asked, query, copy, claims))
@@ -163,12 +199,11 @@ impl Town {
         let mut complete = presented.check_trust(asked, &self.register, Env::Test)?.check_complete(asked)?;
         let sought = complete.take_references().len();
         complete.told(&if told.is_empty() { vec![Standing::Valid; sought] } else { told.to_vec() });
-        let proven = complete.check_commitments(asked, &types())?.check_proof().map_err(|_| None)?;
-        let judged = proven.judge(asked, None);
-        Ok((judged.outcome, judged.reasons[0]))
+        let proven = complete.check_commitments(asked, &self.types)?.check_proof().map_err(|_| None)?;
+        Ok(proven.judge(asked, None))
     }
 
-    fn copies<'q>(&self, facts: &[(&'q str, Fact)]) -> Vec<(&'q str, Copy)> {
+    pub(crate) fn copies<'q>(&self, facts: &[(&'q str, Fact)]) -> Vec<(&'q str, Copy)> {
         facts.iter().zip(0..).map(|((query, fact), i)| (*query, self.copy(fact, i))).collect()
     }
 
@@ -184,7 +219,7 @@ impl Town {
     }
 }
 
-fn proofs(
+pub(crate) fn proofs(
     asked: &Asked,
     copies: &[(&str, Copy)],
 ) -> Result<BTreeMap<String, Map<String, Value>>, ProveError> {
@@ -193,6 +228,7 @@ fn proofs(
         .map(|(query, copy)| Holding {
             query,
             held: &copy.held,
+            link: copy.link.as_ref().map(|(x, t)| (x, t)),
             attributes: &copy.attributes,
             values: &copy.values,
             seed: Some(&copy.seed),

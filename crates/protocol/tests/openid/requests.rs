@@ -12,9 +12,9 @@ use vouchsafe_protocol::trust::TrustError;
 
 use crate::district::{District, NOW, PURPOSE, REPLY, SERVICE, STATE, policy, sign, spoiled, wards};
 
-struct Case {
-    district: District,
-    claims: Value,
+pub(crate) struct Case {
+    pub(crate) district: District,
+    pub(crate) claims: Value,
 }
 
 impl Case {
@@ -26,7 +26,7 @@ impl Case {
         Self { district, claims }
     }
 
-    fn verify(&self, text: &str) -> Result<Verified, RequestError> {
+    pub(crate) fn verify(&self, text: &str) -> Result<Verified, RequestError> {
         let client_id = self.district.client_id();
         let anchors = [self.district.anchor.clone()];
         let expected = Expected {
@@ -48,7 +48,7 @@ impl Case {
     }
 
     /// `verifier_info` with the element of that format replaced.
-    fn inform(&self, format: &str, data: Value) -> RequestError {
+    pub(crate) fn inform(&self, format: &str, data: Value) -> RequestError {
         let all = self.claims["verifier_info"].as_array().unwrap();
         let i = all.iter().position(|info| info["format"] == format).unwrap();
         self.spoil(&format!("/verifier_info/{i}/data"), data)

@@ -1,7 +1,7 @@
 //! Each check of policies that join credentials, switched off alone: the test that is named beside it notices.
 
 use crate::switches::each_is_noticed;
-use crate::{answers, joined, ways};
+use crate::{answers, joined, pseudonyms, ways};
 
 #[test]
 fn switches_that_ways_notice() {
@@ -52,6 +52,29 @@ fn switches_that_lists_notice() {
         (ways::lists_that_do_not_load, &["trust-list-indices", "trust-list-spans"]),
         (ways::a_list_of_few_singles_out, &["vp-list-crowd"]),
         (ways::a_crowd_is_left_on_each_side, &["vp-crowd"]),
+    ]);
+}
+
+#[test]
+fn switches_that_pseudonyms_notice() {
+    each_is_noticed(&[
+        (
+            pseudonyms::what_a_policy_says_of_a_pseudonym,
+            &[
+                "vp-nym-action",
+                "vp-nym-asked",
+                "vp-nym-binding",
+                "vp-nym-issuer",
+                "vp-nym-most",
+                "vp-nym-needs",
+                "vp-nym-person",
+                "vp-nym-proof",
+                "vp-nym-said",
+            ],
+        ),
+        (pseudonyms::what_a_pseudonym_needs_of_types_and_purpose, &["vp-nym-type", "vp-may-ask-pseudonym"]),
+        (pseudonyms::a_request_asks_for_the_pseudonym_of_its_policy, &["vp-plan-pseudonym"]),
+        (pseudonyms::a_copy_is_linked_as_its_type_says, &["zk-link-slot"]),
     ]);
 }
 

@@ -76,6 +76,7 @@ impl Calls for MemoryStore {
         tables.used.retain(|_, until| *until > now);
         tables.tokens.retain(|_, grant| grant.expires_at > now);
         tables.attempts.retain(|_, (until, _)| *until > now);
+        tables.pseudonyms.retain(|_, (_, until)| *until > now);
         ready(())
     }
 }

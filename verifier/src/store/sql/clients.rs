@@ -120,6 +120,7 @@ impl Calls for Own {
                 forget!("tokens", "expires_at <= $1"),
                 forget!("used", "expires_at <= $1"),
                 forget!("attempts", "expires_at <= $1"),
+                forget!("pseudonyms", "expires_at <= $1"),
             ] {
                 sqlx::query(query).bind(now.0).execute(&mut *writing).await?;
             }

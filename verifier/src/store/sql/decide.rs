@@ -6,9 +6,10 @@
 
 use sqlx::Connection as _;
 use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_service::store::code;
 
-use super::super::super::{ATTEMPTS, Consume, Decided, Effect, Ground, Stale};
+use super::super::super::{ATTEMPTS, Consume, Decided, Effect, Ground, Limit, Stale};
 use super::{Db, Pools, Tx};
 
 type Savepoint<'a> = sqlx::Transaction<'a, Db>;
@@ -52,11 +53,11 @@ async fn once(database: &Pools, members: &[Consume]) -> Result<Vec<Result<Decide
 async fn one(writing: &mut Tx, member: &Consume) -> Result<Result<Decided, Stale>, sqlx::Error> {
     let mut savepoint = writing.begin().await?;
     match apply(&mut savepoint, member).await {
-        Ok(true) => {
+        Ok(Some(outcome)) => {
             savepoint.commit().await?;
-            Ok(Ok(Decided { request: member.request.clone(), outcome: member.outcome }))
+            Ok(Ok(Decided { request: member.request.clone(), outcome }))
         }
-        Ok(false) => undo(savepoint).await,
+        Ok(None) => undo(savepoint).await,
         Err(error) if is_taken(&error) => undo(savepoint).await,
         Err(error) => Err(error),
     }
@@ -71,14 +72,38 @@ fn is_taken(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.is_unique_violation())
 }
 
-async fn apply(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<bool, sqlx::Error> {
-    if !close(savepoint, member).await? {
-        return Ok(false);
+/// The outcome, unless the request could not be closed: then a count that was taken before is undone with the rest.
+async fn apply(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<Option<Outcome>, sqlx::Error> {
+    let (outcome, effects) = match &member.limit {
+        Some(limit) if !count(savepoint, member, limit).await? => (limit.otherwise, &limit.effects),
+        _ => (member.outcome, &member.effects),
+    };
+    if !close(savepoint, member, outcome).await? {
+        return Ok(None);
     }
-    for effect in &member.effects {
+    for effect in effects {
         write(savepoint, member, effect).await?;
     }
-    Ok(true)
+    Ok(Some(outcome))
+}
+
+/// One more for this person, if it is within the limit. Another transaction that counts for the same one waits here until
+/// this is at its end.
+async fn count(savepoint: &mut Savepoint<'_>, member: &Consume, limit: &Limit) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "INSERT INTO pseudonyms (service_id, context, nym, met, expires_at) VALUES ($1, $2, $3, 1, $4) \
+         ON CONFLICT (service_id, context, nym) DO UPDATE SET met = pseudonyms.met + 1 \
+         WHERE $5 OR pseudonyms.met < $6",
+    )
+    .bind(&member.service.0)
+    .bind(limit.context.to_vec())
+    .bind(limit.nym.to_vec())
+    .bind(limit.until.0)
+    .bind(mutants::skips("store-nym-limit"))
+    .bind(i64::from(limit.at_most))
+    .execute(&mut **savepoint)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// The one statement that closes a request: the ground is part of its condition. A mutant makes one bound true.
@@ -103,7 +128,11 @@ const BY_DECLINE: &str = close!(
 const BY_EXPIRY: &str =
     close!("($5 OR lease_until <= $4) AND ($6 OR close_at <= $4 OR (status = 'open' AND attempts >= $7))");
 
-async fn close(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<bool, sqlx::Error> {
+async fn close(
+    savepoint: &mut Savepoint<'_>,
+    member: &Consume,
+    outcome: Outcome,
+) -> Result<bool, sqlx::Error> {
     let sql = match member.ground {
         Ground::Lease { .. } => BY_LEASE,
         Ground::Return { .. } => BY_RETURN,
@@ -113,7 +142,7 @@ async fn close(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<bool, 
     let query = sqlx::query(sql)
         .bind(&member.service.0)
         .bind(&member.request.0)
-        .bind(member.outcome.as_str())
+        .bind(outcome.as_str())
         .bind(member.at.0);
     let query = match member.ground {
         Ground::Lease { fence } => {

@@ -46,6 +46,7 @@ async fn postgres_with_many_writers() {
     fifty_at_once_give_one_decision(Arc::new(server.store().await)).await;
     callers_that_leave_harm_nobody(&server.store().await).await;
     fifty_calls_with_one_key_open_one_request(Arc::new(server.store().await)).await;
+    fifty_of_one_person_at_once_are_met_once(Arc::new(server.store().await)).await;
     fifty_leases_at_once_give_one(Arc::new(server.store().await)).await;
     groups_in_any_order_decide_each_member_once(Arc::new(server.store().await)).await;
     two_replicas_share_what_is_counted(&server).await;
