@@ -99,7 +99,12 @@ impl House {
 
     /// The operator asks, and the browser of whom it is about opens the page.
     pub(crate) async fn ask(&self) -> Question {
-        let asked = self.operator.ask(BUS_PASS, "PASS-2026-0042").await.unwrap();
+        self.ask_by(BUS_PASS).await
+    }
+
+    /// The same by another policy.
+    pub(crate) async fn ask_by(&self, policy: &str) -> Question {
+        let asked = self.operator.ask(policy, "PASS-2026-0042").await.unwrap();
         let mut browser = Browser::new(self.http());
         let html = browser.open(&asked.url).await.unwrap();
         let link = wallet_link(&html).unwrap();

@@ -8,6 +8,7 @@ mod canary;
 mod dropped;
 mod holder;
 mod house;
+mod known;
 mod lost;
 mod races;
 mod rogue;

@@ -34,6 +34,8 @@ pub const PARKING: &str = "parking";
 pub const MEALS: &str = "meals";
 /// The policy that adds up what two payers paid two people, and the type that says who lives together.
 pub const HOUSEHOLD: &str = "household";
+/// The policy that counts how often somebody was met.
+pub const SWIM: &str = "swim";
 /// The type whose copies are linked to the wallet's secret, so that a service can count residents.
 pub const CARD: &str = "card";
 /// The type of the payers' statements.
@@ -44,7 +46,7 @@ pub const BUSES: &str = "https://buses.larkfield.example";
 pub const SCHOOLS: &str = "https://schools.larkfield.example";
 
 /// The policies and their test cases, by file name.
-const POLICIES: [(&str, &str); 12] = [
+const POLICIES: [(&str, &str); 14] = [
     ("bus-pass.toml", include_str!("../../district/policies/bus-pass.toml")),
     ("bus-pass.cases.toml", include_str!("../../district/policies/bus-pass.cases.toml")),
     ("clearance.toml", include_str!("../../district/policies/clearance.toml")),
@@ -57,6 +59,8 @@ const POLICIES: [(&str, &str); 12] = [
     ("meals.cases.toml", include_str!("../../district/policies/meals.cases.toml")),
     ("parking.toml", include_str!("../../district/policies/parking.toml")),
     ("parking.cases.toml", include_str!("../../district/policies/parking.cases.toml")),
+    ("swim.toml", include_str!("../../district/policies/swim.toml")),
+    ("swim.cases.toml", include_str!("../../district/policies/swim.cases.toml")),
 ];
 
 /// What the bodies sign, by file name.
