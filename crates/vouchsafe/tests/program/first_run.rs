@@ -134,7 +134,9 @@ async fn checks_the_decision(newcomer: &Newcomer, id: &str) {
     let checked = run(folder, &["verifier", "policies", "check", "--config", "data/verifier/verifier.toml"]);
     assert_eq!((checked.code, checked.err.as_str()), (0, ""));
     assert!(checked.out.starts_with("bus-pass@1: ") && !checked.out.contains("refused"), "{}", checked.out);
-    for policy in ["clearance@1: 6", "household@1: 7", "leisure@2: 8", "meals@1: 9", "parking@1: 5"] {
+    for policy in
+        ["clearance@1: 6", "household@1: 7", "leisure@2: 8", "meals@1: 9", "parking@1: 5", "swim@1: 3"]
+    {
         assert!(checked.out.contains(&format!("\n{policy} test cases pass\n")), "{policy}: {}", checked.out);
     }
 }
