@@ -107,7 +107,9 @@ impl Issuing {
     async fn call(&self, case: &Case) -> Call {
         match case.stage.as_str() {
             "token" | "put-off" => Call::token(&self.office, case).await,
-            "credential" | "identified" | "bearer" | "sealed" | "linked" => Call::credential(&self.office, case).await,
+            "credential" | "identified" | "bearer" | "sealed" | "linked" => {
+                Call::credential(&self.office, case).await
+            }
             "deferred" => Call::deferred(&self.office, case).await,
             "notification" => Call::notification(&self.office, case).await,
             stage => panic!("no such stage: {stage}"),
