@@ -39,6 +39,7 @@ use crate::list::Refresh;
 use crate::words::Language;
 
 use assess::assess;
+pub(crate) use assess::ways;
 pub(crate) use counted::Counted;
 pub(crate) use fetch::asked;
 
@@ -187,6 +188,11 @@ impl Ability {
             Self::SinglesOut => "cannot_singles_out",
             Self::Probing => "cannot_probing",
         }
+    }
+
+    /// From least to most: what a resident should rather be told.
+    pub(crate) fn rank(self) -> u8 {
+        assess::rank(self)
     }
 
     /// The same for an error message.

@@ -38,23 +38,17 @@ pub(crate) async fn assess(
     now: UnixTime,
     wish: &Wish,
 ) -> Result<Facts, ReviewError> {
-    let credentials = store::credentials(vault).await?;
     let (mut ways, mut direct) = (Vec::new(), None);
     match request.asked() {
         Question::Plain(asked) => {
+            let credentials = store::credentials(vault).await?;
             direct = Some(direct::assess(vault, asked, &credentials, now, wish).await?);
         }
         Question::Policy(asked) => {
             if !wish.adding.is_empty() {
                 return Err(ReviewError::Wish);
             }
-            let service = &request.service().sub;
-            let batches = open(vault, asked, &credentials, now).await?;
-            for index in 0..asked.options().len() {
-                let chosen = asked.option(index).ok_or(RequestError::Options)?;
-                let assessor = Assessor::new(asked, &chosen, &batches, &credentials, now, &wish.using);
-                ways.push(assessor.way(vault, service).await?);
-            }
+            ways = self::ways(vault, asked, &request.service().sub, now, &wish.using).await?;
         }
     }
     let (purpose, party) = (request.purpose(), request.asked().party());
@@ -71,6 +65,25 @@ pub(crate) async fn assess(
         ways,
         direct,
     })
+}
+
+/// The ways to answer a policy, each as far as this wallet can take it.
+pub(crate) async fn ways(
+    vault: &Vault,
+    asked: &Asked,
+    service: &str,
+    now: UnixTime,
+    using: &[String],
+) -> Result<Vec<Way>, ReviewError> {
+    let credentials = store::credentials(vault).await?;
+    let batches = open(vault, asked, &credentials, now).await?;
+    let mut ways = Vec::new();
+    for index in 0..asked.options().len() {
+        let chosen = asked.option(index).ok_or(RequestError::Options)?;
+        let assessor = Assessor::new(asked, &chosen, &batches, &credentials, now, using);
+        ways.push(assessor.way(vault, service).await?);
+    }
+    Ok(ways)
 }
 
 /// The batches of a type and body that some query accepts.

@@ -177,7 +177,14 @@ impl Service {
 
     /// Accepts facts of that age at most from now on.
     pub(crate) fn accept_facts(&self, max_age_days: u32) {
-        self.policy.lock().unwrap()["accept"][0]["max_age_days"] = json!(max_age_days);
+        let mut policy = self.policy.lock().unwrap();
+        let needs = match policy.get("ways") {
+            Some(_) => &mut policy["ways"][0]["needs"],
+            None => &mut policy["accept"],
+        };
+        for need in needs.as_array_mut().unwrap() {
+            need["max_age_days"] = json!(max_age_days);
+        }
     }
 
     pub(crate) fn posts(&self) -> Vec<Vec<u8>> {
@@ -211,6 +218,13 @@ impl Service {
                 Ok(busy)
             }
         }
+    }
+
+    /// What a verifier publishes of the service.
+    pub(crate) fn published(&self) -> Value {
+        let tables: Vec<_> = self.tables.iter().map(Extract::jws).collect();
+        json!({"services": [self.entry.jws()], "purposes": [self.purpose.jws()], "tables": tables,
+            "policies": [*self.policy.lock().unwrap()]})
     }
 
     fn named_key(&self) -> NamedJwk {

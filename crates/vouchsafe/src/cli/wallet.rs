@@ -13,6 +13,7 @@ use vouchsafe_service::clock::SystemClock;
 use vouchsafe_service::config::SecretFile;
 use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_service::keys;
+use vouchsafe_wallet::entitled::remark;
 use vouchsafe_wallet::http::Client;
 use vouchsafe_wallet::review::Wish;
 use vouchsafe_wallet::vault::Cost;
@@ -72,6 +73,11 @@ enum WalletCommand {
     Review(AskedArgs),
     /// Answer a request.
     Answer(AnswerArgs),
+    /// What you qualify for today, by the policies that services publish. Worked out here; nobody is told.
+    Entitled {
+        /// The address of the service that checks answers, https; or a file with the policies.
+        from: String,
+    },
     /// What happened, newest first; it holds no values.
     History,
     /// Whom this wallet believes.
@@ -158,6 +164,7 @@ async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Resul
             print::one(args.json, review.facts(), || review.page(language).to_string())
         }
         WalletCommand::Answer(choice) => share(wallet, args.json, choice, language).await,
+        WalletCommand::Entitled { from } => entitled(wallet, args.json, language, from).await,
         WalletCommand::History => history(wallet, args.json, language).await,
         WalletCommand::Trust(TrustCommand::Add { file }) => trust(wallet, args.json, file).await,
     }
@@ -238,6 +245,19 @@ fn words(answered: &Answered, declined: bool) -> String {
         Some(uri) => format!("{done}\nGo on in your browser:\n  {uri}"),
         None => done.to_owned(),
     }
+}
+
+async fn entitled(wallet: &Wallet, json: bool, language: Language, from: &str) -> Result<(), Failure> {
+    let entitled = if from.contains("://") {
+        wallet.entitled_at(from).await
+    } else {
+        let document = std::fs::read(from)
+            .map_err(|e| Failure::usage(format!("{from} cannot be read: {}", e.kind())))?;
+        wallet.entitled_by(&document).await
+    };
+    let entitled = entitled.map_err(|e| failure(e.fault(), e.code(), e))?;
+    print::list(json, &entitled, |one| one.words(language))?;
+    print::lines(json, &[remark(language, !entitled.is_empty())])
 }
 
 async fn history(wallet: &Wallet, json: bool, language: Language) -> Result<(), Failure> {
