@@ -93,7 +93,12 @@ def named(statements, queries):
 # --- a wallet's answer --------------------------------------------------------------------------------------------
 
 
-def answered(asked, option, copies, now, draw):
+def unscrupulous(context, statements, openings, draw):
+    """The bytes that a wallet sends which does not care whether they hold."""
+    return answer.made(context, statements, answer.plan_of(context, statements), openings, draw)
+
+
+def answered(asked, option, copies, now, draw, prove=answer.prove):
     """`vp_token` of an option, with the copies by query."""
     queries = [one["id"] for one in asked.query["credentials"] if one["id"] in copies]
     held = [bound_as(query, copies[query].leaf, copies[query].jwt, claims_of(copies[query].jwt)) for query in queries]
@@ -104,7 +109,7 @@ def answered(asked, option, copies, now, draw):
             attribute = answer.attribute_of(context, (term["query"], term["pointer"]))
             require(policy.crowded(one, attribute), "crowd")
     openings = {(query, pointer): opened for query in queries for pointer, opened in copies[query].openings.items()}
-    proof = answer.prove(context, statements, openings, draw)
+    proof = prove(context, statements, openings, draw)
     first, *_ = named(statements, queries)
     carried = {query: {PROOF: b64u(proof)} if query == first else {HASH: b64u(sha256(proof))}
                for query in named(statements, queries)}

@@ -100,7 +100,8 @@ def rule_as_sent(rule, tables):
 
 
 def stated(condition, way, tables, as_of):
-    terms = [{"query": one["need"], "pointer": one["pointer"], "coeff": one.get("coeff", 1)} for one in condition["terms"]]
+    terms = [(one["need"], one["pointer"], one.get("coeff", 1)) for one in condition["terms"]]
+    terms = [{"query": need, "pointer": pointer, "coeff": coeff} for need, pointer, coeff in terms]
     return {"id": f"{condition['id']}-w{way}", "op": condition["op"], "terms": terms,
             "rule": rule_as_sent(condition["rule"], tables), **bounds_of(condition, tables, as_of)}
 

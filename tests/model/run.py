@@ -18,6 +18,7 @@ import cancelling  # noqa: E402
 import kinds  # noqa: E402
 import link  # noqa: E402
 import make  # noqa: E402
+import many  # noqa: E402
 import presentation  # noqa: E402
 import refusals  # noqa: E402
 import sigma  # noqa: E402
@@ -31,6 +32,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = ROOT / "specs/vectors/vouchsafe-1/model.json"
 KINDS = ROOT / "specs/vectors/vouchsafe-1/model-kinds.json"
 WAYS = ROOT / "specs/vectors/vouchsafe-1/model-ways.json"
+MANY = ROOT / "specs/vectors/vouchsafe-1/model-many.json"
 SIGMA = ROOT / "specs/vectors/vouchsafe-1/model-sigma.json"
 LINK = ROOT / "specs/vectors/vouchsafe-1/model-link.json"
 CANCELLING = ROOT / "specs/vectors/bulletproofs/cancelling.json"
@@ -87,7 +89,8 @@ def links():
 
 def main(command):
     if command == "make":
-        files = {MODEL: own(), KINDS: of_every_kind(), WAYS: town.everything(), SIGMA: without_range(), LINK: links()}
+        files = {MODEL: own(), KINDS: of_every_kind(), WAYS: town.everything(), MANY: many.everything(),
+                 SIGMA: without_range(), LINK: links()}
         files[CANCELLING] = cancelling.everything()
         for path, made in files.items():
             path.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
@@ -104,6 +107,7 @@ def main(command):
     vectors.same(count, KINDS, every_kind)
     refusals.check(count, every_kind["answers"])
     spoilt.check(count, *vectors.whole_answers(count, WAYS, town.everything()))
+    vectors.long_lists(count, MANY, many.everything())
     vectors.without_range(count, SIGMA, without_range())
     vectors.links(count, LINK, links())
     vectors.wrong(count, CANCELLING, cancelling.everything())

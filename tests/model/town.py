@@ -221,6 +221,22 @@ class Town:
         ]
 
 
+def lies(town):
+    """Answers that do not hold: name, policy, copies by query."""
+    first, again = pay(town.one, "lie/first", 400, 20), pay(town.one, "lie/again", 400, 40)
+    return [
+        ("two people's pay", HOURS, {"first": first, "other": pay(town.two, "lie/other", 500, 40, "LF-0043", "B")}),
+        ("one statement twice", HOURS, {"first": first, "other": again}),
+        ("one person as two", MEALS, {
+            "homea": home(town.council, "lie/homea"), "paya": pay(town.one, "lie/paya", 20_000, 40),
+            "homeb": home(town.council, "lie/homeb"), "payb": pay(town.one, "lie/payb", 200, 40)}),
+        ("two households", MEALS, {
+            "homea": home(town.council, "lie/homea"), "paya": pay(town.one, "lie/paya", 20_000, 40),
+            "homeb": home(town.council, "lie/away", "LF-0043", household="H0002"),
+            "payb": pay(town.one, "lie/theirs", 200, 40, "LF-0043")}),
+    ]
+
+
 def may_ask(queries):
     """Just what the policies ask."""
     found = {}
@@ -239,17 +255,20 @@ def everything():
     town = Town()
     registrar = request.Registrar(town.trust, NOW)
     requests = {one["id"]: town.request(one) for one in (SUPPORT, MEALS, HOURS)}
-    exchanges = []
-    for name, rules, option, copies in town.stories():
+
+    def told(name, rules, option, copies, outcome, *prove):
         # The wallet answers what it read, not what the verifier meant.
         asked = request.read(requests[rules["id"]], town.client_id, registrar)
-        token = exchange.answered(asked, option, copies, NOW, scalars(f"town/{name}").__next__)
-        exchanges.append({"name": name, "request": rules["id"], "vp_token": token, "outcome": "met"})
+        token = exchange.answered(asked, option, copies, NOW, scalars(f"town/{name}").__next__, *prove)
+        return {"name": name, "request": rules["id"], "vp_token": token, "outcome": outcome}
+
     return {"profile": 1, "now": NOW, "trust": town.trust, "register": town.register(), "types": TYPES,
-            "client_id": town.client_id, "requests": requests, "exchanges": exchanges}
+            "client_id": town.client_id, "requests": requests,
+            "exchanges": [told(*story, "met") for story in town.stories()],
+            "lies": [told(name, rules, 0, copies, None, exchange.unscrupulous) for name, rules, copies in lies(town)]}
 
 
-def each(made):
+def each(made, which="exchanges"):
     """Every exchange of a file with all that it needs."""
     common = {name: made[name] for name in ("now", "trust", "register", "types", "client_id")}
-    return [common | one | {"request": made["requests"][one["request"]]} for one in made["exchanges"]]
+    return [common | one | {"request": made["requests"][one["request"]]} for one in made.get(which, [])]

@@ -10,6 +10,7 @@ import dates
 import encoding
 import exchange
 import link
+import many
 import planner
 import presentation
 import ristretto
@@ -207,7 +208,15 @@ def whole_answers(count, path, made):
         found.append({one["name"]: one for one in town.each(file)})
         for one in found[-1].values():
             count.equal(f"{name}, {one['name']}", exchange.check(one), one["outcome"])
+    for one in town.each(made, "lies"):
+        count.refused(f"{path.name}, {one['name']}", lambda: exchange.check(one), Invalid)  # noqa: B023
     return found
+
+
+def long_lists(count, path, made):
+    """Answers over lists of many elements: the model's own, which are still the same, and those of another."""
+    same(count, path, made)
+    many.check(count, made["answers"], load(path.with_name("many.json"))["answers"])
 
 
 def without_range(count, path, made):
