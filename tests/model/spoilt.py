@@ -32,11 +32,12 @@ def opened(jws):
 
 
 def rewritten(jws, change):
-    """The JWS with its claims changed, under the old signature."""
+    """The JWS with its claims changed, under the old signature; the same octets where nothing is changed."""
     head, _, signature = jws.split(".")
     claims = opened(jws)[1]
     change(claims)
-    return f"{head}.{b64u(json.dumps(claims).encode())}.{signature}"
+    text = json.dumps(claims, ensure_ascii=False, separators=(",", ":"))
+    return f"{head}.{b64u(text.encode())}.{signature}"
 
 
 def info(claims, name):
@@ -206,6 +207,17 @@ def refused(count, name, told, change, signed, *errors, part=None):
         count.true(f"{name}: {other!r}", False)
     else:
         count.true(name, False)
+
+
+def unspoilt(count, told):
+    """With everything made to fit and nothing changed, nothing is refused."""
+    same, nothing = copy.deepcopy(told), lambda _: None
+    for change in (ruling(nothing), listing(0, nothing), proving(lambda data: data)):
+        change(same)
+    for query in told["vp_token"]:
+        binding(query, nothing)(same)
+        signing(query, nothing)(same)
+    count.equal(f"{told['name']}, with nothing changed", exchange.check(same, anybody), told["outcome"])
 
 
 def only_the_proof(count, told, changes):
@@ -380,6 +392,7 @@ PARTS = {
 
 def check(count, ours, theirs):
     """`theirs`: the exchanges that another implementation made, by name; `ours`: the model's."""
+    unspoilt(count, theirs["worker"])
     only_the_proof(count, theirs["worker"], WORKER)
     by_their_part(count, theirs["worker"], PARTS)
     context(count, theirs["worker"])

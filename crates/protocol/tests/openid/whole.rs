@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::{Map, Value, json};
+use vouchsafe_proofs::answer::ProofFailed;
 use vouchsafe_proofs::commitment::Seed;
 use vouchsafe_protocol::answer::{Holding, PROOF_CLAIM, Presented, prove};
 use vouchsafe_protocol::decision::{Evidence, Outcome};
@@ -74,6 +75,11 @@ impl File {
         self.0["exchanges"].as_array().unwrap()
     }
 
+    /// Exchanges that are right in all but the proof.
+    fn lies(&self) -> &[Value] {
+        self.0["lies"].as_array().unwrap()
+    }
+
     /// What a wallet makes of the request of an exchange.
     fn asked(&self, exchange: &Value) -> Verified {
         let trust = self.trust();
@@ -102,7 +108,7 @@ impl File {
     }
 
     /// Every check of a verifier, with lists on which nobody is marked.
-    fn decided(&self, exchange: &Value) -> (Outcome, Evidence) {
+    fn decided(&self, exchange: &Value) -> Result<(Outcome, Evidence), ProofFailed> {
         let (request, trust) = (self.asked(exchange), self.trust());
         let asked = request.asked();
         let register = Register::load(self.text("register"), &self.judge(&trust)).unwrap();
@@ -113,9 +119,9 @@ impl File {
         let mut complete = trusted.check_complete(asked).unwrap();
         let sought = complete.take_references().len();
         complete.told(&vec![Standing::Valid; sought]);
-        let proven = complete.check_commitments(asked, &self.types()).unwrap().check_proof().unwrap();
+        let proven = complete.check_commitments(asked, &self.types()).unwrap().check_proof()?;
         let judged = proven.judge(asked, None);
-        (judged.outcome, judged.evidence)
+        Ok((judged.outcome, judged.evidence))
     }
 }
 
@@ -134,7 +140,7 @@ fn accepted(name: &str, count: usize) {
     let file = File::read(name);
     assert_eq!(file.exchanges().len(), count);
     for exchange in file.exchanges() {
-        assert_eq!(file.decided(exchange), (Outcome::Met, Evidence::Proved), "{}", exchange["name"]);
+        assert_eq!(file.decided(exchange), Ok((Outcome::Met, Evidence::Proved)), "{}", exchange["name"]);
         assert_eq!(exchange["outcome"], "met");
     }
 }
@@ -142,6 +148,15 @@ fn accepted(name: &str, count: usize) {
 #[test]
 fn whole_answers_of_the_independent_model_are_accepted() {
     accepted("model-ways.json", 4);
+}
+
+#[test]
+fn whole_lies_of_the_independent_model_are_refused_for_their_proofs() {
+    let file = File::read("model-ways.json");
+    assert_eq!(file.lies().len(), 4);
+    for lie in file.lies() {
+        assert_eq!(file.decided(lie), Err(ProofFailed), "{}", lie["name"]);
+    }
 }
 
 #[test]
