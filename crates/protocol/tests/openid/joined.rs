@@ -27,19 +27,21 @@ use vouchsafe_protocol::zkc;
 use crate::district::{District, NONCE, NOW, spoiled};
 use crate::provider::{Key, Ring};
 use crate::ways::{COUNCIL, HOME, PAY, PAYERS, hours, household, meals, purpose, types};
+use crate::whole::PLACE;
 
-struct Town {
-    district: District,
+pub(crate) struct Town {
+    pub(crate) district: District,
     issuers: Vec<(&'static str, Key, Vec<Vec<u8>>)>,
-    register: Register,
+    pub(crate) signed: String,
+    pub(crate) register: Register,
 }
 
 /// What an issuer says of somebody.
 #[derive(Clone)]
-struct Fact {
+pub(crate) struct Fact {
     iss: &'static str,
-    vct: &'static str,
-    values: Value,
+    pub(crate) vct: &'static str,
+    pub(crate) values: Value,
     period: &'static str,
     facts_as_of: &'static str,
     /// Whether the period stands in a Disclosure, which no honest issuer does.
@@ -47,27 +49,32 @@ struct Fact {
 }
 
 /// A copy with its openings and the key of its holder.
-struct Copy {
-    held: Held,
-    key: Key,
-    seed: Seed,
-    attributes: Vec<vouchsafe_proofs::context::Attribute>,
-    values: BTreeMap<String, zkc::Value>,
+pub(crate) struct Copy {
+    pub(crate) held: Held,
+    pub(crate) key: Key,
+    pub(crate) seed: Seed,
+    pub(crate) attributes: Vec<vouchsafe_proofs::context::Attribute>,
+    pub(crate) values: BTreeMap<String, zkc::Value>,
     x5c: Vec<Vec<u8>>,
 }
 
-fn pay(payer: usize, person: &str, total: u32) -> Fact {
+pub(crate) fn pay(payer: usize, person: &str, total: u32) -> Fact {
     let values = json!({"/person": person, "/source": format!("{person}-A"), "/total": total, "/hours": 60});
     Fact { iss: PAYERS[payer], vct: PAY, values, period: "2026-10", facts_as_of: "2026-11-05", hidden: false }
 }
 
-fn home(person: &str, household: &str, adults: u32) -> Fact {
+pub(crate) fn home(person: &str, household: &str, adults: u32) -> Fact {
     let values = json!({"/person": person, "/household": household, "/adults": adults});
     Fact { iss: COUNCIL, vct: HOME, values, period: "", facts_as_of: "2026-11-05", hidden: false }
 }
 
 impl Town {
     fn new() -> Self {
+        Self::under(purpose(), &[])
+    }
+
+    /// The town with another purpose, and with lists.
+    pub(crate) fn under(purpose: Value, lists: &[Value]) -> Self {
         let district = District::new();
         let issuers: Vec<_> = [PAYERS[0], PAYERS[1], COUNCIL]
             .into_iter()
@@ -76,28 +83,29 @@ impl Town {
                 (iss, key, x5c)
             })
             .collect();
-        let entry = |iss: &str, vct: &str| {
+        let entry = |iss: &str, types: &[&str]| {
             let members = json!({"sub": iss, "env": "test", "name": {"en": "Payer", "cy": "Talwr"},
-                "anchors": [b64u(district.anchor.sha256())], "types": [vct]});
+                "anchors": [b64u(district.anchor.sha256())], "types": types});
             district.document("issuer", members)
         };
-        let entries = [
+        let mut entries = vec![
             district.document("service", district.service_entry()),
-            entry(PAYERS[0], PAY),
-            entry(PAYERS[1], PAY),
-            entry(COUNCIL, HOME),
-            district.document("purpose", purpose()),
+            entry(PAYERS[0], &[PAY]),
+            entry(PAYERS[1], &[PAY]),
+            entry(COUNCIL, &[HOME, PLACE]),
+            district.document("purpose", purpose),
         ];
-        let whole = district.document("register", json!({"entries": entries}));
-        let register = Register::load(&whole, &district.judge()).unwrap();
-        Self { district, issuers, register }
+        entries.extend(lists.iter().map(|list| district.document("table", list.clone())));
+        let signed = district.document("register", json!({"entries": entries}));
+        let register = Register::load(&signed, &district.judge()).unwrap();
+        Self { district, issuers, signed, register }
     }
 
-    fn asked(&self, policy: Value) -> Asked {
+    pub(crate) fn asked(&self, policy: Value) -> Asked {
         self.district.asked(&self.register, policy)
     }
 
-    fn copy(&self, fact: &Fact, number: u8) -> Copy {
+    pub(crate) fn copy(&self, fact: &Fact, number: u8) -> Copy {
         let (_, issuer, x5c) = self.issuers.iter().find(|(iss, ..)| *iss == fact.iss).unwrap();
         let (key, seed) = (Key::p256(), Seed::new([number + 1; 32]));
         let described = types().into_iter().find(|t| t.has_vct(fact.vct)).unwrap();
