@@ -8,6 +8,7 @@ mod canary;
 mod dropped;
 mod holder;
 mod house;
+mod linkability;
 mod races;
 mod rogue;
 mod story;
