@@ -115,6 +115,14 @@ const PEOPLE: &[Attack] = &[
         ),
     ),
     ("two-households", "household", Copies(|c| change(c, "homeb", "/household", Hidden::Text("H0002")))),
+    (
+        "adults-of-another-number",
+        "household",
+        CopiesAndProof(
+            |c| change(c, "homea", "/adults", Hidden::Number(3)),
+            |p, _| drop(p.lists.insert(1, vec![3])),
+        ),
+    ),
     ("too-few-adults", "household", Copies(|c| change(c, "homea", "/adults", Hidden::Number(3)))),
 ];
 
