@@ -43,6 +43,7 @@ fn place(name: &str) -> (String, String) {
         ["wallet", module, _] => format!("wallet/tests/{module}.rs"),
         ["holder", module, _] => format!("wallet/tests/holder/{module}.rs"),
         ["flows", module, _] => format!("tests/flows/{module}.rs"),
+        ["linkability", module, _] => format!("tests/flows/linkability/{module}.rs"),
         _ => panic!("{name}: of which tests?"),
     };
     (read(&file), format!("fn {}(", parts[parts.len() - 1]))
