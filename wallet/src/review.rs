@@ -38,9 +38,9 @@ use crate::history::Asked;
 use crate::list::Refresh;
 use crate::words::Language;
 
-use assess::assess;
+use assess::{assess, assess_share};
 pub(crate) use counted::Counted;
-pub(crate) use fetch::asked;
+pub(crate) use fetch::{Fetched, asked};
 
 /// What the resident is told, as data.
 #[derive(Clone, Debug, Serialize)]

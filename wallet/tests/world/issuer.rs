@@ -37,6 +37,8 @@ use super::{ADDRESS, ISSUER, NOW, Office, WARDS, both, reply, ward_list};
 pub(crate) const VCT: &str = "https://larkfield.example/types/residency/1";
 /// What bodies pay.
 pub(crate) const PAY_VCT: &str = "https://larkfield.example/types/wages/1";
+/// Who lives together.
+pub(crate) const HOME_VCT: &str = "https://larkfield.example/types/home/1";
 /// The same at an address of the body's own.
 pub(crate) const OWN_VCT: &str = "https://issuer.example/types/residency/1";
 pub(crate) const TX_CODE: &str = "493536";
@@ -101,9 +103,31 @@ pub(crate) struct Paid {
     pub(crate) total: u64,
 }
 
+/// What is hidden in a body's copies, by pointer.
+pub(crate) type Hidden = Vec<(&'static str, zkc::Value)>;
+
+impl Paid {
+    fn hidden(self) -> Hidden {
+        vec![
+            ("/total", zkc::Value::Integer(self.total)),
+            ("/person", zkc::Value::Text(self.person.to_owned())),
+        ]
+    }
+}
+
+/// What a body says of somebody's household.
+pub(crate) fn home(person: &'static str, household: &'static str) -> Hidden {
+    vec![
+        ("/person", zkc::Value::Text(person.to_owned())),
+        ("/household", zkc::Value::Text(household.to_owned())),
+        ("/adults", zkc::Value::Integer(2)),
+    ]
+}
+
 pub(crate) struct Issuer {
     iss: String,
-    paid: Option<Paid>,
+    says: Mutex<Option<Hidden>>,
+    facts: Mutex<&'static str>,
     spoil: Spoil,
     born: Date,
     leaf: Leaf,
@@ -130,7 +154,28 @@ impl Issuer {
     /// A body that states what it pays one person.
     pub(crate) fn payer(office: &Office<'_>, iss: &str, paid: Paid) -> Self {
         let issuer = Self::of(office, iss, described_pay(), super::old_resident(), Spoil::None);
-        Self { paid: Some(paid), ..issuer }
+        issuer.say(paid.hidden());
+        issuer
+    }
+
+    /// A body that states who lives together.
+    pub(crate) fn register_of_homes(office: &Office<'_>, iss: &str) -> Self {
+        Self::of(office, iss, described_home(), super::old_resident(), Spoil::None)
+    }
+
+    /// From now on the copies hide this.
+    pub(crate) fn say(&self, hidden: Hidden) {
+        *self.says.lock().unwrap() = Some(hidden);
+    }
+
+    /// From now on it pays this.
+    pub(crate) fn pay(&self, person: &'static str, total: u64) {
+        self.say(Paid { person, total }.hidden());
+    }
+
+    /// From now on the facts are of this day.
+    pub(crate) fn date_facts(&self, day: &'static str) {
+        *self.facts.lock().unwrap() = day;
     }
 
     fn of(office: &Office<'_>, iss: &str, described: CredentialType, born: Date, spoil: Spoil) -> Self {
@@ -146,7 +191,8 @@ impl Issuer {
         let elsewhere = DevCa::generate("elsewhere", NOW).unwrap();
         Self {
             iss: iss.to_owned(),
-            paid: None,
+            says: Mutex::default(),
+            facts: Mutex::new("2026-11-01"),
             spoil,
             born,
             leaf: leaf(office.ca, iss),
@@ -370,8 +416,9 @@ impl Issuer {
     }
 
     async fn copy(&self, key: &PublicJwk, seed: Seed) -> Copy {
-        if let Some(paid) = self.paid {
-            return self.paid_copy(key, seed, paid).await;
+        let says = self.says.lock().unwrap().clone();
+        if let Some(hidden) = says {
+            return self.stated_copy(key, seed, &hidden).await;
         }
         let vct = self.described.proof_vct();
         let born = if self.spoil == Spoil::OutOfRange { jiff::civil::date(1700, 1, 1) } else { self.born };
@@ -406,34 +453,30 @@ impl Issuer {
         Copy { credential: issuable.sign(&self.leaf.key).await.unwrap(), openings }
     }
 
-    async fn paid_copy(&self, key: &PublicJwk, seed: Seed, paid: Paid) -> Copy {
+    async fn stated_copy(&self, key: &PublicJwk, seed: Seed, hidden: &Hidden) -> Copy {
         let (vct, midnight) = (self.described.proof_vct(), NOW.day_start().0);
-        let hidden = [
-            ("/total", zkc::Value::Integer(paid.total)),
-            ("/person", zkc::Value::Text(paid.person.to_owned())),
-        ];
         let form = |pointer: &str| self.described.attribute(pointer).unwrap().form().unwrap();
-        let forms = hidden.each_ref().map(|(pointer, value)| {
-            let form = form(pointer);
-            let c = value.commit(&form.unit, &seed.blinding(&self.iss, &vct, pointer));
-            (*pointer, form, c)
-        });
+        let forms: Vec<_> = hidden
+            .iter()
+            .map(|(pointer, value)| {
+                let form = form(pointer);
+                let c = value.commit(&form.unit, &seed.blinding(&self.iss, &vct, pointer));
+                (*pointer, form, c)
+            })
+            .collect();
         let zkc = zkc::write(forms.iter().map(|(pointer, form, c)| (*pointer, form, *c)));
         let claims = Map::from_iter([
             ("iss".to_owned(), json!(self.iss)),
             ("vct".to_owned(), json!(vct)),
             ("iat".to_owned(), json!(midnight)),
             ("exp".to_owned(), json!(midnight + 90 * DAY)),
-            ("facts_as_of".to_owned(), json!("2026-11-01")),
+            ("facts_as_of".to_owned(), json!(*self.facts.lock().unwrap())),
             ("zkc".to_owned(), zkc),
         ]);
         let header = NewHeader::new(Alg::Es256, "dc+sd-jwt").x5c(&[&self.leaf.certificate]).encode();
         let issuable =
             Builder::new(claims).holder(key).build(&header, &mut EntropyRng(&OsEntropy::new())).unwrap();
-        let values = Map::from_iter([
-            ("/total".to_owned(), json!(paid.total)),
-            ("/person".to_owned(), json!(paid.person)),
-        ]);
+        let values = hidden.iter().map(|(pointer, value)| ((*pointer).to_owned(), json!(value))).collect();
         let openings = Some(Openings::new(seed, values));
         Copy { credential: issuable.sign(&self.leaf.key).await.unwrap(), openings }
     }
@@ -519,6 +562,24 @@ pub(crate) fn described_pay() -> CredentialType {
              "answer": ["prove"], "lo": "0", "hi": "10000000"},
             {"pointer": "/person", "column": "person", "label": both("person number"), "kind": "text",
              "answer": ["prove"], "unit": "https://larkfield.example/ids/person", "pattern": "AA-9999"},
+        ]
+    }))
+    .unwrap()
+}
+
+/// Who lives together.
+pub(crate) fn described_home() -> CredentialType {
+    let text = |pointer: &str, label: &str, unit: &str, pattern: &str| {
+        json!({"pointer": pointer, "column": label, "label": both(label), "kind": "text", "answer": ["prove"],
+            "unit": unit, "pattern": pattern})
+    };
+    CredentialType::from_json(&json!({
+        "id": "home", "vct": HOME_VCT, "name": both("Household"), "ttl_days": 90, "batch": COPIES,
+        "attributes": [
+            text("/person", "person number", "https://larkfield.example/ids/person", "AA-9999"),
+            text("/household", "household number", "https://larkfield.example/ids/household", "A9999"),
+            {"pointer": "/adults", "column": "adults", "label": both("adults"), "kind": "number", "unit": "adults",
+             "answer": ["prove"], "lo": "1", "hi": "20"},
         ]
     }))
     .unwrap()
