@@ -268,13 +268,13 @@ impl Wallet {
     ///
     /// # Errors
     /// [`Refusal::Alone`], [`Refusal::NotForTwo`], and as a review.
-    pub async fn join(&self, link: &str, wish: &Wish) -> Result<Joining, JointError> {
-        let done = self.look_joining(link, wish).await;
+    pub async fn join(&self, link: &str) -> Result<Joining, JointError> {
+        let done = self.look_joining(link).await;
         self.noted(None, done).await
     }
 
-    async fn look_joining(&self, link: &str, wish: &Wish) -> Result<Joining, JointError> {
-        let review = self.look_as(link, wish, None).await?;
+    async fn look_joining(&self, link: &str) -> Result<Joining, JointError> {
+        let review = self.look_as(link, &Wish::default(), None).await?;
         let mut met = review.facts().ways.iter().filter(|way| !way.contrary);
         let offered = review.facts().offered().ok_or(Refusal::NotForTwo)?;
         if offered.ability == Ability::Can {
@@ -414,7 +414,7 @@ impl Mine {
         if !(mutants::skips("joint-able") || way.ability == Ability::AnotherPerson) {
             return Err(AnswerError::Cannot(way.ability).into());
         }
-        if !(mutants::skips("joint-own-stale") || !way.is_stale()) {
+        if !mutants::skips("joint-own-stale") && way.is_stale() {
             return Err(Refusal::Stale.into());
         }
         Ok(way)

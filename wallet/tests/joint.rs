@@ -16,10 +16,10 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use vouchsafe_protocol::openid4vp::link::Method;
 use vouchsafe_wallet::joint::Next;
-use vouchsafe_wallet::review::Wish;
 use vouchsafe_wallet::{Answered, Wallet};
 use world::World;
-use world::issuer::{TX_CODE, home};
+use world::issuer::TX_CODE;
+use world::issuer::home::home;
 
 /// One of the two.
 pub(crate) struct Partner {
@@ -61,7 +61,7 @@ impl Couple {
 
     pub(crate) async fn invitation(&self) -> String {
         let link = self.world.service.link(Method::Post);
-        let joining = self.one.wallet.join(&link, &Wish::default()).await.unwrap();
+        let joining = self.one.wallet.join(&link).await.unwrap();
         self.one.wallet.invite(&joining).await.unwrap()
     }
 

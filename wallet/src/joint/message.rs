@@ -186,7 +186,7 @@ impl Thread<'_> {
         let (kid, apu, apv) = (kid(key), self.sender(), self.request());
         let recipient = Recipient { key, kid: Some(&kid), enc: Enc::A256Gcm, apu: &apu, apv: &apv };
         let ephemeral = Box::new(AgreementKey::generate(entropy));
-        let plain = store::encode(message);
+        let plain = store::encode_long(message, MAX_SEALED);
         jwe::encrypt(&plain, &recipient, ephemeral, &RingAead, &mut EntropyRng(entropy))
             .map_err(|_| Refusal::Message)
     }

@@ -163,6 +163,13 @@ impl Conversation {
         self.copies.iter().map(held).collect()
     }
 
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        // A request may be long, and is written with its quotation marks escaped at most.
+        let (copies, theirs) = (self.copies.iter().map(|kept| kept.sd_jwt.len()), self.theirs.values());
+        let long = self.fetched.len() + copies.sum::<usize>() + theirs.map(String::len).sum::<usize>();
+        store::encode_long(self, 2 * long)
+    }
+
     fn is_over(&self, now: UnixTime) -> bool {
         !mutants::skips("joint-ended") && now.0 >= self.expires_at
     }
@@ -177,14 +184,14 @@ pub(super) struct Open {
 impl Open {
     /// The change that keeps it as it is now, if nothing was done with it meanwhile.
     pub(super) fn keep(self) -> Change {
-        let bytes = store::encode(&self.conversation);
+        let bytes = self.conversation.encode();
         Change::Replace(Section::Joint, self.record, bytes)
     }
 
     /// The changes that end it, if nothing was done with it meanwhile.
     pub(super) fn end(self) -> [Change; 2] {
         let id = self.record.id.clone();
-        let bytes = store::encode(&self.conversation);
+        let bytes = self.conversation.encode();
         [Change::Replace(Section::Joint, self.record, bytes), Change::Delete(Section::Joint, id)]
     }
 }
@@ -291,7 +298,7 @@ impl Wallet {
         conversation: &Conversation,
         mut changes: Vec<Change>,
     ) -> Result<(), VaultError> {
-        let bytes = store::encode(conversation);
+        let bytes = conversation.encode();
         changes.push(Change::Insert(Section::Joint, self.new_id(), bytes));
         self.vault.apply(changes, &*self.machine.entropy).await
     }

@@ -15,6 +15,7 @@ use vouchsafe_proofs::sigma::Opened;
 use vouchsafe_proofs::statement::{Statement, Term};
 use vouchsafe_protocol::encoding::{b64u, b64u_array};
 use vouchsafe_protocol::openid4vci::batch;
+use vouchsafe_protocol::sd_jwt;
 use vouchsafe_protocol::statement::Op;
 use vouchsafe_protocol::zkc;
 use zeroize::Zeroizing;
@@ -28,8 +29,6 @@ pub(super) struct Wanted {
     pub(super) of: Vec<Place>,
     /// Whether the value is needed, or the blinding alone.
     pub(super) value: bool,
-    /// Whether what is told is compared with a value of the other person.
-    pub(super) compared: bool,
 }
 
 /// What must be told of the queries that are `told`, each thing once, in the order of the statements.
@@ -38,10 +37,7 @@ pub(super) fn wanted(statements: &[Statement], told: &impl Fn(&str) -> bool) -> 
     for statement in statements {
         for one in wanted_by(statement, told) {
             match all.iter_mut().find(|known| known.of == one.of) {
-                Some(known) => {
-                    known.value |= one.value;
-                    known.compared &= one.compared;
-                }
+                Some(known) => known.value |= one.value,
                 None => all.push(one),
             }
         }
@@ -53,8 +49,8 @@ fn wanted_by(statement: &Statement, told: &impl Fn(&str) -> bool) -> Vec<Wanted>
     let of: Vec<Place> = statement.terms.iter().filter(|term| told(&term.query)).map(place).collect();
     match pair(statement) {
         Some(_) if of.is_empty() => Vec::new(),
-        Some(differ) => vec![Wanted { compared: of.len() == 1, of, value: differ }],
-        None => of.into_iter().map(|one| Wanted { of: vec![one], value: true, compared: false }).collect(),
+        Some(differ) => vec![Wanted { of, value: differ }],
+        None => of.into_iter().map(|one| Wanted { of: vec![one], value: true }).collect(),
     }
 }
 
@@ -71,8 +67,6 @@ fn place(term: &Term) -> Place {
 
 /// A copy's query, and what opens its commitments.
 pub(super) type Own<'a> = (&'a str, &'a sd_jwt::Held, &'a batch::Opened);
-
-use vouchsafe_protocol::sd_jwt;
 
 /// What opens the commitment at a place of an own copy.
 fn opened(own: &[Own<'_>], at: &Place) -> Option<Opened> {

@@ -39,6 +39,13 @@ pub(crate) struct Fetched {
     wallet_nonce: Option<String>,
 }
 
+impl Fetched {
+    /// How long it is.
+    pub(crate) fn len(&self) -> usize {
+        self.link.len() + self.object.len()
+    }
+}
+
 impl Zeroize for Fetched {
     fn zeroize(&mut self) {
         self.link.zeroize();

@@ -6,13 +6,13 @@ use vouchsafe_protocol::jose::KeyAgreement as _;
 use vouchsafe_protocol::openid4vp::link::Method;
 use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_wallet::joint::JointError;
-use vouchsafe_wallet::review::Wish;
 use vouchsafe_wallet::vault::{Change, Section};
 use zeroize::Zeroizing;
 
 use super::double::{changed, key_of, moved, opened, parties, sealed};
 use super::story::left;
-use super::world::issuer::{COPIES, HOME_VCT, TX_CODE, home};
+use super::world::issuer::home::{HOME_VCT, home};
+use super::world::issuer::{COPIES, TX_CODE};
 use super::world::{ISSUER, World};
 use super::{Couple, killed, partner, proof};
 
@@ -221,7 +221,7 @@ async fn a_credential_under_another_anchor() {
 async fn questions_that_two_wallets_do_not_answer() {
     let couple = Couple::new().await;
     let link = couple.world.service.link(Method::Post);
-    let joins = async || couple.one.wallet.join(&link, &Wish::default()).await.is_ok();
+    let joins = async || couple.one.wallet.join(&link).await.is_ok();
     let shows = json!({"id": "seen", "op": "show", "equals": "2026-11-01",
         "terms": [{"need": "homeb", "pointer": "/facts_as_of"}]});
     couple.world.service.ask_couple_how(140_000, &json!([shows]));
@@ -480,7 +480,7 @@ async fn forms_that_are_not_ours() {
 /// A message that is good but for its length.
 async fn reads_long(couple: &Couple) -> bool {
     let link = couple.world.service.link(Method::Post);
-    let joining = couple.one.wallet.join(&link, &Wish::default()).await.unwrap();
+    let joining = couple.one.wallet.join(&link).await.unwrap();
     let invitation = couple.one.wallet.invite(&joining).await.unwrap();
     let kid: Value = serde_json::from_str(&invitation).unwrap();
     let key = vouchsafe_protocol::jose::PublicJwk::from_value(&kid["key"]).unwrap();
@@ -533,10 +533,10 @@ async fn what_a_wallet_does_not_hold() {
     let dir = tempfile::tempdir().unwrap();
     let bare = world.wallet(dir.path()).await;
     let link = world.service.link(Method::Post);
-    let joining = one.wallet.join(&link, &Wish::default()).await.unwrap();
+    let joining = one.wallet.join(&link).await.unwrap();
     let invitation = one.wallet.invite(&joining).await.unwrap();
     assert_eq!(code(bare.invited(&invitation).await), "none-held");
-    assert_eq!(code(bare.join(&link, &Wish::default()).await), "none-held");
+    assert_eq!(code(bare.join(&link).await), "none-held");
     killed("joint-able", async || bare.invited(&invitation).await.is_ok()).await;
 }
 

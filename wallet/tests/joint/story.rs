@@ -4,7 +4,6 @@ use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::openid4vp::link::Method;
 use vouchsafe_wallet::history::Event;
 use vouchsafe_wallet::joint::{Known, Role, Step};
-use vouchsafe_wallet::review::Wish;
 use vouchsafe_wallet::vault::Section;
 use vouchsafe_wallet::words::Language;
 use vouchsafe_wallet::{Confirmed, Wallet};
@@ -24,7 +23,7 @@ const ALL: usize = COPIES as usize;
 async fn two_wallets_answer_one_question() {
     let Couple { world, one, two } = Couple::new().await;
     let (one, two) = (&one.wallet, &two.wallet);
-    let joining = one.join(&world.service.link(Method::Post), &Wish::default()).await.unwrap();
+    let joining = one.join(&world.service.link(Method::Post)).await.unwrap();
     let page = joining.page(Language::En).to_string();
     assert!(page.contains("Your wallet will learn the other person’s exact amounts."), "{page}");
     let invitation = one.invite(&joining).await.unwrap();
@@ -98,7 +97,7 @@ async fn a_wallet_may_be_closed_between_any_two_messages() {
     }
     let link = world.service.link(Method::Post);
     let one = world.bare_wallet(dirs[0].path()).await;
-    let invitation = one.invite(&one.join(&link, &Wish::default()).await.unwrap()).await.unwrap();
+    let invitation = one.invite(&one.join(&link).await.unwrap()).await.unwrap();
     one.close().await;
     let two = world.bare_wallet(dirs[1].path()).await;
     let mut message = two.contribute(&two.invited(&invitation).await.unwrap()).await.unwrap();
@@ -200,7 +199,7 @@ async fn sums_cannot_find_a_partner_s_value_by_asking() {
         }
         couple.world.service.ask_couple(least);
         let link = couple.world.service.link(Method::Post);
-        let joining = couple.one.wallet.join(&link, &Wish::default()).await.unwrap();
+        let joining = couple.one.wallet.join(&link).await.unwrap();
         let invitation = couple.one.wallet.invite(&joining).await.unwrap();
         let invited = couple.two.wallet.invited(&invitation).await.unwrap();
         match couple.two.wallet.contribute(&invited).await {
@@ -222,7 +221,7 @@ async fn a_request_for_one_is_not_shared_out() {
     let one = partner(&world, "LD-0042", 90_000).await;
     world.service.ask_pay(1);
     let link = world.service.link(Method::Post);
-    assert_eq!(one.wallet.join(&link, &Wish::default()).await.err().unwrap().code(), "none-held");
+    assert_eq!(one.wallet.join(&link).await.err().unwrap().code(), "none-held");
     world.service.ask_couple(140_000);
     let review = one.wallet.review(&link).await.unwrap();
     let alone = one.wallet.share(&review, Confirmed::Share).await.unwrap_err();

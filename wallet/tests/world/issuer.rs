@@ -1,5 +1,6 @@
 //! An issuing body, honest or not.
 
+pub(crate) mod home;
 pub(crate) mod payer;
 
 use std::sync::Mutex;
@@ -31,14 +32,13 @@ use vouchsafe_service::entropy::{self, EntropyRng, OsEntropy};
 use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
 use vouchsafe_wallet::http::Incoming;
 
+use self::home::Hidden;
 use super::desk::{Decision, Desk, Metadata, PutOff};
 use super::{ADDRESS, ISSUER, NOW, Office, WARDS, both, reply, ward_list};
 
 pub(crate) const VCT: &str = "https://larkfield.example/types/residency/1";
 /// What bodies pay.
 pub(crate) const PAY_VCT: &str = "https://larkfield.example/types/wages/1";
-/// Who lives together.
-pub(crate) const HOME_VCT: &str = "https://larkfield.example/types/home/1";
 /// The same at an address of the body's own.
 pub(crate) const OWN_VCT: &str = "https://issuer.example/types/residency/1";
 pub(crate) const TX_CODE: &str = "493536";
@@ -103,27 +103,6 @@ pub(crate) struct Paid {
     pub(crate) total: u64,
 }
 
-/// What is hidden in a body's copies, by pointer.
-pub(crate) type Hidden = Vec<(&'static str, zkc::Value)>;
-
-impl Paid {
-    fn hidden(self) -> Hidden {
-        vec![
-            ("/total", zkc::Value::Integer(self.total)),
-            ("/person", zkc::Value::Text(self.person.to_owned())),
-        ]
-    }
-}
-
-/// What a body says of somebody's household.
-pub(crate) fn home(person: &'static str, household: &'static str) -> Hidden {
-    vec![
-        ("/person", zkc::Value::Text(person.to_owned())),
-        ("/household", zkc::Value::Text(household.to_owned())),
-        ("/adults", zkc::Value::Integer(2)),
-    ]
-}
-
 pub(crate) struct Issuer {
     iss: String,
     says: Mutex<Option<Hidden>>,
@@ -156,26 +135,6 @@ impl Issuer {
         let issuer = Self::of(office, iss, described_pay(), super::old_resident(), Spoil::None);
         issuer.say(paid.hidden());
         issuer
-    }
-
-    /// A body that states who lives together.
-    pub(crate) fn register_of_homes(office: &Office<'_>, iss: &str) -> Self {
-        Self::of(office, iss, described_home(), super::old_resident(), Spoil::None)
-    }
-
-    /// From now on the copies hide this.
-    pub(crate) fn say(&self, hidden: Hidden) {
-        *self.says.lock().unwrap() = Some(hidden);
-    }
-
-    /// From now on it pays this.
-    pub(crate) fn pay(&self, person: &'static str, total: u64) {
-        self.say(Paid { person, total }.hidden());
-    }
-
-    /// From now on the facts are of this day.
-    pub(crate) fn date_facts(&self, day: &'static str) {
-        *self.facts.lock().unwrap() = day;
     }
 
     fn of(office: &Office<'_>, iss: &str, described: CredentialType, born: Date, spoil: Spoil) -> Self {
@@ -562,24 +521,6 @@ pub(crate) fn described_pay() -> CredentialType {
              "answer": ["prove"], "lo": "0", "hi": "10000000"},
             {"pointer": "/person", "column": "person", "label": both("person number"), "kind": "text",
              "answer": ["prove"], "unit": "https://larkfield.example/ids/person", "pattern": "AA-9999"},
-        ]
-    }))
-    .unwrap()
-}
-
-/// Who lives together.
-pub(crate) fn described_home() -> CredentialType {
-    let text = |pointer: &str, label: &str, unit: &str, pattern: &str| {
-        json!({"pointer": pointer, "column": label, "label": both(label), "kind": "text", "answer": ["prove"],
-            "unit": unit, "pattern": pattern})
-    };
-    CredentialType::from_json(&json!({
-        "id": "home", "vct": HOME_VCT, "name": both("Household"), "ttl_days": 90, "batch": COPIES,
-        "attributes": [
-            text("/person", "person number", "https://larkfield.example/ids/person", "AA-9999"),
-            text("/household", "household number", "https://larkfield.example/ids/household", "A9999"),
-            {"pointer": "/adults", "column": "adults", "label": both("adults"), "kind": "number", "unit": "adults",
-             "answer": ["prove"], "lo": "1", "hi": "20"},
         ]
     }))
     .unwrap()

@@ -26,7 +26,8 @@ use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
 use vouchsafe_wallet::http::{HttpError, Incoming};
 
-use super::issuer::{HOME_VCT, PAY_VCT, VCT, described_home, described_pay};
+use super::issuer::home::{HOME_VCT, described_home};
+use super::issuer::{PAY_VCT, VCT, described_pay};
 use super::{
     ISSUER, NOW, Office, PAYERS, PENSION, WARDS, World, altered, both, pension_table, reply, ward_list,
 };

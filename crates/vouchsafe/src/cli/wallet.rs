@@ -1,5 +1,7 @@
 //! `vouchsafe wallet …`: for the resident.
 
+mod joint;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -72,6 +74,12 @@ enum WalletCommand {
     Review(AskedArgs),
     /// Answer a request.
     Answer(AnswerArgs),
+    /// Answer a request that takes another person as well: invite their wallet, make the answer with it, send it.
+    Join(joint::JoinArgs),
+    /// Take part in another person's answer: their wallet has invited this one.
+    Contribute(joint::ContributeArgs),
+    /// Answers with another person that are in the making: what each waits for, and what it used.
+    Exchanges(joint::ExchangesArgs),
     /// What happened, newest first; it holds no values.
     History,
     /// Whom this wallet believes.
@@ -158,6 +166,9 @@ async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Resul
             print::one(args.json, review.facts(), || review.page(language).to_string())
         }
         WalletCommand::Answer(choice) => share(wallet, args.json, choice, language).await,
+        WalletCommand::Join(asked) => joint::join(wallet, args.json, asked, language).await,
+        WalletCommand::Contribute(invited) => joint::contribute(wallet, args.json, invited, language).await,
+        WalletCommand::Exchanges(which) => joint::exchanges(wallet, args.json, which, language).await,
         WalletCommand::History => history(wallet, args.json, language).await,
         WalletCommand::Trust(TrustCommand::Add { file }) => trust(wallet, args.json, file).await,
     }
