@@ -287,6 +287,24 @@ async fn a_proof_over_other_credentials() {
     assert_eq!(code(couple.two.wallet.exchange(&lie).await), "joint-proof");
 }
 
+/// A wallet that puts the invited person in the place of its own.
+#[tokio::test]
+async fn the_same_person_twice() {
+    let couple = Couple::new().await;
+    let made = couple.proof().await;
+    let record = couple.two.wallet.vault().scan(Section::Joint).await.unwrap().remove(0);
+    let conversation: Value = serde_json::from_slice(&record.plain).unwrap();
+    let jwt = |at: usize| {
+        let text = conversation["copies"][at]["sd_jwt"].as_str().unwrap();
+        json!(text.split('~').next().unwrap())
+    };
+    let lie = changed(&made, &couple.two.wallet, |made| {
+        made["credentials"]["homea"] = jwt(0);
+        made["credentials"]["paya"] = jwt(1);
+    });
+    assert_eq!(code(couple.two.wallet.exchange(&lie.await).await), "joint-proof");
+}
+
 /// A wallet that makes its proof for another question than the one that was reviewed.
 #[tokio::test]
 async fn a_proof_of_another_statement_or_request() {
