@@ -194,7 +194,7 @@ impl Wallet {
         let found = match &offered.asked {
             Ok(asked) => {
                 let now = self.machine.clock.now();
-                found(asked, &ways(&self.vault, asked, &offered.service.sub, now, &[]).await?)
+                found(asked, &ways(&self.vault, asked, &offered.service.sub, now, &[], None).await?)
             }
             Err(_) => Found { verdict: Verdict::CannotTell, why: Some(Why::Refused), held: Vec::new() },
         };

@@ -15,14 +15,17 @@
 //! * what its issuer took back is not offered; that is looked up when the resident asks, never while answering;
 //! * an answer that a rule is not met is sent only on a confirmation of its own;
 //! * what somebody qualifies for is worked out here ([`Wallet::entitled_at`]), by a document that is the same for everybody;
-//! * the history keeps names, times and purposes, never values.
+//! * the history keeps names, times and purposes, never values;
+//! * where another person's wallet answers too, it is told what its part of the proof needs and no more, both residents
+//!   have read what they tell, and who does not gather signs only what they have verified.
 //!
-//! Left out: the authorisation code flow, several wallets of one person, one answer of several people's wallets.
+//! Left out: the authorisation code flow, several wallets of one person, one answer of more than two people's wallets.
 
 pub mod budget;
 pub mod entitled;
 pub mod history;
 pub mod http;
+pub mod joint;
 pub mod list;
 pub mod review;
 pub mod status;

@@ -38,10 +38,10 @@ use crate::history::Asked;
 use crate::list::Refresh;
 use crate::words::Language;
 
-use assess::assess;
 pub(crate) use assess::ways;
+use assess::{assess, assess_share};
 pub(crate) use counted::Counted;
-pub(crate) use fetch::asked;
+pub(crate) use fetch::{Fetched, asked};
 
 /// What the resident is told, as data.
 #[derive(Clone, Debug, Serialize)]

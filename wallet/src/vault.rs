@@ -84,11 +84,13 @@ pub enum Section {
     Budget,
     /// A batch that is being collected: its token, its keys, and the transaction where an officer decides.
     Waiting,
+    /// An answer that is being made with another person's wallet: its keys, copies that were used for it, its request.
+    Joint,
 }
 
 impl Section {
     /// Every section, for tests and exports.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Credential,
         Self::Copy,
         Self::HolderKey,
@@ -98,6 +100,7 @@ impl Section {
         Self::History,
         Self::Budget,
         Self::Waiting,
+        Self::Joint,
     ];
 
     fn name(self) -> &'static str {
@@ -111,6 +114,7 @@ impl Section {
             Self::History => "history",
             Self::Budget => "budget",
             Self::Waiting => "waiting",
+            Self::Joint => "joint",
         }
     }
 }

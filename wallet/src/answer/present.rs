@@ -52,7 +52,7 @@ impl Wallet {
     }
 
     /// The form that carries these presentations, encrypted where the request asks for it.
-    pub(super) fn form(&self, review: &Review, vp_token: VpToken) -> Result<Zeroizing<Vec<u8>>, AnswerError> {
+    pub(crate) fn form(&self, review: &Review, vp_token: VpToken) -> Result<Zeroizing<Vec<u8>>, AnswerError> {
         let request = review.request();
         let response = Response { vp_token, state: Some(request.state().to_owned()) };
         let form = match (request.mode(), request.response_key()) {
@@ -69,7 +69,7 @@ impl Wallet {
     }
 
     /// One copy, bound to this request by its own key.
-    async fn presentation(
+    pub(crate) async fn presentation(
         &self,
         asked: &Asked,
         chosen: &Chosen,
@@ -102,24 +102,24 @@ impl Wallet {
 }
 
 /// A reserved copy that answers a query.
-struct TakenCopy<'h> {
-    query: String,
-    held: sd_jwt::Held,
+pub(crate) struct TakenCopy<'h> {
+    pub(crate) query: String,
+    pub(crate) held: sd_jwt::Held,
     key: SigningKey,
     openings: Option<&'h Openings>,
 }
 
 /// What is needed of a copy to prove.
-type ToProve = (String, sd_jwt::Held, Option<Opened>);
+pub(crate) type ToProve = (String, sd_jwt::Held, Option<Opened>);
 
 impl<'h> TakenCopy<'h> {
-    fn open(query: &str, held: &'h Held) -> Result<Self, AnswerError> {
+    pub(crate) fn open(query: &str, held: &'h Held) -> Result<Self, AnswerError> {
         let copy = sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| AnswerError::Present)?;
         let key = SigningKey::from_pkcs8_der(&held.key).map_err(|_| AnswerError::Present)?;
         Ok(Self { query: query.to_owned(), held: copy, key, openings: held.openings.as_ref() })
     }
 
-    fn to_prove(&self) -> Result<ToProve, VaultError> {
+    pub(crate) fn to_prove(&self) -> Result<ToProve, VaultError> {
         let opened = self.openings.map(Openings::open).transpose()?;
         Ok((self.query.clone(), self.held.clone(), opened))
     }

@@ -38,6 +38,17 @@ pub(crate) async fn assess(
     now: UnixTime,
     wish: &Wish,
 ) -> Result<Facts, ReviewError> {
+    assess_share(vault, request, now, wish, None).await
+}
+
+/// As [`assess`], where this wallet answers for the person of that label alone, and another's for the other people.
+pub(crate) async fn assess_share(
+    vault: &Vault,
+    request: &Verified<Question>,
+    now: UnixTime,
+    wish: &Wish,
+    person: Option<&str>,
+) -> Result<Facts, ReviewError> {
     let (mut ways, mut direct) = (Vec::new(), None);
     match request.asked() {
         Question::Plain(asked) => {
@@ -48,7 +59,7 @@ pub(crate) async fn assess(
             if !wish.adding.is_empty() {
                 return Err(ReviewError::Wish);
             }
-            ways = self::ways(vault, asked, &request.service().sub, now, &wish.using).await?;
+            ways = self::ways(vault, asked, &request.service().sub, now, &wish.using, person).await?;
         }
     }
     let (purpose, party) = (request.purpose(), request.asked().party());
@@ -67,13 +78,14 @@ pub(crate) async fn assess(
     })
 }
 
-/// The ways to answer a policy, each as far as this wallet can take it.
+/// The ways to answer a policy, each as far as this wallet can take it, for the person of that label alone if there is one.
 pub(crate) async fn ways(
     vault: &Vault,
     asked: &Asked,
     service: &str,
     now: UnixTime,
     using: &[String],
+    person: Option<&str>,
 ) -> Result<Vec<Way>, ReviewError> {
     let credentials = store::credentials(vault).await?;
     let batches = open(vault, asked, &credentials, now).await?;
@@ -81,7 +93,7 @@ pub(crate) async fn ways(
     for index in 0..asked.options().len() {
         let chosen = asked.option(index).ok_or(RequestError::Options)?;
         let assessor = Assessor::new(asked, &chosen, &batches, &credentials, now, using);
-        ways.push(assessor.way(vault, service).await?);
+        ways.push(Assessor { person, ..assessor }.way(vault, service).await?);
     }
     Ok(ways)
 }
@@ -116,6 +128,8 @@ pub(super) struct Assessor<'a> {
     pub(super) credentials: &'a [(String, Credential)],
     now: UnixTime,
     using: &'a [String],
+    /// The person that this wallet answers for, where another's answers for the others.
+    person: Option<&'a str>,
     statements: Vec<Statement>,
 }
 
@@ -132,7 +146,7 @@ impl<'a> Assessor<'a> {
         using: &'a [String],
     ) -> Self {
         let statements = asked.statements(chosen);
-        Self { asked, chosen, batches, credentials, now, using, statements }
+        Self { asked, chosen, batches, credentials, now, using, person: None, statements }
     }
 
     async fn way(&self, vault: &Vault, service: &str) -> Result<Way, ReviewError> {
@@ -262,13 +276,14 @@ impl<'a> Assessor<'a> {
         let all: Vec<&Statement> = self.statements.iter().collect();
         let whole = |taken: Vec<&'c Candidate<'c>>| taken.into_iter().map(Some).collect();
         let able = self.pools(candidates, |ability| ability == Ability::Can);
-        if let Some(taken) = find(&able, &all, self.using) {
+        if let Some(taken) = find(&able, &all, self.using).filter(|_| self.person.is_none()) {
             return (whole(taken), Ability::Can);
         }
         // Of the right people, but what is asked of them is not true.
         let open = |ability| matches!(ability, Ability::Can | Ability::NotMet | Ability::SinglesOut);
         let pairs: Vec<&Statement> = all.iter().copied().filter(|one| is_pair(one)).collect();
-        if let Some(taken) = find(&self.pools(candidates, open), &pairs, self.using) {
+        let right = find(&self.pools(candidates, open), &pairs, self.using);
+        if let Some(taken) = right.filter(|_| self.person.is_none()) {
             let few = taken.iter().any(|one| one.ability == Ability::SinglesOut);
             return (whole(taken), if few { Ability::SinglesOut } else { Ability::NotMet });
         }
@@ -308,6 +323,7 @@ impl<'a> Assessor<'a> {
             let mut taken = find(&pools, &own.collect::<Vec<_>>(), &[])?.into_iter();
             Some(able.iter().map(|pool| if theirs(pool.query) { taken.next() } else { None }).collect())
         };
+        people.retain(|label| self.person.is_none_or(|person| person == *label));
         if several { people.iter().find_map(share) } else { None }
     }
 

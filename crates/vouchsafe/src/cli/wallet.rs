@@ -1,5 +1,7 @@
 //! `vouchsafe wallet …`: for the resident.
 
+mod joint;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -73,6 +75,12 @@ enum WalletCommand {
     Review(AskedArgs),
     /// Answer a request.
     Answer(AnswerArgs),
+    /// Answer a request that takes another person as well: invite their wallet, make the answer with it, send it.
+    Join(joint::JoinArgs),
+    /// Take part in another person's answer: their wallet has invited this one.
+    Contribute(joint::ContributeArgs),
+    /// Answers with another person that are in the making: what each waits for, and what it used.
+    Exchanges(joint::ExchangesArgs),
     /// What you qualify for today, by the policies that services publish. Worked out here; nobody is told.
     Entitled {
         /// The address of the service that checks answers, https; or a file with the policies.
@@ -164,6 +172,9 @@ async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Resul
             print::one(args.json, review.facts(), || review.page(language).to_string())
         }
         WalletCommand::Answer(choice) => share(wallet, args.json, choice, language).await,
+        WalletCommand::Join(asked) => joint::join(wallet, args.json, asked, language).await,
+        WalletCommand::Contribute(invited) => joint::contribute(wallet, args.json, invited, language).await,
+        WalletCommand::Exchanges(which) => joint::exchanges(wallet, args.json, which, language).await,
         WalletCommand::Entitled { from } => entitled(wallet, args.json, language, from).await,
         WalletCommand::History => history(wallet, args.json, language).await,
         WalletCommand::Trust(TrustCommand::Add { file }) => trust(wallet, args.json, file).await,
