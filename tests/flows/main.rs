@@ -9,6 +9,7 @@ mod dropped;
 mod holder;
 mod house;
 mod known;
+mod linkability;
 mod lost;
 mod races;
 mod rogue;

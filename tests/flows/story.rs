@@ -5,9 +5,10 @@ use vouchsafe::demo::narrate::Narrator;
 use vouchsafe::demo::tell;
 
 /// Every step with its outcome, in order: a contract that scripts rely on.
-const STORY: [(&str, &str); 44] = [
+const STORY: [(&str, &str); 54] = [
     ("bus-pass/enrol", "ok"),
     ("bus-pass/receive", "ok"),
+    ("bus-pass/entitled", "ok"),
     ("bus-pass/ask", "ok"),
     ("bus-pass/review", "ok"),
     ("bus-pass/answer", "met"),
@@ -40,6 +41,15 @@ const STORY: [(&str, &str); 44] = [
     ("meals/declined/receive", "ok"),
     ("meals/declined/ask", "ok"),
     ("meals/declined/answer", "declined"),
+    ("household/enrol", "ok"),
+    ("household/receive", "ok"),
+    ("household/partner/receive", "ok"),
+    ("household/ask", "ok"),
+    ("household/join", "ok"),
+    ("household/contribute", "ok"),
+    ("household/prove", "ok"),
+    ("household/agree", "ok"),
+    ("household/answer", "met"),
     ("clearance/enrol", "ok"),
     ("clearance/receive", "ok"),
     ("clearance/answer", "met"),
@@ -75,7 +85,7 @@ async fn the_demo_tells_every_outcome_and_ends_well() {
 #[tokio::test]
 async fn told_in_sentences_it_shows_what_the_wallet_says_and_no_value_of_a_resident() {
     let text = told(false).await;
-    assert!(text.ends_with("The demo is complete: 44 steps, everything as it should be.\n"), "{text}");
+    assert!(text.ends_with("The demo is complete: 54 steps, everything as it should be.\n"), "{text}");
     for value in ["1958-03-14", "14 March 1958", "Canary Street", "LD-0073", "580.87", "852.17", "1,433.04"] {
         assert!(!text.contains(value), "{value} was told:\n{text}");
     }

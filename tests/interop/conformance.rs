@@ -1,4 +1,4 @@
-//! `specs/conformance.md` names tests, and what it names is there.
+//! `specs/conformance.md` and `specs/attacks.md` name tests, and what they name is there.
 
 use std::path::Path;
 
@@ -30,6 +30,12 @@ fn place(name: &str) -> (String, String) {
     }
     let parts: Vec<&str> = name.split("::").collect();
     let file = match parts[..] {
+        ["proofs", module, _] => format!("crates/proofs/tests/suite/{module}.rs"),
+        ["dates", _] => "crates/proofs/src/dates/mod.rs".to_owned(),
+        ["group", _] => "crates/proofs/src/group.rs".to_owned(),
+        [module @ ("answer" | "range" | "sigma"), _] => format!("crates/proofs/src/{module}/tests.rs"),
+        ["refusals", module, _] => format!("tests/refusals/{module}.rs"),
+        ["verifier", module, _] => format!("verifier/tests/{module}.rs"),
         ["peers", module, _] => format!("tests/interop/{module}.rs"),
         ["openid", module, _] => format!("crates/protocol/tests/openid/{module}.rs"),
         ["dcql", module, _] => format!("crates/protocol/tests/dcql/{module}.rs"),
@@ -37,18 +43,21 @@ fn place(name: &str) -> (String, String) {
         ["wallet", module, _] => format!("wallet/tests/{module}.rs"),
         ["holder", module, _] => format!("wallet/tests/holder/{module}.rs"),
         ["flows", module, _] => format!("tests/flows/{module}.rs"),
+        ["linkability", module, _] => format!("tests/flows/linkability/{module}.rs"),
         _ => panic!("{name}: of which tests?"),
     };
-    (read(&file), format!("fn {}(", parts[2]))
+    (read(&file), format!("fn {}(", parts[parts.len() - 1]))
 }
 
 #[test]
-fn every_test_that_the_page_names_is_there() {
-    let page = read("specs/conformance.md");
-    let names = named(&page);
-    assert!(names.len() >= 50, "{} names", names.len());
-    for name in names {
-        let (text, wanted) = place(name);
-        assert!(text.contains(&wanted), "{name} is named in specs/conformance.md and is not there");
+fn every_test_that_the_pages_name_is_there() {
+    for path in ["specs/conformance.md", "specs/attacks.md"] {
+        let page = read(path);
+        let names = named(&page);
+        assert!(names.len() >= 50, "{path}: {} names", names.len());
+        for name in names {
+            let (text, wanted) = place(name);
+            assert!(text.contains(&wanted), "{name} is named in {path} and is not there");
+        }
     }
 }

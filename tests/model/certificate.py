@@ -79,3 +79,78 @@ def leaf(anchor_name, anchor_key, subject, key, validity, uri):
         extension(SUBJECT_ALT_NAME, False, sequence(tlv(0x86, uri.encode()))),
     ]
     return certificate(anchor_name, anchor_key, subject, key, validity, extensions)
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+class Unreadable(ValueError):
+    """Not a certificate as this module reads them, or one that does not hold."""
+
+
+def element(data, at=0):
+    """Tag, content and end of the element at `at`."""
+    if at + 2 > len(data):
+        raise Unreadable("cut short")
+    tag, size, start = data[at], data[at + 1], at + 2
+    if size & 0x80:
+        width = size & 0x7F
+        size, start = int.from_bytes(data[start : start + width], "big"), start + width
+    if start + size > len(data):
+        raise Unreadable("cut short")
+    return tag, data[start : start + size], start + size
+
+
+def elements(data):
+    found, at = [], 0
+    while at < len(data):
+        tag, content, end = element(data, at)
+        found.append((tag, content, data[at:end]))
+        at = end
+    return found
+
+
+class Certificate:
+    """Names, key, validity and further names of a certificate; its signature is checked by whoever asks."""
+
+    def __init__(self, der):
+        self.der = der
+        _, whole, end = element(der)
+        (_, signed, self.signed), _, (_, signature, _) = elements(whole)
+        fields = [one for one in elements(signed) if one[0] not in (0xA0,)]
+        _, _, (_, _, self.issuer), (_, validity, _), (_, _, self.subject), (_, key, _), *rest = fields
+        if end != len(der):
+            raise Unreadable("trailing bytes")
+        self.validity = [content.decode() for _, content, _ in elements(validity)]
+        point = elements(key)[1][1][1:]
+        self.public = tuple(int.from_bytes(point[at : at + 32], "big") for at in (1, 33))
+        self.signature = [int.from_bytes(content, "big") for _, content, _ in elements(element(signature[1:])[1])]
+        self.names = names_of([content for tag, content, _ in rest if tag == 0xA3])
+
+    def signed_by(self, other):
+        return self.issuer == other.subject and es256.holds(self.signed, *self.signature, other.public)
+
+    def is_valid(self, when):
+        """`when` as YYMMDDhhmmssZ; certificates of this century."""
+        first, last = self.validity
+        return first <= when <= last
+
+
+def names_of(extensions):
+    """The subject's further names: (tag, text), where 0x86 is a URI and 0x82 a DNS name."""
+    wanted, found = oid(SUBJECT_ALT_NAME), []
+    for one in extensions:
+        for _, content, _ in elements(element(one)[1]):
+            parts = elements(content)
+            if parts[0][2] == wanted:
+                found += [(tag, text.decode()) for tag, text, _ in elements(element(parts[-1][1])[1])]
+    return found
+
+
+def under(leaf_der, anchors, when):
+    """The leaf and the anchor that signed it."""
+    leaf = Certificate(leaf_der)
+    for anchor in map(Certificate, anchors):
+        if leaf.signed_by(anchor) and leaf.is_valid(when) and anchor.is_valid(when):
+            return leaf, anchor
+    raise Unreadable("no anchor signed it, or not for now")

@@ -1,5 +1,6 @@
 """ES256 by plain integers: P-256, RFC 6979 nonces, compact JWS, JWK thumbprints. For vectors alone."""
 
+import functools
 import hmac
 import json
 
@@ -16,27 +17,58 @@ G = (
 )
 
 
+INFINITY = (1, 1, 0)
+
+
+def double(p):
+    """2 p in Jacobian coordinates (x/z^2, y/z^3), with the curve's a = -3."""
+    x, y, z = p
+    delta, gamma = z * z % P, y * y % P
+    beta, alpha = x * gamma % P, 3 * (x - delta) * (x + delta) % P
+    u = (alpha * alpha - 8 * beta) % P
+    return u, (alpha * (4 * beta - u) - 8 * gamma * gamma) % P, 2 * y * z % P
+
+
 def add(p, q):
-    """Affine addition on y^2 = x^3 - 3x + b; None is the point at infinity."""
-    if p is None or q is None:
-        return p or q
-    if p[0] == q[0] and (p[1] + q[1]) % P == 0:
+    """On y^2 = x^3 - 3x + b; the point at infinity has z = 0."""
+    if not p[2] or not q[2]:
+        return q if not p[2] else p
+    zp, zq = p[2] * p[2] % P, q[2] * q[2] % P
+    u, v = p[0] * zq % P, q[0] * zp % P
+    s, t = p[1] * zq * q[2] % P, q[1] * zp * p[2] % P
+    if u == v:
+        return double(p) if s == t else INFINITY
+    h, r = v - u, t - s
+    hh = h * h % P
+    hhh, x = h * hh % P, u * hh % P
+    out = (r * r - hhh - 2 * x) % P
+    return out, (r * (x - out) - s * hhh) % P, h * p[2] * q[2] % P
+
+
+def sum_of(terms):
+    """The sum of scalar * point over pairs, as (x, y), or None: two bits of every scalar at a time."""
+    tables = []
+    for scalar, (x, y) in terms:
+        once = (x, y, 1)
+        tables.append((scalar, (INFINITY, once, double(once), add(double(once), once))))
+    out = INFINITY
+    for shift in range(254, -2, -2):
+        out = double(double(out))
+        for scalar, multiples in tables:
+            out = add(out, multiples[scalar >> shift & 3])
+    if not out[2]:
         return None
-    if p == q:
-        slope = (3 * p[0] * p[0] - 3) * pow(2 * p[1], P - 2, P)
-    else:
-        slope = (q[1] - p[1]) * pow(q[0] - p[0], P - 2, P)
-    x = (slope * slope - p[0] - q[0]) % P
-    return x, (slope * (p[0] - x) - p[1]) % P
+    inverse = pow(out[2], -1, P)
+    return out[0] * inverse**2 % P, out[1] * inverse**3 % P
 
 
 def multiply(scalar, p):
-    out = None
-    for bit in bin(scalar)[2:]:
-        out = add(out, out)
-        if bit == "1":
-            out = add(out, p)
-    return out
+    return sum_of([(scalar, p)])
+
+
+def is_on_curve(p):
+    x, y = p
+    return 0 <= x < P and 0 <= y < P and (y * y - x**3 + 3 * x - B) % P == 0
 
 
 class Key:
@@ -51,8 +83,7 @@ class Key:
         return {"crv": "P-256", "kty": "EC", "x": x, "y": y}
 
     def thumbprint(self):
-        """RFC 7638: the required members in order, without white space."""
-        return sha256(json.dumps(self.jwk(), separators=(",", ":")).encode())
+        return thumbprint(self.jwk())
 
     def sec1(self):
         return b"\x04" + b"".join(part.to_bytes(32, "big") for part in self.public)
@@ -62,7 +93,7 @@ class Key:
         digest = sha256(message)
         for k in nonces(self.d, digest):
             r = multiply(k, G)[0] % N
-            s = pow(k, N - 2, N) * (int.from_bytes(digest, "big") + r * self.d) % N
+            s = pow(k, -1, N) * (int.from_bytes(digest, "big") + r * self.d) % N
             if r and s:
                 return r, min(s, N - s)
 
@@ -77,12 +108,31 @@ def verify(jws, public):
     signed, _, signature = jws.rpartition(".")
     raw = encoding.b64u_decode(signature)
     r, s = (int.from_bytes(raw[at : at + 32], "big") for at in (0, 32))
-    if len(raw) != 64 or not (0 < r < N and 0 < s < N):
+    return len(raw) == 64 and holds(signed.encode(), r, s, public)
+
+
+@functools.lru_cache(4096)
+def holds(message, r, s, public):
+    """Whether (r, s) is the key's signature over the message."""
+    if not (0 < r < N and 0 < s < N and is_on_curve(public)):
         return False
-    inverse = pow(s, N - 2, N)
-    digest = int.from_bytes(sha256(signed.encode()), "big")
-    point = add(multiply(digest * inverse % N, G), multiply(r * inverse % N, public))
+    inverse = pow(s, -1, N)
+    digest = int.from_bytes(sha256(message), "big")
+    point = sum_of([(digest * inverse % N, G), (r * inverse % N, public)])
     return point is not None and point[0] % N == r
+
+
+def public_of(jwk):
+    """The point of a bare public key."""
+    if set(jwk) - {"kid", "alg", "use"} != {"crv", "kty", "x", "y"} or (jwk["crv"], jwk["kty"]) != ("P-256", "EC"):
+        raise ValueError("a public P-256 key")
+    return tuple(int.from_bytes(encoding.b64u_decode(jwk[name]), "big") for name in ("x", "y"))
+
+
+def thumbprint(jwk):
+    """RFC 7638: the required members in order, without white space."""
+    members = {name: jwk[name] for name in ("crv", "kty", "x", "y")}
+    return sha256(json.dumps(members, separators=(",", ":")).encode())
 
 
 def nonces(d, digest):

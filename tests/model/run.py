@@ -18,16 +18,21 @@ import cancelling  # noqa: E402
 import kinds  # noqa: E402
 import link  # noqa: E402
 import make  # noqa: E402
+import many  # noqa: E402
 import presentation  # noqa: E402
 import refusals  # noqa: E402
 import sigma  # noqa: E402
+import spoilt  # noqa: E402
 import strobe  # noqa: E402
+import town  # noqa: E402
 import vectors  # noqa: E402
 from fixed import scalars  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = ROOT / "specs/vectors/vouchsafe-1/model.json"
 KINDS = ROOT / "specs/vectors/vouchsafe-1/model-kinds.json"
+WAYS = ROOT / "specs/vectors/vouchsafe-1/model-ways.json"
+MANY = ROOT / "specs/vectors/vouchsafe-1/model-many.json"
 SIGMA = ROOT / "specs/vectors/vouchsafe-1/model-sigma.json"
 LINK = ROOT / "specs/vectors/vouchsafe-1/model-link.json"
 CANCELLING = ROOT / "specs/vectors/bulletproofs/cancelling.json"
@@ -84,7 +89,8 @@ def links():
 
 def main(command):
     if command == "make":
-        files = {MODEL: own(), KINDS: of_every_kind(), SIGMA: without_range(), LINK: links()}
+        files = {MODEL: own(), KINDS: of_every_kind(), WAYS: town.everything(), MANY: many.everything(),
+                 SIGMA: without_range(), LINK: links()}
         files[CANCELLING] = cancelling.everything()
         for path, made in files.items():
             path.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
@@ -100,6 +106,8 @@ def main(command):
     every_kind = of_every_kind()
     vectors.same(count, KINDS, every_kind)
     refusals.check(count, every_kind["answers"])
+    spoilt.check(count, *vectors.whole_answers(count, WAYS, town.everything()))
+    vectors.long_lists(count, MANY, many.everything())
     vectors.without_range(count, SIGMA, without_range())
     vectors.links(count, LINK, links())
     vectors.wrong(count, CANCELLING, cancelling.everything())

@@ -179,19 +179,32 @@ def times(left, right):
     return out
 
 
+def summed(elements, factors):
+    """sum_i s_i p_i, where p_i is the product over j of the second of `factors[j]` if bit j of i is set, else of the
+    first: all are polynomials of a degree of at most one. Halves the list bit by bit, since by the definition long ones
+    would be too slow."""
+    found = [[s] for s in padded(elements)]
+    for pair in factors:
+        (a, b), (c, d) = [(one + [0])[:2] for one in pair]
+        grows = any(len(one) > 1 for one in pair)
+        halved = []
+        for even, odd in zip(found[::2], found[1::2]):
+            if grows:
+                quads = zip([*even, 0], [0, *even], [*odd, 0], [0, *odd])
+                halved.append([(a * p + b * q + c * r + d * s) % L for p, q, r, s in quads])
+            else:
+                halved.append([(a * p + c * r) % L for p, r in zip(even, odd)])
+        found = halved
+    return found[0]
+
+
 def prove_member(transcript, index, point, elements, opening, draw):
-    """By the definition: every p_i is multiplied out."""
     v, r = opening
     place, m = place_of(v, elements), bits_of(len(elements))
     begin(transcript, MEMBERSHIP, index, [point], listed=digest(elements))
     bits = [place >> j & 1 for j in range(m)]
     a, rs, ss, ts, rho = ([draw() for _ in range(m)] for _ in range(5))
-    q = [0] * (m + 1)
-    for i, s in enumerate(padded(elements)):
-        p = [1]
-        for j in range(m):
-            p = times(p, [a[j], bits[j]] if i >> j & 1 else [-a[j], 1 - bits[j]])
-        q = [(one + s * other) % L for one, other in zip(q, p)]
+    q = summed(elements, [([-one, 1 - bit], [one, bit]) for one, bit in zip(a, bits)])
     messages = b""
     for j in range(m):
         pairs = [(bits[j], rs[j]), (a[j], ss[j]), (bits[j] * a[j], ts[j]), (-q[j], rho[j])]
@@ -221,12 +234,7 @@ def verify_member(transcript, index, point, elements, proof):
         require(is_nought([(x - f, left), (1, second), (-w, H)]))
         total.append(f)
         terms.append((-pow(x, j, L), coefficient))
-    q = 0
-    for i, s in enumerate(padded(elements)):
-        product = s
-        for j, f in enumerate(total):
-            product = product * (f if i >> j & 1 else x - f) % L
-        q += product
+    (q,) = summed(elements, [([x - f], [f]) for f in total])
     require(is_nought([*terms, (-q, B), (-scalars[-1], H)]))
     finish(transcript, proof)
 

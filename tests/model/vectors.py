@@ -8,12 +8,15 @@ import bulletproof
 import cancelling
 import dates
 import encoding
+import exchange
 import link
+import many
 import planner
 import presentation
 import ristretto
 import sigma
 import strobe
+import town
 from ristretto import Invalid
 
 
@@ -201,6 +204,26 @@ def own(count, path, made):
     """The same of answers, and of a whole presentation."""
     same(count, path, made)
     count.true("the model accepts its own presentation", presentation.accepts(made["presentation"]))
+
+
+def whole_answers(count, path, made):
+    """Whole answers over several credentials: the model's own, which are still the same, and those that another
+    implementation made. Gives both by name."""
+    same(count, path, made)
+    found = []
+    for name, file in ((path.name, made), ("ways.json", load(path.with_name("ways.json")))):
+        found.append({one["name"]: one for one in town.each(file)})
+        for one in found[-1].values():
+            count.equal(f"{name}, {one['name']}", exchange.check(one), one["outcome"])
+    for one in town.each(made, "lies"):
+        count.refused(f"{path.name}, {one['name']}", lambda: exchange.check(one), Invalid)  # noqa: B023
+    return found
+
+
+def long_lists(count, path, made):
+    """Answers over lists of many elements: the model's own, which are still the same, and those of another."""
+    same(count, path, made)
+    many.check(count, made["answers"], load(path.with_name("many.json"))["answers"])
 
 
 def without_range(count, path, made):

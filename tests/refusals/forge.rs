@@ -5,7 +5,9 @@
 
 pub(crate) mod certificate;
 pub(crate) mod list;
+pub(crate) mod paper;
 pub(crate) mod proof;
+pub(crate) mod prover;
 
 use serde_json::{Map, Value, json};
 use vouchsafe_protocol::encoding::{b64, b64u, sha256};

@@ -58,7 +58,7 @@ fn take(value: &mut Value, pointer: &str) -> Value {
 }
 
 /// The header or the payload of a compact JWS.
-fn part(jws: &str, at: usize) -> Value {
+pub(crate) fn part(jws: &str, at: usize) -> Value {
     let part = jws.split('.').nth(at).unwrap();
     serde_json::from_slice(&b64u_decode(part).unwrap()).unwrap()
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use vouchsafe_mutants::without_async;
 
 /// The areas; a file belongs to the area that its name begins with.
-const AREAS: [&str; 10] = [
+const AREAS: [&str; 12] = [
     "dc-api",
     "sd-jwt",
     "key-binding",
@@ -25,13 +25,15 @@ const AREAS: [&str; 10] = [
     "jwe",
     "status-list",
     "dcql",
+    "ways",
+    "policy",
 ];
 
 /// The fewest rows with a mutant in each area.
 const FEWEST: usize = 25;
 
 /// Every surface that a row may name.
-const SURFACES: [&str; 14] = [
+const SURFACES: [&str; 16] = [
     "issuer",
     "sd-jwt",
     "key-binding",
@@ -46,6 +48,8 @@ const SURFACES: [&str; 14] = [
     "dc-request",
     "dc-answer",
     "dcql",
+    "ways",
+    "policy",
 ];
 
 /// One attack. Closed.

@@ -1,6 +1,6 @@
 //! One installation of the verifier in this process: its real routes, a real database, a clock that is set by hand.
 
-mod files;
+pub(crate) mod files;
 
 use std::sync::Arc;
 
@@ -97,6 +97,11 @@ impl Opened {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::of(false).await
+    }
+
+    /// With the town or without it.
+    async fn of(town: bool) -> Self {
         static ALONE: Mutex<()> = Mutex::const_new(());
         let alone = ALONE.lock().await;
         install();
@@ -108,8 +113,8 @@ impl World {
         let request = ca.signer(BUSES, SigningKey::generate().unwrap(), NOON).unwrap();
         let registrar = SigningKey::generate().unwrap();
         let client_id = format!("x509_hash:{}", b64u(sha256(&request.certificate)));
-        let sources = files::sources(&client_id, ca.certificate(), other_ca.certificate());
-        let sources = Sources::parse([sources.as_str()]).unwrap();
+        let sources = files::sources(&client_id, ca.certificate(), other_ca.certificate(), town);
+        let sources = Sources::parse(sources.iter().map(String::as_str)).unwrap();
         let signed = sign(&sources, &registrar, None, NOON).await.unwrap();
         let pinned = Registrar {
             iss: sources.iss.clone(),
@@ -117,7 +122,7 @@ impl World {
         };
         let anchors = [&ca, &other_ca].map(|ca| Anchor::from_der(ca.certificate().to_vec()).unwrap());
         let trust = TrustFile { registrar: pinned, anchors: anchors.into() };
-        let config = files::write(folder.path(), &request, &signed.jws, &trust);
+        let config = files::write(folder.path(), &request, &signed.jws, &trust, town);
         // The loader refuses the policy `untyped`; here it slipped through, as when the register changed after it.
         let opening = App::open(config.clone(), clock.clone(), Arc::new(OsEntropy::new()), Schema::Migrate);
         let app = without_async("trust-policy-issuer", opening).await.unwrap();
@@ -128,19 +133,28 @@ impl World {
     /// The same, of a type with status, whose lists come from the host that `host` makes; nobody is kept waiting too
     /// long for a worker.
     pub(crate) async fn listed(host: impl FnOnce(&DevCa) -> Arc<dyn Fetch>) -> Self {
-        let mut world = Self::new().await;
+        let world = Self::new().await;
         let file = world.folder.path().join("types/residency.toml");
         let described = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, described.replace("ttl_days = 30", "ttl_days = 30\nstatus = true")).unwrap();
-        world.config.limits.worker_wait_ms = 600_000;
-        let clock: Arc<dyn Clock> = world.clock.clone();
-        world.app.close().await;
-        let database = Database::open(&world.config.database, store::MIGRATORS, Schema::Expect, &clock);
+        world.with_lists(host).await
+    }
+
+    /// The same with the [`town`](crate::town) in it.
+    pub(crate) async fn town(host: impl FnOnce(&DevCa) -> Arc<dyn Fetch>) -> Self {
+        Self::of(true).await.with_lists(host).await
+    }
+
+    async fn with_lists(mut self, host: impl FnOnce(&DevCa) -> Arc<dyn Fetch>) -> Self {
+        self.config.limits.worker_wait_ms = 600_000;
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        self.app.close().await;
+        let database = Database::open(&self.config.database, store::MIGRATORS, Schema::Expect, &clock);
         let store = store::over(&database.await.unwrap());
-        let (config, entropy) = (world.config.clone(), Arc::new(OsEntropy::new()));
-        let opening = App::open_with(config, clock, entropy, store, Some(host(&world.ca)));
+        let (config, entropy) = (self.config.clone(), Arc::new(OsEntropy::new()));
+        let opening = App::open_with(config, clock, entropy, store, Some(host(&self.ca)));
         let app = without_async("trust-policy-issuer", opening).await.unwrap();
-        Self { router: router(app.clone()), app, ..world }
+        Self { router: router(app.clone()), app, ..self }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Response<Body> {

@@ -1,4 +1,21 @@
 //! What is measured: provers with a fixed value, or with one that chance chose.
+//!
+//! | line | first class | second class |
+//! |---|---|---|
+//! | `zk/prove/32x1` | the difference to the bound has no bit set | any value below the bound |
+//! | `zk/prove/sum-3` | three noughts, one of them taken off | any three values |
+//! | `zk/prove/equal` | two noughts | any value, twice |
+//! | `zk/prove/differ` | apart by one | any two values |
+//! | `zk/prove/one-of-8` | the first of the list | any of the list |
+//! | `zk/prove/one-of-8/ends` | the first of the list | the last |
+//! | `zk/prove/member-64`, `-1024` | the first of the list | any of the list |
+//! | `zk/prove/member-1024/ends` | the first of the list | the last |
+//! | `zk/prove/interval-64` | the first value of the first interval | any value of any interval |
+//! | `zk/prove/interval-64/ends` | the first value of the first interval | the last value of the last |
+//! | `zk/prove/pseudonym` | the link secret one | any link secret |
+//! | `control/32x1` | as `zk/prove/32x1`, and a commitment more for every bit of the difference | |
+//!
+//! The slow ones take fewer samples: what they repeat is measured by the lines before them.
 
 use merlin::Transcript;
 use rand_chacha::ChaCha20Rng;
@@ -13,14 +30,19 @@ use vouchsafe_proofs::statement::{Predicate, Statement};
 use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
 
 use crate::asked::{policy, request};
+use crate::several;
 
 /// The bound of the range proof, and its fixed value: the difference has no bit set.
 const BOUND: u64 = (1 << 31) + 12_345;
-/// Elements of the longer list.
+/// Elements of the lists.
+const FEW: u64 = 8;
 const MANY: u64 = 64;
+const MOST: u64 = 1_024;
+/// Where the hidden amount of a credential is.
+pub(crate) const INCOME: &str = "/income";
 
 /// A call whose time is taken.
-type Call = Box<dyn FnOnce()>;
+pub(crate) type Call = Box<dyn FnOnce()>;
 /// Makes a call, for the fixed value or for one from a random number.
 type Input = fn(Option<u64>, &mut ChaCha20Rng) -> Call;
 
@@ -34,13 +56,21 @@ pub(crate) struct Prover {
 }
 
 pub(crate) fn all() -> Vec<Prover> {
-    let honest = |name, input| Prover { name, less: 1, leaks: false, input };
+    let some = |less| move |name, input| Prover { name, less, leaks: false, input };
+    let (all, fewer) = (some(1), some(10));
     vec![
-        honest("zk/prove/32x1", range),
-        honest("zk/prove/equal", equal),
-        honest("zk/prove/differ", differ),
-        honest("zk/prove/one-of-8", few),
-        honest("zk/prove/member-64", many),
+        all("zk/prove/32x1", range),
+        fewer("zk/prove/sum-3", several::sum),
+        all("zk/prove/equal", equal),
+        all("zk/prove/differ", differ),
+        all("zk/prove/one-of-8", few),
+        all("zk/prove/one-of-8/ends", few_ends),
+        all("zk/prove/member-64", many),
+        fewer("zk/prove/member-1024", most),
+        fewer("zk/prove/member-1024/ends", most_ends),
+        fewer("zk/prove/interval-64", several::interval),
+        fewer("zk/prove/interval-64/ends", several::interval_ends),
+        all("zk/prove/pseudonym", several::pseudonym),
         Prover { name: "control/32x1", less: 10, leaks: true, input: leaking },
     ]
 }
@@ -48,13 +78,18 @@ pub(crate) fn all() -> Vec<Prover> {
 fn range(random: Option<u64>, rng: &mut ChaCha20Rng) -> Call {
     let v = random.map_or(BOUND, |random| random % (BOUND + 1));
     let blinding = fresh(rng);
-    let context = context(commit(v, &blinding));
-    let statements = [Statement::of("income", "q0", "/income", Predicate::Le(BOUND))];
+    let context = context(vec![credential("q0", commit(v, &blinding))]);
     let mut openings = Openings::new();
-    openings.add("q0", "/income", v, blinding);
+    openings.add("q0", INCOME, v, blinding);
+    answered(context, Statement::of("income", "q0", INCOME, Predicate::Le(BOUND)), openings)
+}
+
+/// A whole answer to one statement.
+pub(crate) fn answered(context: Context, statement: Statement, openings: Openings) -> Call {
+    let statements = [statement];
     Box::new(move || {
         let proof = prove(&context, &statements, &openings, &mut EntropyRng(&OsEntropy::new()));
-        std::hint::black_box(proof.expect("the bound is met"));
+        std::hint::black_box(proof.expect("the statement is true"));
     })
 }
 
@@ -84,16 +119,36 @@ fn differ(random: Option<u64>, rng: &mut ChaCha20Rng) -> Call {
 }
 
 fn few(random: Option<u64>, rng: &mut ChaCha20Rng) -> Call {
-    let (hidden, opened, list) = listed(random, 8, rng);
-    timed(move |t, rng| one_of::prove(t, 0, &hidden, &list, &opened, rng))
+    of_few(listed(random.map(|random| random % FEW), FEW, rng))
+}
+
+fn few_ends(random: Option<u64>, rng: &mut ChaCha20Rng) -> Call {
+    of_few(listed(random.map(|_| FEW - 1), FEW, rng))
 }
 
 fn many(random: Option<u64>, rng: &mut ChaCha20Rng) -> Call {
-    let (hidden, opened, list) = listed(random, MANY, rng);
+    of_many(listed(random.map(|random| random % MANY), MANY, rng))
+}
+
+fn most(random: Option<u64>, rng: &mut ChaCha20Rng) -> Call {
+    of_many(listed(random.map(|random| random % MOST), MOST, rng))
+}
+
+fn most_ends(random: Option<u64>, rng: &mut ChaCha20Rng) -> Call {
+    of_many(listed(random.map(|_| MOST - 1), MOST, rng))
+}
+
+fn of_few((hidden, opened, list): Listed) -> Call {
+    timed(move |t, rng| one_of::prove(t, 0, &hidden, &list, &opened, rng))
+}
+
+fn of_many((hidden, opened, list): Listed) -> Call {
     timed(move |t, rng| membership::prove(t, 0, &hidden, &list, &opened, rng))
 }
 
-fn timed(prove: impl FnOnce(&mut Transcript, &mut EntropyRng<'_>) -> Option<Vec<u8>> + 'static) -> Call {
+pub(crate) fn timed(
+    prove: impl FnOnce(&mut Transcript, &mut EntropyRng<'_>) -> Option<Vec<u8>> + 'static,
+) -> Call {
     Box::new(move || {
         let entropy = OsEntropy::new();
         let proof = prove(&mut Transcript::new(b"timing"), &mut EntropyRng(&entropy));
@@ -101,9 +156,12 @@ fn timed(prove: impl FnOnce(&mut Transcript, &mut EntropyRng<'_>) -> Option<Vec<
     })
 }
 
-/// The first element, or one that chance chose.
-fn listed(random: Option<u64>, count: u64, rng: &mut ChaCha20Rng) -> (Hidden, Opened, List) {
-    let v = 1_000 + random.map_or(0, |random| random % count);
+/// A list with what is hidden of it.
+type Listed = (Hidden, Opened, List);
+
+/// The element at a place, the first without one.
+fn listed(place: Option<u64>, count: u64, rng: &mut ChaCha20Rng) -> Listed {
+    let v = 1_000 + place.unwrap_or(0);
     let blinding = fresh(rng);
     let elements: Vec<Element> = (0..count).map(|i| Element::from(1_000 + i)).collect();
     let list = List::new(&elements).expect("it has elements, and few");
@@ -120,34 +178,35 @@ fn hidden(v: u64, blinding: &Blinding) -> Hidden {
     Hidden::new(&commit(v, blinding)).expect("the blinding is not nought")
 }
 
-fn fresh(rng: &mut ChaCha20Rng) -> Blinding {
+pub(crate) fn fresh(rng: &mut ChaCha20Rng) -> Blinding {
     let mut seed = [0; 32];
     rng.fill_bytes(&mut seed);
     Seed::new(seed).blinding("https://issuer.example", "urn:vct", "/p")
 }
 
-fn context(c: Commitment) -> Context {
+pub(crate) fn context(credentials: Vec<Credential>) -> Context {
+    let authorisation = Authorisation::default();
+    Context { request: request(), policy: policy(), authorisation, credentials }
+}
+
+/// A credential with one amount.
+pub(crate) fn credential(query: &str, c: Commitment) -> Credential {
     let range = SignedRange { b: 32, lo: 0, hi: u32::MAX.into() };
     let attribute = Attribute {
-        pointer: "/income".into(),
+        pointer: INCOME.into(),
         enc: Encoding::Pence,
         unit: "GBP-pence".into(),
         range: Some(range),
         c,
     };
-    Context {
-        request: request(),
-        policy: policy(),
-        authorisation: Authorisation::default(),
-        credentials: vec![Credential {
-            query: "q0".into(),
-            iss: "https://issuer.example".into(),
-            issuer: IssuerKey::Certificate([5; 32]),
-            vct: "urn:vct".into(),
-            jwt_sha256: [6; 32],
-            holder_key: [7; 32],
-            attributes: vec![attribute],
-            link: None,
-        }],
+    Credential {
+        query: query.into(),
+        iss: "https://issuer.example".into(),
+        issuer: IssuerKey::Certificate([5; 32]),
+        vct: "urn:vct".into(),
+        jwt_sha256: [6; 32],
+        holder_key: [7; 32],
+        attributes: vec![attribute],
+        link: None,
     }
 }

@@ -35,6 +35,7 @@ use crate::paths::PathCache;
 use crate::policies::{self, FileFault, Refusal};
 use crate::pool::gather::Gathering;
 use crate::pool::{Cap, Full, ProofPool};
+use crate::published;
 use crate::question::{Question, QuestionError, Questions};
 use crate::secrets::{Kind, Vault};
 use crate::status::{Book, Door, Fetch};
@@ -53,9 +54,17 @@ pub struct Rules {
     pub policies: BTreeMap<String, Arc<Policy>>,
     /// The credential types.
     pub types: Vec<CredentialType>,
+    /// What is told of the policies to anybody.
+    published: String,
 }
 
 impl Rules {
+    /// The live policies with what the registrar signed about them, as they are published.
+    #[must_use]
+    pub fn published(&self) -> &str {
+        &self.published
+    }
+
     /// Whether the register is not out of date at `now`.
     #[must_use]
     pub fn is_current(&self, now: UnixTime) -> bool {
@@ -489,7 +498,8 @@ async fn load_rules(
     let files = policies::read_policies(&config.policies)?;
     let policies = policies::askable(&files, &types, &register, now.london_date())
         .map_err(|(id, refusal)| OpenError::Policy { id, refusal })?;
-    Ok(Rules { trust, register, policies, types })
+    let published = published::document(&config.services, &register, &policies);
+    Ok(Rules { trust, register, policies, types, published })
 }
 
 /// The client that fetches status lists. Where no type has a status none is fetched, and no authority is needed.

@@ -56,6 +56,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/.well-known/jwks.json", get(api::jwks))
         .route("/.well-known/oauth-authorization-server", get(oauth::metadata))
         .route("/openapi.json", get(openapi::serve))
+        .route("/policies", get(wallet::policies))
         .route("/style.css", get(pages::style));
     let small = api.merge(wallet).merge(pages).merge(files).layer(DefaultBodyLimit::max(API_BODY));
     Router::new()

@@ -93,7 +93,8 @@ pub fn read_policies(folder: &Path) -> Result<Vec<PolicyFile>, FileFault> {
             continue;
         }
         let one = read_policy(&file)?;
-        if !seen.insert((one.policy.id.clone(), one.policy.version)) {
+        let fresh = seen.insert((one.policy.id.clone(), one.policy.version));
+        if !(mutants::skips("vp-policy-twice") || fresh) {
             return Err(FileFault { file, fault: Fault::Twice });
         }
         all.push(one);
@@ -118,7 +119,7 @@ pub fn read_types(folder: &Path) -> Result<Vec<CredentialType>, FileFault> {
 fn read_policy(file: &Path) -> Result<PolicyFile, FileFault> {
     let at = |fault: Fault| FileFault { file: file.to_owned(), fault };
     let value = json_of(file)?;
-    if value.to_string().len() > MAX_POLICY {
+    if !(mutants::skips("vp-policy-size") || value.to_string().len() <= MAX_POLICY) {
         return Err(at(Fault::TooLong));
     }
     let policy = Policy::from_json(value).map_err(|fault| at(fault.into()))?;

@@ -128,7 +128,7 @@ impl Question {
 }
 
 /// The tables and lists that a policy names, each once.
-fn named_tables(policy: &Policy) -> Vec<(String, u32)> {
+pub(crate) fn named_tables(policy: &Policy) -> Vec<(String, u32)> {
     policy.tables().into_iter().map(|(id, version)| (id.to_owned(), version)).collect()
 }
 

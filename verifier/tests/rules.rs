@@ -3,9 +3,12 @@
 
 mod world;
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use serde_json::json;
 use vouchsafe_protocol::decision::Outcome;
+use vouchsafe_protocol::openid4vp::published::Published;
+use vouchsafe_protocol::text::Env;
+use vouchsafe_protocol::trust::Judge;
 use vouchsafe_service::clock::Clock as _;
 use vouchsafe_service::config::SecretFile;
 use vouchsafe_service::keys::{Jws, SigningKey};
@@ -13,7 +16,7 @@ use vouchsafe_verifier::app::OpenError;
 use vouchsafe_verifier::clients::ClientFault;
 use vouchsafe_verifier::policies::{Refusal, check_installed};
 use vouchsafe_verifier::trust::{LoadFault, SignFault, Sources, sign, version_of};
-use world::{BUS_KEY, NOON, World, json_of, path_of};
+use world::{BUS_KEY, BUSES, NOON, World, json_of, path_of, text_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_are_checked_with_their_cases_and_costs() {
@@ -166,4 +169,33 @@ async fn keys_and_origin_are_checked_at_the_start() {
     assert!(matches!(world.reopen(|_| ()).await, Err(OpenError::ServiceUnknown(_))));
     assert_eq!(world.clock.now(), NOON);
     assert!(json_of(world.get("/.well-known/jwks.json").await).await["keys"][0]["kid"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_are_published_for_everybody_alike() {
+    let world = World::new().await;
+    let stranger = world.get("/policies").await;
+    assert_eq!(stranger.status(), StatusCode::OK);
+    assert_eq!(stranger.headers()[header::CONTENT_TYPE], "application/json");
+    assert_eq!(stranger.headers()[header::CACHE_CONTROL], "public, max-age=300");
+    let text = text_of(stranger).await;
+    let key = format!("Bearer {BUS_KEY}");
+    let client = world.get_with("/policies?who=me", header::AUTHORIZATION, &key).await;
+    assert_eq!(text_of(client).await, text);
+    let judge = Judge { registrar: &world.trust.registrar, last_seen: 0, now: NOON, verifier: &Jws };
+    let published = Published::read(text.as_bytes(), Env::Test, &judge).unwrap();
+    let offered = |published: &Published| {
+        let all = published.offered(NOON.london_date());
+        let named = all.map(|one| (one.service.sub.clone(), one.asked.unwrap().policy().id.clone()));
+        named.collect::<Vec<_>>()
+    };
+    // The pool has no purpose, so nothing of it is told.
+    let all = ["bus-pass", "by-ward", "counter"].map(|id| (BUSES.to_owned(), id.to_owned()));
+    assert_eq!((offered(&published), published.reg_version()), (all.to_vec(), 3));
+    std::fs::remove_file(world.folder.path().join("policies/by-ward.toml")).unwrap();
+    std::fs::remove_file(world.folder.path().join("policies/by-ward.cases.toml")).unwrap();
+    world.app.reload().await.unwrap();
+    let text = text_of(world.get("/policies").await).await;
+    let published = Published::read(text.as_bytes(), Env::Test, &judge).unwrap();
+    assert_eq!(offered(&published).len(), 2);
 }

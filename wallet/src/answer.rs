@@ -10,6 +10,8 @@
 mod direct;
 mod present;
 
+pub(crate) use present::{TakenCopy, ToProve};
+
 use std::fmt;
 use std::time::Duration;
 
@@ -181,7 +183,7 @@ impl Wallet {
     }
 
     /// Returns copies of which nothing was sent. One that is spent stays so.
-    async fn release(&self, taken: &[Held]) -> Result<(), VaultError> {
+    pub(crate) async fn release(&self, taken: &[Held]) -> Result<(), VaultError> {
         for held in taken {
             store::release(&self.vault, &held.id, &*self.machine.entropy).await?;
         }
@@ -189,7 +191,7 @@ impl Wallet {
     }
 
     /// Sends what was made, and notes that it was taken.
-    async fn send(
+    pub(crate) async fn send(
         &self,
         review: &Review,
         form: Zeroizing<Vec<u8>>,
@@ -202,7 +204,12 @@ impl Wallet {
     }
 
     /// Reserves a copy of each batch for this answer alone, all in one transaction.
-    async fn take(&self, way: &Way, review: &Review, batches: &[&str]) -> Result<Vec<Held>, AnswerError> {
+    pub(crate) async fn take(
+        &self,
+        way: &Way,
+        review: &Review,
+        batches: &[&str],
+    ) -> Result<Vec<Held>, AnswerError> {
         let _turn = self.turn.lock().await;
         self.check_budget(review, way).await?;
         let held = store::reserve_all(&self.vault, batches, &*self.machine.entropy).await?;
@@ -247,6 +254,19 @@ impl Wallet {
         if mutants::skips("wallet-spend-first") {
             return Ok((id, entry));
         }
+        let mut changes = self.spending(review, way, taken).await?;
+        changes.push(history::record(id.clone(), &entry));
+        self.vault.apply(changes, &*self.machine.entropy).await?;
+        Ok((id, entry))
+    }
+
+    /// The changes that spend the copies and count the bounds, once the budget was checked in the same turn.
+    pub(crate) async fn spending(
+        &self,
+        review: &Review,
+        way: &Way,
+        taken: &[Held],
+    ) -> Result<Vec<Change>, VaultError> {
         let mut changes = Vec::new();
         for held in taken {
             changes.extend(store::spend(&self.vault, &held.id).await?);
@@ -257,9 +277,18 @@ impl Wallet {
             let learnt = learnt.with(bounds, *lasting);
             changes.push(store::learn(record, self.new_id(), service, pointer, learnt));
         }
-        changes.push(history::record(id.clone(), &entry));
-        self.vault.apply(changes, &*self.machine.entropy).await?;
-        Ok((id, entry))
+        Ok(changes)
+    }
+
+    /// One turn in which what was learnt of this resident is read, judged and written.
+    pub(crate) async fn turn(
+        &self,
+        review: &Review,
+        way: &Way,
+    ) -> Result<tokio::sync::MutexGuard<'_, ()>, AnswerError> {
+        let turn = self.turn.lock().await;
+        self.check_budget(review, way).await?;
+        Ok(turn)
     }
 
     async fn shared_entry(

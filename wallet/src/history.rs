@@ -66,6 +66,26 @@ pub enum Event {
         /// Whether the service acknowledged it. `false` also stands for a crash while sending.
         acknowledged: bool,
     },
+    /// An answer with another person's wallet was prepared here: copies were used, nothing is with the service yet.
+    Prepared {
+        /// Who asked and why.
+        asked: Asked,
+        /// What would be proved, by name.
+        names: Vec<Named>,
+        /// The credentials that it would be proved of.
+        used: Vec<Used>,
+    },
+    /// What another person's wallet needs to answer was sent to it.
+    Contributed {
+        /// Who asked and why.
+        asked: Asked,
+        /// What is proved, by name.
+        names: Vec<Named>,
+        /// The credentials that it is proved of.
+        used: Vec<Used>,
+        /// Whether this wallet has agreed to the answer: it can reach the service only then.
+        agreed: bool,
+    },
     /// The resident said no, or could not answer.
     Declined {
         /// Who asked and why.
@@ -171,6 +191,13 @@ impl Entry {
                 // One credential is told by what it says; of several, which they were.
                 if used.len() > 1 { format!("{line} {}", from(language, used)) } else { line }
             }
+            Event::Prepared { asked, names, used } => {
+                joint(language, "history_prepared", (asked, names, used), &date)
+            }
+            Event::Contributed { asked, names, used, agreed } => {
+                let key = if *agreed { "history_contributed" } else { "history_contributed_open" };
+                joint(language, key, (asked, names, used), &date)
+            }
             Event::Declined { asked } => {
                 say(language, "history_declined", &[("service", &text(&asked.service)), ("date", &date)])
             }
@@ -183,6 +210,19 @@ impl Entry {
             }
         }
     }
+}
+
+/// What was told for an answer with another person's wallet.
+fn joint(
+    language: Language,
+    key: &str,
+    (asked, names, used): (&Asked, &[Named], &[Used]),
+    date: &str,
+) -> String {
+    let text = |both: &Bilingual| language.pick(&both.en, &both.cy).to_owned();
+    let names = names.iter().map(|name| text(&name.label)).collect::<Vec<_>>().join(", ");
+    let values = [("service", &*text(&asked.service)), ("date", date), ("names", &*names)];
+    format!("{} {}", say(language, key, &values), from(language, used))
 }
 
 /// The credentials that were used.

@@ -14,13 +14,18 @@
 //! * of several credentials in one answer none is used twice, and a copy of each is spent or of none;
 //! * what its issuer took back is not offered; that is looked up when the resident asks, never while answering;
 //! * an answer that a rule is not met is sent only on a confirmation of its own;
-//! * the history keeps names, times and purposes, never values.
+//! * what somebody qualifies for is worked out here ([`Wallet::entitled_at`]), by a document that is the same for everybody;
+//! * the history keeps names, times and purposes, never values;
+//! * where another person's wallet answers too, it is told what its part of the proof needs and no more, both residents
+//!   have read what they tell, and who does not gather signs only what they have verified.
 //!
-//! Left out: the authorisation code flow, several wallets of one person, one answer of several people's wallets.
+//! Left out: the authorisation code flow, several wallets of one person, one answer of more than two people's wallets.
 
 pub mod budget;
+pub mod entitled;
 pub mod history;
 pub mod http;
+pub mod joint;
 pub mod list;
 pub mod review;
 pub mod status;
@@ -42,6 +47,7 @@ use vouchsafe_service::clock::Clock;
 use vouchsafe_service::entropy::{self, Entropy};
 
 pub use answer::{AnswerError, Answered, Confirmed};
+pub use entitled::{Entitled, EntitledError};
 pub use receive::{Collected, Outcome, ReceiveError, Received, Waited, Waits};
 pub use refusal::Fault;
 pub use review::{Review, ReviewError};

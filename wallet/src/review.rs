@@ -38,9 +38,10 @@ use crate::history::Asked;
 use crate::list::Refresh;
 use crate::words::Language;
 
-use assess::assess;
+pub(crate) use assess::ways;
+use assess::{assess, assess_share};
 pub(crate) use counted::Counted;
-pub(crate) use fetch::asked;
+pub(crate) use fetch::{Fetched, asked};
 
 /// What the resident is told, as data.
 #[derive(Clone, Debug, Serialize)]
@@ -187,6 +188,11 @@ impl Ability {
             Self::SinglesOut => "cannot_singles_out",
             Self::Probing => "cannot_probing",
         }
+    }
+
+    /// From least to most: what a resident should rather be told.
+    pub(crate) fn rank(self) -> u8 {
+        assess::rank(self)
     }
 
     /// The same for an error message.

@@ -215,8 +215,13 @@ const LARGEST: usize = 32 * 1024;
 
 /// A record as bytes to be sealed.
 pub(crate) fn encode<T: Serialize>(record: &T) -> Zeroizing<Vec<u8>> {
+    encode_long(record, 0)
+}
+
+/// The same of a record that has `more` bytes beside what any record has.
+pub(crate) fn encode_long<T: Serialize>(record: &T, more: usize) -> Zeroizing<Vec<u8>> {
     // Room from the start: a buffer that grows leaves copies of what it held.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LARGEST));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LARGEST + more));
     serde_json::to_writer(&mut *bytes, record).expect("records are plain structs with string keys");
     bytes
 }

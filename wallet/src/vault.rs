@@ -86,11 +86,13 @@ pub enum Section {
     Link,
     /// A batch that is being collected: its token, its keys, and the transaction where an officer decides.
     Waiting,
+    /// An answer that is being made with another person's wallet: its keys, copies that were used for it, its request.
+    Joint,
 }
 
 impl Section {
     /// Every section, for tests and exports.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Credential,
         Self::Copy,
         Self::HolderKey,
@@ -101,6 +103,7 @@ impl Section {
         Self::Budget,
         Self::Link,
         Self::Waiting,
+        Self::Joint,
     ];
 
     fn name(self) -> &'static str {
@@ -115,6 +118,7 @@ impl Section {
             Self::Budget => "budget",
             Self::Link => "link",
             Self::Waiting => "waiting",
+            Self::Joint => "joint",
         }
     }
 }

@@ -50,3 +50,5 @@ mod vp_switches;
 mod way_switches;
 #[path = "openid/ways.rs"]
 mod ways;
+#[path = "openid/whole.rs"]
+mod whole;

@@ -3,6 +3,8 @@
 //! An index is handed out in a transaction of its own, before the copy that carries it is signed: what comes of the copy,
 //! the index is used up. A change waits until a publication takes it, and a publication replaces every list at once.
 
+use std::ops::Range;
+
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::status::Standing;
 use vouchsafe_protocol::time::UnixTime;
@@ -174,9 +176,25 @@ pub(super) fn has_room(entries: u64, used: u64, more: u64) -> bool {
     mutants::skips("store-status-half") || used + more <= entries / 2
 }
 
-/// An index anywhere in a shard. The number of entries is a power of two.
+/// An index of a shard, any of those that are written alike: one with a digit less would make its copy a byte shorter, and
+/// that would be seen through encryption.
 pub(super) fn draw(entries: u64, entropy: &dyn Entropy) -> u64 {
-    u64::from_le_bytes(entropy::bytes(entropy)) & (entries - 1)
+    let alike = alike(entries);
+    alike.start + u64::from_le_bytes(entropy::bytes(entropy)) % (alike.end - alike.start)
+}
+
+/// The indices with as many digits as most have. They are at least the half of a shard that is ever used.
+fn alike(entries: u64) -> Range<u64> {
+    let mut most = 0..entries.min(10);
+    let mut start = 10;
+    while start < entries {
+        let digits = start..entries.min(start.saturating_mul(10));
+        start = digits.end;
+        if digits.end - digits.start > most.end - most.start {
+            most = digits;
+        }
+    }
+    most
 }
 
 /// Whether a change may wait, given the standings of the person's entries and the change that waits already.
@@ -207,5 +225,21 @@ pub(super) fn standing(column: i64) -> Result<Standing, StoreError> {
     match u8::try_from(column).map(Standing::of) {
         Ok(Standing::Unknown) | Err(_) => Err(StoreError::Damaged),
         Ok(standing) => Ok(standing),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices_are_written_alike_and_there_are_enough_of_them() {
+        assert_eq!((alike(64), alike(1 << 10), alike(1 << 20)), (10..64, 100..1000, 100_000..1_000_000));
+        for power in 1..=40 {
+            let (entries, alike) = (1 << power, alike(1 << power));
+            assert!(alike.end <= entries && has_room(entries, 0, entries / 2), "{alike:?}");
+            assert!(alike.end - alike.start >= entries / 2, "{alike:?}");
+            assert_eq!(alike.start.to_string().len(), (alike.end - 1).to_string().len());
+        }
     }
 }

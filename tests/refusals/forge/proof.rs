@@ -159,7 +159,7 @@ impl Proof {
 }
 
 /// What a proof binds of a token, read from the token itself.
-fn bound(query: &str, token: &Token) -> Bound {
+pub(crate) fn bound(query: &str, token: &Token) -> Bound {
     let part = |index| {
         let text = token.jwt.split('.').nth(index).unwrap();
         serde_json::from_slice::<Value>(&vouchsafe_protocol::encoding::b64u_decode(text).unwrap()).unwrap()

@@ -10,6 +10,8 @@ use vouchsafe_service::keys::SigningKey;
 use vouchsafe_service::secret::ServerKey;
 use vouchsafe_verifier::config::Config;
 
+use crate::town;
+
 use super::{BUS_KEY, BUSES, ISS, LIVE, ORIGIN, STRANGER, UNTYPED, VCT, VCT_PROOF, WARDS};
 
 const TYPE: &str = r#"
@@ -134,7 +136,7 @@ sub = "{BUSES}"
 env = "test"
 name = { en = "Larkfield Buses", cy = "Bysiau Larkfield" }
 client_ids = ["{client_id}"]
-purposes = ["pass"]
+purposes = [{purposes}]
 [[issuers]]
 sub = "{ISS}"
 env = "test"
@@ -225,14 +227,24 @@ fn fill(template: &str, words: &[(&str, &str)]) -> String {
     words.iter().chain(&constants).fold(template.to_owned(), |text, (word, value)| text.replace(word, value))
 }
 
-/// The register's sources.
-pub(super) fn sources(client_id: &str, anchor: &[u8], other: &[u8]) -> String {
+/// The register's sources, those of the town in a text of their own.
+pub(super) fn sources(client_id: &str, anchor: &[u8], other: &[u8], with_town: bool) -> Vec<String> {
     let (anchor, other) = (b64u(sha256(anchor)), b64u(sha256(other)));
-    fill(SOURCES, &[("{client_id}", client_id), ("{anchor}", &anchor), ("{other}", &other)])
+    let purposes = if with_town { "\"pass\", \"meals\"" } else { "\"pass\"" };
+    let words =
+        [("{client_id}", client_id), ("{anchor}", &anchor), ("{other}", &other), ("{purposes}", purposes)];
+    let texts = if with_town { &[SOURCES, town::REGISTER][..] } else { &[SOURCES] };
+    texts.iter().map(|text| fill(text, &words)).collect()
 }
 
 /// Writes the whole folder and gives the configuration that reads it.
-pub(super) fn write(dir: &Path, request: &Leaf, register: &str, trust: &TrustFile) -> Config {
+pub(super) fn write(
+    dir: &Path,
+    request: &Leaf,
+    register: &str,
+    trust: &TrustFile,
+    with_town: bool,
+) -> Config {
     let put = |name: &str, text: &str| std::fs::write(dir.join(name), text).unwrap();
     put("request.pem", &request.certificate_pem());
     put("request.key", &request.key.to_pkcs8_pem());
@@ -247,6 +259,13 @@ pub(super) fn write(dir: &Path, request: &Leaf, register: &str, trust: &TrustFil
     for (id, text) in policies() {
         put(&format!("policies/{id}.toml"), &text);
         put(&format!("policies/{id}.cases.toml"), CASES);
+    }
+    if with_town {
+        town::TYPES.iter().for_each(|(id, text)| put(&format!("types/{id}.toml"), text));
+        for (id, text) in town::POLICIES {
+            put(&format!("policies/{id}.toml"), text);
+            put(&format!("policies/{id}.cases.toml"), town::cases(id));
+        }
     }
     let (dir, bus_key) = (dir.display().to_string(), b64u(sha256(BUS_KEY)));
     vouchsafe_service::config::parse(&fill(CONFIG, &[("{dir}", &dir), ("{bus_key}", &bus_key)]), []).unwrap()

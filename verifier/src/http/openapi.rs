@@ -153,7 +153,7 @@ const fn open(
 const OAUTH_ERROR: (u16, &str, &str, &str) = (400, "Refused.", JSON, "OauthError");
 
 /// Routes that need no credentials: for whoever checks decisions, for wallets and for browsers.
-const OPEN: [Operation; 13] = [
+const OPEN: [Operation; 14] = [
     Operation {
         parameters: &["Proof"],
         takes: Some((FORM, "TokenRequest")),
@@ -234,6 +234,21 @@ const OPEN: [Operation; 13] = [
             (429, "`too-many-codes`: too many wrong ones.", PROBLEM, "Problem"),
         ],
         ..open("post", "/c", "typedCode", "wallets", "The request that a typed code stands for.")
+    },
+    Operation {
+        gives: &[(
+            200,
+            "services, purposes and tables as the registrar signed them, and the policies. The same for everybody.",
+            JSON,
+            "Any",
+        )],
+        ..open(
+            "get",
+            "/policies",
+            "policies",
+            "wallets",
+            "The live policies, so that people can see in their own wallet what they qualify for.",
+        )
     },
     Operation {
         parameters: &["Page"],

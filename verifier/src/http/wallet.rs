@@ -139,6 +139,13 @@ pub(super) async fn code(
     Ok(Json(FoundBody { client_id: found.client_id, request_uri: found.request_uri }).into_response())
 }
 
+/// The published policies: the same for everybody, so that asking for them says nothing of whoever asks.
+pub(super) async fn policies(State(app): State<Arc<App>>) -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
+    (headers, app.rules().published().to_owned()).into_response()
+}
+
 /// The code of a closed body.
 fn typed(body: &[u8]) -> Option<String> {
     let members = json::object(body, API_BODY).ok()?;

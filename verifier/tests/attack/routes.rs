@@ -9,7 +9,7 @@ use crate::callers::{call, counter, get};
 use crate::world::{BUS_KEY, POOL_KEY, World, json_of};
 
 /// Routes that take no token, and what they go by instead. A route that is in neither table fails the test.
-const OPEN: [(&str, &str); 13] = [
+const OPEN: [(&str, &str); 14] = [
     ("get", "/.well-known/jwks.json"),
     ("get", "/.well-known/oauth-authorization-server"),
     ("post", "/a/{handle}"),
@@ -20,6 +20,7 @@ const OPEN: [(&str, &str); 13] = [
     ("head", "/p/{page}"),
     ("get", "/p/{page}/return"),
     ("head", "/p/{page}/return"),
+    ("get", "/policies"),
     ("get", "/r/{handle}"),
     ("post", "/r/{handle}"),
     ("get", "/style.css"),

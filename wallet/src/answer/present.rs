@@ -53,7 +53,7 @@ impl Wallet {
     }
 
     /// The form that carries these presentations, encrypted where the request asks for it.
-    pub(super) fn form(&self, review: &Review, vp_token: VpToken) -> Result<Zeroizing<Vec<u8>>, AnswerError> {
+    pub(crate) fn form(&self, review: &Review, vp_token: VpToken) -> Result<Zeroizing<Vec<u8>>, AnswerError> {
         let request = review.request();
         let response = Response { vp_token, state: Some(request.state().to_owned()) };
         let form = match (request.mode(), request.response_key()) {
@@ -70,7 +70,7 @@ impl Wallet {
     }
 
     /// One copy, bound to this request by its own key.
-    async fn presentation(
+    pub(crate) async fn presentation(
         &self,
         asked: &Asked,
         chosen: &Chosen,
@@ -103,31 +103,31 @@ impl Wallet {
 }
 
 /// A reserved copy that answers a query.
-struct TakenCopy<'h> {
-    query: String,
-    held: sd_jwt::Held,
+pub(crate) struct TakenCopy<'h> {
+    pub(crate) query: String,
+    pub(crate) held: sd_jwt::Held,
     key: SigningKey,
     openings: Option<&'h Openings>,
     link: Option<&'h Link>,
 }
 
 /// What is needed of a copy to prove.
-struct ToProve {
-    query: String,
-    held: sd_jwt::Held,
-    opened: Option<Opened>,
-    link: Option<Link>,
+pub(crate) struct ToProve {
+    pub(crate) query: String,
+    pub(crate) held: sd_jwt::Held,
+    pub(crate) opened: Option<Opened>,
+    pub(crate) link: Option<Link>,
 }
 
 impl<'h> TakenCopy<'h> {
-    fn open(query: &str, held: &'h Held) -> Result<Self, AnswerError> {
+    pub(crate) fn open(query: &str, held: &'h Held) -> Result<Self, AnswerError> {
         let copy = sd_jwt::Held::dangerous_from_store(&held.sd_jwt).map_err(|_| AnswerError::Present)?;
         let key = SigningKey::from_pkcs8_der(&held.key).map_err(|_| AnswerError::Present)?;
         let (openings, link) = (held.openings.as_ref(), held.link.as_ref());
         Ok(Self { query: query.to_owned(), held: copy, key, openings, link })
     }
 
-    fn to_prove(&self) -> Result<ToProve, VaultError> {
+    pub(crate) fn to_prove(&self) -> Result<ToProve, VaultError> {
         let opened = self.openings.map(Openings::open).transpose()?;
         let link = self.link.map(|link| link.again().ok_or(VaultError::Damaged)).transpose()?;
         Ok(ToProve { query: self.query.clone(), held: self.held.clone(), opened, link })

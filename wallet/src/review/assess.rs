@@ -38,23 +38,28 @@ pub(crate) async fn assess(
     now: UnixTime,
     wish: &Wish,
 ) -> Result<Facts, ReviewError> {
-    let credentials = store::credentials(vault).await?;
+    assess_share(vault, request, now, wish, None).await
+}
+
+/// As [`assess`], where this wallet answers for the person of that label alone, and another's for the other people.
+pub(crate) async fn assess_share(
+    vault: &Vault,
+    request: &Verified<Question>,
+    now: UnixTime,
+    wish: &Wish,
+    person: Option<&str>,
+) -> Result<Facts, ReviewError> {
     let (mut ways, mut direct) = (Vec::new(), None);
     match request.asked() {
         Question::Plain(asked) => {
+            let credentials = store::credentials(vault).await?;
             direct = Some(direct::assess(vault, asked, &credentials, now, wish).await?);
         }
         Question::Policy(asked) => {
             if !wish.adding.is_empty() {
                 return Err(ReviewError::Wish);
             }
-            let service = &request.service().sub;
-            let batches = open(vault, asked, &credentials, now).await?;
-            for index in 0..asked.options().len() {
-                let chosen = asked.option(index).ok_or(RequestError::Options)?;
-                let assessor = Assessor::new(asked, &chosen, &batches, &credentials, now, &wish.using);
-                ways.push(assessor.way(vault, service).await?);
-            }
+            ways = self::ways(vault, asked, &request.service().sub, now, &wish.using, person).await?;
         }
     }
     let (purpose, party) = (request.purpose(), request.asked().party());
@@ -71,6 +76,26 @@ pub(crate) async fn assess(
         ways,
         direct,
     })
+}
+
+/// The ways to answer a policy, each as far as this wallet can take it, for the person of that label alone if there is one.
+pub(crate) async fn ways(
+    vault: &Vault,
+    asked: &Asked,
+    service: &str,
+    now: UnixTime,
+    using: &[String],
+    person: Option<&str>,
+) -> Result<Vec<Way>, ReviewError> {
+    let credentials = store::credentials(vault).await?;
+    let batches = open(vault, asked, &credentials, now).await?;
+    let mut ways = Vec::new();
+    for index in 0..asked.options().len() {
+        let chosen = asked.option(index).ok_or(RequestError::Options)?;
+        let assessor = Assessor::new(asked, &chosen, &batches, &credentials, now, using);
+        ways.push(Assessor { person, ..assessor }.way(vault, service).await?);
+    }
+    Ok(ways)
 }
 
 /// The batches of a type and body that some query accepts.
@@ -103,6 +128,8 @@ pub(super) struct Assessor<'a> {
     pub(super) credentials: &'a [(String, Credential)],
     now: UnixTime,
     using: &'a [String],
+    /// The person that this wallet answers for, where another's answers for the others.
+    person: Option<&'a str>,
     statements: Vec<Statement>,
 }
 
@@ -119,7 +146,7 @@ impl<'a> Assessor<'a> {
         using: &'a [String],
     ) -> Self {
         let statements = asked.statements(chosen);
-        Self { asked, chosen, batches, credentials, now, using, statements }
+        Self { asked, chosen, batches, credentials, now, using, person: None, statements }
     }
 
     async fn way(&self, vault: &Vault, service: &str) -> Result<Way, ReviewError> {
@@ -255,13 +282,14 @@ impl<'a> Assessor<'a> {
         let all: Vec<&Statement> = self.statements.iter().collect();
         let whole = |taken: Vec<&'c Candidate<'c>>| taken.into_iter().map(Some).collect();
         let able = self.pools(candidates, |ability| ability == Ability::Can);
-        if let Some(taken) = find(&able, &all, self.using) {
+        if let Some(taken) = find(&able, &all, self.using).filter(|_| self.person.is_none()) {
             return (whole(taken), Ability::Can);
         }
         // Of the right people, but what is asked of them is not true.
         let open = |ability| matches!(ability, Ability::Can | Ability::NotMet | Ability::SinglesOut);
         let pairs: Vec<&Statement> = all.iter().copied().filter(|one| is_pair(one)).collect();
-        if let Some(taken) = find(&self.pools(candidates, open), &pairs, self.using) {
+        let right = find(&self.pools(candidates, open), &pairs, self.using);
+        if let Some(taken) = right.filter(|_| self.person.is_none()) {
             let few = taken.iter().any(|one| one.ability == Ability::SinglesOut);
             return (whole(taken), if few { Ability::SinglesOut } else { Ability::NotMet });
         }
@@ -301,6 +329,7 @@ impl<'a> Assessor<'a> {
             let mut taken = find(&pools, &own.collect::<Vec<_>>(), &[])?.into_iter();
             Some(able.iter().map(|pool| if theirs(pool.query) { taken.next() } else { None }).collect())
         };
+        people.retain(|label| self.person.is_none_or(|person| person == *label));
         if several { people.iter().find_map(share) } else { None }
     }
 

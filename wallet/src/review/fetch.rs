@@ -1,5 +1,6 @@
 //! Fetching and verifying a request.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::openid4vp::link::{Link, LinkError, Method, fetch_form};
@@ -10,9 +11,9 @@ use vouchsafe_protocol::openid4vp::response::error_form;
 use vouchsafe_protocol::trust::{Judge, TrustError};
 use vouchsafe_service::entropy;
 use vouchsafe_service::keys::Jws;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::{Facts, Page, Wish, assess};
+use super::{Facts, Page, Wish, assess, assess_share};
 use crate::history::{Asked, Event};
 use crate::http::{self, HttpError, Incoming, Outgoing};
 use crate::trust::Pinned;
@@ -26,6 +27,31 @@ const REQUEST_OBJECT: &str = "application/oauth-authz-req+jwt";
 pub struct Review {
     facts: Facts,
     request: Verified<Question>,
+    fetched: Fetched,
+}
+
+/// A request as it was fetched, to be verified again.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fetched {
+    pub(crate) link: String,
+    object: String,
+    wallet_nonce: Option<String>,
+}
+
+impl Fetched {
+    /// How long it is.
+    pub(crate) fn len(&self) -> usize {
+        self.link.len() + self.object.len()
+    }
+}
+
+impl Zeroize for Fetched {
+    fn zeroize(&mut self) {
+        self.link.zeroize();
+        self.object.zeroize();
+        self.wallet_nonce.zeroize();
+    }
 }
 
 /// Why there is nothing to review: the wallet refuses the request.
@@ -91,6 +117,11 @@ impl Review {
     pub fn request(&self) -> &Verified<Question> {
         &self.request
     }
+
+    /// The request as it was fetched.
+    pub(crate) fn fetched(&self) -> &Fetched {
+        &self.fetched
+    }
 }
 
 impl Wallet {
@@ -125,6 +156,16 @@ impl Wallet {
     }
 
     async fn look(&self, link: &str, wish: &Wish) -> Result<Review, ReviewError> {
+        self.look_as(link, wish, None).await
+    }
+
+    /// As [`Wallet::review_wishing`], answering for one person of several, and without a trace in the history.
+    pub(crate) async fn look_as(
+        &self,
+        link: &str,
+        wish: &Wish,
+        person: Option<&str>,
+    ) -> Result<Review, ReviewError> {
         let link = Link::parse(link.trim())?;
         let pinned = trust::pinned(&self.vault).await?;
         if pinned.is_empty() {
@@ -144,8 +185,26 @@ impl Wallet {
         };
         let registrar = &request.service().iss;
         trust::saw(&self.vault, registrar, request.reg_version(), &*self.machine.entropy).await?;
-        let facts = assess(&self.vault, &request, self.machine.clock.now(), wish).await?;
-        Ok(Review { facts, request })
+        let now = self.machine.clock.now();
+        let facts = match person {
+            None => assess(&self.vault, &request, now, wish).await?,
+            Some(_) => assess_share(&self.vault, &request, now, wish, person).await?,
+        };
+        let fetched = Fetched { link: link.to_string(), object, wallet_nonce };
+        Ok(Review { facts, request, fetched })
+    }
+
+    /// Verifies once more a request that was reviewed, and compares it with what this wallet holds now.
+    pub(crate) async fn look_again(
+        &self,
+        fetched: &Fetched,
+        person: Option<&str>,
+    ) -> Result<Review, ReviewError> {
+        let (link, pinned) = (Link::parse(&fetched.link)?, trust::pinned(&self.vault).await?);
+        let request = self.verify(&fetched.object, &link, fetched.wallet_nonce.as_deref(), &pinned)?;
+        let (now, wish) = (self.machine.clock.now(), Wish::default());
+        let facts = assess_share(&self.vault, &request, now, &wish, person).await?;
+        Ok(Review { facts, request, fetched: fetched.clone() })
     }
 
     async fn fetch(&self, link: &Link, wallet_nonce: Option<&str>) -> Result<String, ReviewError> {

@@ -45,7 +45,11 @@ impl Writer<'_> {
         let Some(held) = &part.held else {
             let (name, from) = (self.text(&part.wanted.name), issuers(self.language, &part.wanted.issuers));
             let values = [("credential", name), ("issuer", &*from)];
-            return several.then(|| self.say("learn_intro_missing", &values));
+            let key = match way.ability {
+                Ability::AnotherPerson => "learn_intro_partner",
+                _ => "learn_intro_missing",
+            };
+            return several.then(|| self.say(key, &values));
         };
         let (name, issuer) = (self.text(&held.name), self.text(&held.issuer));
         let mark = way.together.iter().flat_map(Together::terms).find(|term| term.place.query == at);

@@ -69,11 +69,12 @@ impl<'a> Teller<'a> {
     pub(super) fn learn(&self, at: usize) -> Result<Vec<Learn>, StatementError> {
         let Some(part) = self.parts.get(at) else { return Ok(Vec::new()) };
         let query = &self.assessor.chosen.queries()[at];
-        let credential = part.batch.map(|batch| batch.credential);
+        let like = self.like(at);
+        let credential = like.map(|batch| batch.credential);
         let mut all = Vec::new();
         for statement in self.statements().filter(|one| is_alone(one) && one.names(query)) {
             let pointer = statement.terms.first().ok_or(StatementError::Terms)?.pointer.clone();
-            let enc = part.batch.and_then(|batch| batch.attribute(&pointer)).map(|one| one.enc);
+            let enc = like.and_then(|batch| batch.attribute(&pointer)).map(|one| one.enc);
             let what = What::Proved(self.stated(statement, enc)?);
             all.push(Learn { label: label(credential, &pointer), pointer, what });
         }
@@ -99,6 +100,14 @@ impl<'a> Teller<'a> {
         let [en, cy] = [Language::En, Language::Cy].map(|language| say(language, "known_as", &[]));
         let learn = Learn { pointer: zkc::LINK.to_owned(), label: Bilingual { en, cy }, what };
         (asked.known_by(self.assessor.chosen) == Some(query)).then_some(learn)
+    }
+
+    /// The credential at `at`; where it is another person's, one of this person's of the same type, for its words.
+    fn like(&self, at: usize) -> Option<&'a Batch<'a>> {
+        let part = self.parts.get(at)?;
+        let vct = &part.needed?.vct;
+        let alike = |other: &&Told<'a>| other.needed.is_some_and(|needed| needed.vct == *vct);
+        part.batch.or_else(|| self.parts.iter().filter(alike).find_map(|other| other.batch))
     }
 
     fn statements(&self) -> impl Iterator<Item = &WireStatement> {
@@ -141,7 +150,7 @@ impl<'a> Teller<'a> {
         }
         let bounds = bounds(&statement.predicate(self.assessor.asked.tables())?);
         let first = statement.terms.first().ok_or(StatementError::Terms)?;
-        let batch = self.parts.get(self.place_of(first)).and_then(|part| part.batch);
+        let batch = self.like(self.place_of(first));
         let enc = batch.and_then(|batch| batch.attribute(&first.pointer)).map(|one| one.enc);
         Ok(Together::Sum(Sum { op: statement.op, bounds, enc, terms }))
     }
@@ -153,7 +162,7 @@ impl<'a> Teller<'a> {
 
     fn term(&self, term: &Term) -> SaidTerm {
         let at = self.place_of(term);
-        let credential = self.parts.get(at).and_then(|part| part.batch).map(|batch| batch.credential);
+        let credential = self.like(at).map(|batch| batch.credential);
         let (pointer, coeff) = (term.pointer.clone(), term.coeff);
         SaidTerm { label: label(credential, &pointer), pointer, coeff, place: self.place(at) }
     }

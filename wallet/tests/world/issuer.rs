@@ -1,6 +1,7 @@
 //! An issuing body, honest or not.
 
 pub(crate) mod card;
+pub(crate) mod home;
 pub(crate) mod payer;
 
 use std::sync::Mutex;
@@ -33,6 +34,7 @@ use vouchsafe_service::entropy::{self, EntropyRng, OsEntropy};
 use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
 use vouchsafe_wallet::http::Incoming;
 
+use self::home::Hidden;
 use super::desk::{Decision, Desk, Metadata, PutOff};
 use super::{ADDRESS, ISSUER, NOW, Office, WARDS, both, reply, ward_list};
 
@@ -117,7 +119,8 @@ pub(crate) struct Paid {
 
 pub(crate) struct Issuer {
     iss: String,
-    paid: Option<Paid>,
+    says: Mutex<Option<Hidden>>,
+    facts: Mutex<&'static str>,
     spoil: Spoil,
     born: Date,
     leaf: Leaf,
@@ -144,7 +147,8 @@ impl Issuer {
     /// A body that states what it pays one person.
     pub(crate) fn payer(office: &Office<'_>, iss: &str, paid: Paid) -> Self {
         let issuer = Self::of(office, iss, described_pay(), super::old_resident(), Spoil::None);
-        Self { paid: Some(paid), ..issuer }
+        issuer.say(paid.hidden());
+        issuer
     }
 
     fn of(office: &Office<'_>, iss: &str, described: CredentialType, born: Date, spoil: Spoil) -> Self {
@@ -160,7 +164,8 @@ impl Issuer {
         let elsewhere = DevCa::generate("elsewhere", NOW).unwrap();
         Self {
             iss: iss.to_owned(),
-            paid: None,
+            says: Mutex::default(),
+            facts: Mutex::new("2026-11-01"),
             spoil,
             born,
             leaf: leaf(office.ca, iss),
@@ -399,8 +404,9 @@ impl Issuer {
     }
 
     async fn copy(&self, key: &PublicJwk, seed: Seed) -> Copy {
-        if let Some(paid) = self.paid {
-            return self.paid_copy(key, seed, paid).await;
+        let says = self.says.lock().unwrap().clone();
+        if let Some(hidden) = says {
+            return self.stated_copy(key, seed, &hidden).await;
         }
         let vct = self.described.proof_vct();
         let born = if self.spoil == Spoil::OutOfRange { jiff::civil::date(1700, 1, 1) } else { self.born };
@@ -435,34 +441,30 @@ impl Issuer {
         Copy { credential: issuable.sign(&self.leaf.key).await.unwrap(), openings }
     }
 
-    async fn paid_copy(&self, key: &PublicJwk, seed: Seed, paid: Paid) -> Copy {
+    async fn stated_copy(&self, key: &PublicJwk, seed: Seed, hidden: &Hidden) -> Copy {
         let (vct, midnight) = (self.described.proof_vct(), NOW.day_start().0);
-        let hidden = [
-            ("/total", zkc::Value::Integer(paid.total)),
-            ("/person", zkc::Value::Text(paid.person.to_owned())),
-        ];
         let form = |pointer: &str| self.described.attribute(pointer).unwrap().form().unwrap();
-        let forms = hidden.each_ref().map(|(pointer, value)| {
-            let form = form(pointer);
-            let c = value.commit(&form.unit, &seed.blinding(&self.iss, &vct, pointer));
-            (*pointer, form, c)
-        });
+        let forms: Vec<_> = hidden
+            .iter()
+            .map(|(pointer, value)| {
+                let form = form(pointer);
+                let c = value.commit(&form.unit, &seed.blinding(&self.iss, &vct, pointer));
+                (*pointer, form, c)
+            })
+            .collect();
         let zkc = zkc::write(forms.iter().map(|(pointer, form, c)| (*pointer, form, *c)));
         let claims = Map::from_iter([
             ("iss".to_owned(), json!(self.iss)),
             ("vct".to_owned(), json!(vct)),
             ("iat".to_owned(), json!(midnight)),
             ("exp".to_owned(), json!(midnight + 90 * DAY)),
-            ("facts_as_of".to_owned(), json!("2026-11-01")),
+            ("facts_as_of".to_owned(), json!(*self.facts.lock().unwrap())),
             ("zkc".to_owned(), zkc),
         ]);
         let header = NewHeader::new(Alg::Es256, "dc+sd-jwt").x5c(&[&self.leaf.certificate]).encode();
         let issuable =
             Builder::new(claims).holder(key).build(&header, &mut EntropyRng(&OsEntropy::new())).unwrap();
-        let values = Map::from_iter([
-            ("/total".to_owned(), json!(paid.total)),
-            ("/person".to_owned(), json!(paid.person)),
-        ]);
+        let values = hidden.iter().map(|(pointer, value)| ((*pointer).to_owned(), json!(value))).collect();
         let openings = Some(Openings::new(seed, values));
         Copy { credential: issuable.sign(&self.leaf.key).await.unwrap(), openings }
     }

@@ -72,6 +72,15 @@ impl World {
         Arc::new(Self { clock, registrar, ca, issuer, payers, service })
     }
 
+    /// A world in which one of the two payers states, instead, who lives together.
+    pub(crate) fn of_couples() -> Arc<Self> {
+        let world = Self::of(old_resident());
+        let mut world = Arc::into_inner(world).unwrap();
+        let office = Office { registrar: &world.registrar, ca: &world.ca };
+        world.payers[1] = issuer::Issuer::register_of_homes(&office, PAYERS[1]);
+        Arc::new(world)
+    }
+
     pub(crate) fn trust_file(&self) -> Vec<u8> {
         let file = TrustFile { registrar: self.pinned(), anchors: self.anchors() };
         serde_json::to_vec(&file.to_value()).unwrap()

@@ -27,6 +27,7 @@ use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
 use vouchsafe_wallet::http::{HttpError, Incoming};
 
 use super::issuer::card::described as described_card;
+use super::issuer::home::{HOME_VCT, described_home};
 use super::issuer::{PAY_VCT, VCT, described_pay};
 use super::{
     ISSUER, NOW, Office, PAYERS, PENSION, WARDS, World, altered, both, pension_table, reply, ward_list,
@@ -89,6 +90,7 @@ pub(crate) struct Service {
     policy: Mutex<Value>,
     line: Mutex<Line>,
     posts: Mutex<Vec<Vec<u8>>>,
+    nonce: Mutex<&'static str>,
 }
 
 impl Service {
@@ -111,6 +113,7 @@ impl Service {
             policy: Mutex::new(policy()),
             line: Mutex::new(Line::Open),
             posts: Mutex::new(Vec::new()),
+            nonce: Mutex::new(NONCE),
         }
     }
 
@@ -189,9 +192,60 @@ impl Service {
         *self.policy.lock().unwrap() = policy;
     }
 
+    /// Asks two people who live together whether they are paid so much together.
+    pub(crate) fn ask_couple(&self, least: u64) {
+        self.ask_couple_how(least, &json!([]));
+    }
+
+    /// The same with more conditions.
+    pub(crate) fn ask_couple_how(&self, least: u64, more: &Value) {
+        let mut policy = policy();
+        let members = policy.as_object_mut().unwrap();
+        members.remove("accept");
+        members.remove("conditions");
+        members.insert("subject".to_owned(), json!("same_household"));
+        let need = |id: &str, vct: &str, iss: &str, person: &str| {
+            json!({"id": id, "vct": format!("{vct}/zk"), "iss": [iss], "max_age_days": 60,
+            "person": person, "person_at": "/person"})
+        };
+        let term =
+            |need: &str, pointer: &str, coeff: i64| json!({"need": need, "pointer": pointer, "coeff": coeff});
+        let fixed = json!({"kind": "fixed"});
+        let mut conditions = json!([
+            {"id": "home", "op": "eq", "rule": fixed,
+             "terms": [term("homea", "/household", 1), term("homeb", "/household", -1)]},
+            {"id": "two", "op": "eq", "rule": fixed, "k": "2", "terms": [term("homea", "/adults", 1)]},
+            {"id": "enough", "op": "ge", "rule": fixed, "k": least.to_string(),
+             "terms": [term("paya", "/total", 1), term("payb", "/total", 1)]},
+        ]);
+        conditions.as_array_mut().unwrap().extend(more.as_array().unwrap().clone());
+        policy["ways"] = json!([{"id": "couple", "needs": [
+            need("homea", HOME_VCT, PAYERS[1], "a"), need("paya", PAY_VCT, PAYERS[0], "a"),
+            need("homeb", HOME_VCT, PAYERS[1], "b"), need("payb", PAY_VCT, PAYERS[0], "b"),
+        ], "conditions": conditions}]);
+        *self.policy.lock().unwrap() = policy;
+    }
+
+    /// Changes the policy, whatever it is.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Value)) {
+        change(&mut self.policy.lock().unwrap());
+    }
+
+    /// Asks anew: under another nonce.
+    pub(crate) fn ask_again(&self, nonce: &'static str) {
+        *self.nonce.lock().unwrap() = nonce;
+    }
+
     /// Accepts facts of that age at most from now on.
     pub(crate) fn accept_facts(&self, max_age_days: u32) {
-        self.policy.lock().unwrap()["accept"][0]["max_age_days"] = json!(max_age_days);
+        let mut policy = self.policy.lock().unwrap();
+        let needs = match policy.get("ways") {
+            Some(_) => &mut policy["ways"][0]["needs"],
+            None => &mut policy["accept"],
+        };
+        for need in needs.as_array_mut().unwrap() {
+            need["max_age_days"] = json!(max_age_days);
+        }
     }
 
     pub(crate) fn posts(&self) -> Vec<Vec<u8>> {
@@ -227,6 +281,13 @@ impl Service {
         }
     }
 
+    /// What a verifier publishes of the service.
+    pub(crate) fn published(&self) -> Value {
+        let tables: Vec<_> = self.tables.iter().map(Extract::jws).collect();
+        json!({"services": [self.entry.jws()], "purposes": [self.purpose.jws()], "tables": tables,
+            "policies": [*self.policy.lock().unwrap()]})
+    }
+
     fn named_key(&self) -> NamedJwk {
         let (kid, usage, alg) = (Some("e".to_owned()), Some("enc".to_owned()), Some("ECDH-ES".to_owned()));
         NamedJwk { key: self.key.public().clone(), kid, usage, alg }
@@ -239,7 +300,7 @@ impl Service {
         let party = Party {
             service: self.entry.document().sub.clone(),
             client_id: client_id(&sha256(&self.leaf.certificate)),
-            nonce: NONCE.to_owned(),
+            nonce: self.nonce.lock().unwrap().to_string(),
             state_sha256: sha256(STATE),
             reply_to: ReplyTo::ResponseUri("https://verify.example/a/1".to_owned()),
             encryption_key: Some(self.key.public().thumbprint()),
@@ -334,10 +395,17 @@ fn purpose(rogue: Rogue, tables: &[Extract<Table>]) -> Value {
     may_ask.push(json!({"vct": VCT, "pointer": "/ward", "how": "show", "rules": []}));
     let fixed = json!([{"kind": "fixed"}]);
     let pay = |pointer: &str, how: &str| json!({"vct": format!("{PAY_VCT}/zk"), "pointer": pointer, "how": how, "rules": fixed});
-    may_ask.extend([pay("/total", "ge"), pay("/person", "eq")]);
     let card = described_card().proof_vct();
     may_ask.push(json!({"vct": card, "pointer": "/link_since", "how": "le", "rules": fixed}));
     may_ask.push(json!({"vct": card, "pointer": "/_link", "how": "pseudonym", "rules": []}));
+    may_ask.extend([pay("/total", "ge"), pay("/person", "eq"), pay("/person", "ne")]);
+    let home = |pointer: &str, how: &str| json!({"vct": format!("{HOME_VCT}/zk"), "pointer": pointer, "how": how, "rules": fixed});
+    may_ask.extend([home("/person", "eq"), home("/person", "ne")]);
+    may_ask.extend([home("/household", "eq"), home("/adults", "eq"), home("/total", "ge")]);
+    may_ask.push(
+        json!({"vct": format!("{HOME_VCT}/zk"), "pointer": "/facts_as_of", "how": "show", "rules": []}),
+    );
+    may_ask.push(json!({"vct": format!("{PAY_VCT}/zk"), "pointer": "/period", "how": "show", "rules": []}));
     if rogue != Rogue::OverAsking {
         may_ask.extend(["in", "le", "ge"].map(|how| ask("/ward", how, &codes)));
     }
@@ -366,7 +434,7 @@ pub(crate) fn judgement(world: &Arc<World>, post: &[u8]) -> Judged {
     let register = register(world);
     let complete =
         presented.check_trust(&asked, &register, Env::Test).unwrap().check_complete(&asked).unwrap();
-    let types = [world.issuer.described().clone(), described_pay(), described_card()];
+    let types = [world.issuer.described().clone(), described_pay(), described_card(), described_home()];
     let proven = complete.check_commitments(&asked, &types).unwrap().check_proof().unwrap();
     proven.judge(&asked, None)
 }

@@ -84,6 +84,19 @@ impl Opened {
         Self { v: one.v - other.v, r: one.r - other.r }
     }
 
+    /// An opening that another wallet told, by the canonical encodings of value and blinding; `None` if one is none.
+    #[must_use]
+    pub fn from_canonical_bytes(v: [u8; 32], r: [u8; 32]) -> Option<Self> {
+        let scalar = |bytes| Option::<Scalar>::from(Scalar::from_canonical_bytes(bytes));
+        Some(Self { v: scalar(v)?, r: scalar(r)? })
+    }
+
+    /// The canonical encodings of value and blinding, to be told to another wallet under seal.
+    #[must_use]
+    pub fn to_bytes(&self) -> [Zeroizing<[u8; 32]>; 2] {
+        [&self.v, &self.r].map(|scalar| Zeroizing::new(scalar.to_bytes()))
+    }
+
     /// The integer: scalars of integers are below 2^64.
     fn low_word(&self) -> Zeroizing<u64> {
         let bytes = Zeroizing::new(self.v.to_bytes());

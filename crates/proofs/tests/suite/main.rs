@@ -6,6 +6,7 @@ mod answers;
 mod bindings;
 mod common;
 mod kinds;
+mod many;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod properties;

@@ -31,7 +31,7 @@ fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../specs/vectors/vouchsafe-1").join(name)
 }
 
-fn read(name: &str) -> Value {
+pub(crate) fn read(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(file(name)).unwrap()).unwrap()
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn frozen() -> Vec<Value> {
     ["proofs.json", "kinds.json"].map(|name| read(name)["answers"].as_array().unwrap().clone()).concat()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -77,7 +77,7 @@ fn frozen_vectors_of_every_kind_are_what_the_code_makes() {
     freeze("kinds.json", json!({ "version": "vouchsafe/v1", "plans": kinds(), "answers": [whole] }));
 }
 
-fn freeze(name: &str, made: Value) {
+pub(crate) fn freeze(name: &str, made: Value) {
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
     if env::var_os("VOUCHSAFE_BLESS").is_some() {
         fs::write(file(name), serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
@@ -480,7 +480,7 @@ fn transcript(name: &str, case: &Case) -> Value {
     json!({ "name": name, "context": case.context, "statements": case.statements, "checkpoints": after })
 }
 
-fn answer(name: &str, case: &Case) -> Value {
+pub(crate) fn answer(name: &str, case: &Case) -> Value {
     let bytes = case.prove().unwrap();
     let openings: Vec<_> = case
         .secrets

@@ -250,6 +250,18 @@ impl Encrypted {
         self.enc
     }
 
+    /// `apu`: what the sender says of itself, authenticated by [`Encrypted::decrypt`] and not before.
+    #[must_use]
+    pub fn apu(&self) -> &[u8] {
+        &self.apu
+    }
+
+    /// `apv`: what the sender says of the recipient, authenticated by [`Encrypted::decrypt`] and not before.
+    #[must_use]
+    pub fn apv(&self) -> &[u8] {
+        &self.apv
+    }
+
     /// Decrypts with our key, if `enc` is among those we offered.
     ///
     /// # Errors

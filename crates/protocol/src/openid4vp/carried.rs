@@ -150,7 +150,7 @@ pub(super) fn known_service(
 }
 
 /// All entries of a register have its version: extracts of two registers say what no registrar said at one time.
-fn one_register(a: u64, b: u64) -> Result<(), RequestError> {
+pub(super) fn one_register(a: u64, b: u64) -> Result<(), RequestError> {
     if !(mutants::skips("vp-one-register") || a == b) {
         return Err(RequestError::TwoRegisters);
     }

@@ -17,6 +17,7 @@ pub mod dc_api;
 pub mod link;
 mod match_words;
 mod plain;
+pub mod published;
 pub mod request;
 pub mod response;
 pub mod transaction_data;

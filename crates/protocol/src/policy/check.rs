@@ -51,6 +51,9 @@ pub enum CheckError {
     /// An accepted type is not known.
     #[error("the policy accepts {0}, a type that is not loaded")]
     UnknownType(String),
+    /// An accepted type says totals of a period, and only a way says of which.
+    #[error("the policy accepts {0}, which says totals of a period: write ways, or the resident chooses one")]
+    NoPeriod(String),
     /// A condition cannot be answered by a type.
     #[error("condition {id} cannot be answered from {vct}: {why}")]
     Condition {
@@ -79,6 +82,11 @@ pub enum CheckError {
     /// A statement that singles people out.
     #[error("statement {0} is asked of too small a crowd: {Crowd}")]
     Crowd(String),
+    /// Two texts that their types write in different ways.
+    #[error(
+        "statement {0} compares texts of two patterns: of two spellings of one, a proof shows that they differ"
+    )]
+    Spelling(String),
     /// More statements than a wallet takes.
     #[error(
         "the policy's plan has {0} statements with the contraries, and wallets refuse a request with more than {MAX_STATEMENTS}: take out conditions or accepted proof types, or make two policies of it"
@@ -114,6 +122,7 @@ pub fn check(
     check_types(policy, types)?;
     check_links(&plan, types)?;
     plan.query.statements.iter().try_for_each(|one| check_crowd(one, &plan.query, tables, types))?;
+    plan.query.statements.iter().try_for_each(|one| check_spelling(one, &plan.query, types))?;
     let statements = plan.to_proof(tables)?;
     let cost = |option: &ContextOption| match cost(&plan, &statements, option, types) {
         // A contrary that nobody within the declared range can prove stays unused.
@@ -140,6 +149,9 @@ fn check_taken(query: &Query) -> Result<(), CheckError> {
 fn check_types(policy: &Body, types: &[CredentialType]) -> Result<(), CheckError> {
     for accept in &policy.accept {
         let known = known(types, &accept.vct)?;
+        if !(mutants::skips("vp-accept-period") || known.period.is_none()) {
+            return Err(CheckError::NoPeriod(accept.vct.clone()));
+        }
         for condition in &policy.conditions {
             check_answer(condition, &condition.pointer, known, &accept.vct)?;
         }
@@ -183,7 +195,7 @@ fn check_answer(
     let answer = if is_proof(vct) && condition.op != Test::Show { Answer::Prove } else { Answer::Show };
     let why = match known.attribute(pointer) {
         None => "the type has no such attribute",
-        Some(attribute) if attribute.may(answer) => return Ok(()),
+        Some(attribute) if attribute.may(answer) || mutants::skips("vp-policy-answer") => return Ok(()),
         Some(_) if answer == Answer::Prove => "the attribute cannot be proved",
         Some(_) => "the attribute cannot be shown",
     };
@@ -222,9 +234,12 @@ fn check_total(way: &Way, need: &Need, known: &CredentialType) -> Result<(), &'s
     if !(mutants::skips("vp-way-period-said") || need.period.is_some()) {
         return Err("the type says totals of a period: say which, or the resident chooses one");
     }
-    let bounded = named.any(|one| matches!(one.op, Test::Le | Test::In));
-    if !(mutants::skips("vp-way-total") || !bounded || need.iss.len() == 1) {
-        return Err("an upper bound on a total takes exactly one issuer, or the resident chooses one");
+    // A small total of one payer may be in a list, or outside of it, where a large one of another is not.
+    let chosen = named.any(|one| !matches!(one.op, Test::Ge | Test::Show) && !one.is_pair());
+    if !(mutants::skips("vp-way-total") || !chosen || need.iss.len() == 1) {
+        return Err(
+            "an upper bound on a total, or a list, takes exactly one issuer, or the resident chooses one",
+        );
     }
     Ok(())
 }
@@ -244,6 +259,22 @@ fn check_crowd(
     let range = declared(query, types, &term).and_then(|declared| declared.range);
     let checked = range.map_or(Ok(()), |range| Crowd::check(statement, tables, range));
     checked.map_err(|Crowd| CheckError::Crowd(statement.id.clone()))
+}
+
+/// One canonical form for one meaning: what is compared is written alike, whoever wrote it.
+fn check_spelling(
+    statement: &WireStatement,
+    query: &Query,
+    types: &[CredentialType],
+) -> Result<(), CheckError> {
+    let [one, other] = statement.terms.as_slice() else { return Ok(()) };
+    let pattern = |term: &crate::statement::Term| {
+        attribute(query, types, &term.query, &term.pointer).and_then(|attribute| attribute.pattern.as_deref())
+    };
+    if !(mutants::skips("vp-way-pattern") || pattern(one) == pattern(other)) {
+        return Err(CheckError::Spelling(statement.id.clone()));
+    }
+    Ok(())
 }
 
 fn cost(
@@ -272,8 +303,17 @@ fn cost(
 }
 
 fn declared<'t>(query: &Query, types: &'t [CredentialType], term: &Term) -> Option<Declared<'t>> {
-    let vct = *query.credential(&term.query)?.vct_values().first()?;
-    let attribute = types.iter().find(|t| t.has_vct(vct))?.attribute(&term.pointer)?;
+    let attribute = attribute(query, types, &term.query, &term.pointer)?;
     let form = attribute.form()?;
     Some(Declared { enc: form.enc, unit: attribute.unit(), range: form.range })
+}
+
+fn attribute<'t>(
+    query: &Query,
+    types: &'t [CredentialType],
+    id: &str,
+    pointer: &str,
+) -> Option<&'t Attribute> {
+    let vct = *query.credential(id)?.vct_values().first()?;
+    types.iter().find(|t| t.has_vct(vct))?.attribute(pointer)
 }

@@ -150,7 +150,7 @@ impl Condition {
     /// The condition of a policy with `accept`.
     pub(super) fn check_alone(&self) -> Result<(), &'static str> {
         self.check_id()?;
-        if !self.terms.is_empty() {
+        if !(mutants::skips("vp-condition-terms") || self.terms.is_empty()) {
             return Err("it has terms, which belong to the conditions of a way; say pointer");
         }
         check_pointer(&self.pointer)?;
@@ -160,7 +160,7 @@ impl Condition {
     /// The condition of a way.
     pub(super) fn check_terms(&self) -> Result<(), &'static str> {
         self.check_id()?;
-        if !self.pointer.is_empty() {
+        if !(mutants::skips("vp-way-pointer") || self.pointer.is_empty()) {
             return Err("it has a pointer, which belongs to a policy with accept; say terms");
         }
         if !(1..=MAX_TERMS).contains(&self.terms.len()) {
@@ -194,14 +194,16 @@ impl Condition {
 
     fn check_id(&self) -> Result<(), &'static str> {
         let short = self.id.len() <= 24 && is_id(&self.id);
-        short.then_some(()).ok_or("its id must be 1 to 24 letters, digits, '-' and '_'")
+        (mutants::skips("vp-condition-id") || short)
+            .then_some(())
+            .ok_or("its id must be 1 to 24 letters, digits, '-' and '_'")
     }
 
     fn check_op(&self) -> Result<(), &'static str> {
         if self.op == Test::Show {
             return self.check_shown();
         }
-        if self.equals.is_some() {
+        if !(mutants::skips("vp-condition-equals") || self.equals.is_none()) {
             return Err("equals goes with show alone");
         }
         let bounds = (self.k.is_some(), self.lo.is_some(), self.hi.is_some());
@@ -209,7 +211,9 @@ impl Condition {
             (_, None, _) => Err("it needs a rule"),
             (Test::Eq | Test::Ne, Some(PolicyRule::Fixed {}), (_, false, false)) if self.is_pair() => {
                 let zero = self.k.as_deref().is_none_or(|k| k == "0");
-                zero.then_some(()).ok_or("two hidden values are compared with k 0, or without k")
+                (mutants::skips("vp-way-pair-k") || zero)
+                    .then_some(())
+                    .ok_or("two hidden values are compared with k 0, or without k")
             }
             (
                 Test::Le,
@@ -224,6 +228,7 @@ impl Condition {
             ) => self.check_single(),
             (Test::Le | Test::Ge | Test::Eq | Test::Ne, Some(PolicyRule::Fixed {}), (true, false, false))
             | (Test::In, Some(PolicyRule::Fixed {}), (false, true, true)) => self.check_fixed(),
+            _ if mutants::skips("vp-condition-rule") => Ok(()),
             _ => Err(
                 "its rule and op do not go together: le takes age_at_least, table or fixed with k; ge takes age_at_most or fixed with k; in takes codes or fixed with lo and hi; eq and ne take fixed with k; member and not_member take codes",
             ),
@@ -245,11 +250,12 @@ impl Condition {
     }
 
     fn check_shown(&self) -> Result<(), &'static str> {
-        if self.rule.is_some() || self.k.is_some() || self.lo.is_some() || self.hi.is_some() {
+        let bare = self.rule.is_none() && self.k.is_none() && self.lo.is_none() && self.hi.is_none();
+        if !(mutants::skips("vp-condition-show") || bare) {
             return Err("show takes neither rule nor bounds");
         }
         match &self.equals {
-            Some(Value::Array(_) | Value::Object(_)) => {
+            Some(Value::Array(_) | Value::Object(_)) if !mutants::skips("vp-condition-equals-form") => {
                 Err("equals must be a string, an integer or a boolean")
             }
             _ => Ok(()),

@@ -5,6 +5,7 @@
 //! follow from its labels, in an order of their own, so that nobody can leave one out.
 
 use jiff::civil::Date;
+use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::statement::Predicate;
 
 use super::bound::{Bound, PlanError, bound};
@@ -86,7 +87,16 @@ fn said_of_people(i: usize, way: &Way) -> Vec<WireStatement> {
     let sources = way.twins().into_iter().enumerate();
     let sources =
         sources.map(|(j, pair)| compared(format!("w{i}-source{j}"), pair, source, &Predicate::Ne(0)));
-    same.chain(apart).chain(sources).flatten().collect()
+    let all = [
+        ("vp-way-same", same.collect::<Vec<_>>()),
+        ("vp-way-apart", apart.collect()),
+        ("vp-way-sources", sources.collect()),
+    ];
+    all.into_iter()
+        .filter(|(mutant, _)| !mutants::skips(mutant))
+        .flat_map(|(_, said)| said)
+        .flatten()
+        .collect()
 }
 
 /// A statement about two hidden texts; none where a need does not say where its text is, which does not load.

@@ -281,10 +281,11 @@ impl Body {
     }
 
     fn check(&self) -> Result<(), PolicyError> {
-        if !self.other_route.is_complete() {
+        if !(mutants::skips("vp-policy-route") || self.other_route.is_complete()) {
             return Err(PolicyError::NoOtherRoute);
         }
-        if self.id.is_empty() || self.purpose.is_empty() {
+        let named = !self.id.is_empty() && !self.purpose.is_empty();
+        if !(mutants::skips("vp-policy-named") || named) {
             return Err(PolicyError::Unusable("id and purpose must not be empty"));
         }
         if self.ways.is_empty() {
@@ -303,29 +304,36 @@ impl Body {
         if !(mutants::skips("vp-policy-household") || self.subject == Subject::SamePerson) {
             return Err(PolicyError::Malformed("subject same_household is said by ways".into()));
         }
-        if !(1..=MAX_PARTS).contains(&self.accept.len()) || !(1..=MAX_PARTS).contains(&self.conditions.len())
-        {
+        let sized = [self.accept.len(), self.conditions.len()].iter().all(|n| (1..=MAX_PARTS).contains(n));
+        if !(mutants::skips("vp-policy-parts") || sized) {
             return Err(PolicyError::Unusable(
                 "it needs one to eight accepted types and one to eight conditions",
             ));
         }
         let vcts: BTreeSet<_> = self.accept.iter().map(|a| &a.vct).collect();
-        if vcts.len() != self.accept.len() {
+        if !(mutants::skips("vp-policy-vct") || vcts.len() == self.accept.len()) {
             return Err(PolicyError::Unusable("a vct is accepted twice; list its issuers in one entry"));
         }
-        if self.accept.iter().any(|a| a.iss.is_empty() || a.vct.is_empty()) {
+        let sourced = self.accept.iter().all(|a| !a.iss.is_empty() && !a.vct.is_empty());
+        if !(mutants::skips("vp-policy-issuers") || sourced) {
             return Err(PolicyError::Unusable("every accepted type needs a vct and at least one issuer"));
         }
         self.conditions.iter().enumerate().try_for_each(|(i, c)| {
             let twice = self.conditions[..i].iter().any(|other| other.id == c.id);
-            let why = if twice { Err("its id is used twice") } else { c.check_alone() };
+            let why = if twice && !mutants::skips("vp-condition-twice") {
+                Err("its id is used twice")
+            } else {
+                c.check_alone()
+            };
             why.map_err(|why| PolicyError::Condition { id: c.id.clone(), why })
         })
     }
 
     fn check_binding(&self) -> Result<(), PolicyError> {
         match &self.subject_binding {
-            SubjectBinding::Disclosed(claim) if !self.shows(&format!("/{claim}")) => {
+            SubjectBinding::Disclosed(claim)
+                if !(mutants::skips("vp-policy-disclosed") || self.shows(&format!("/{claim}"))) =>
+            {
                 Err(PolicyError::Unusable(
                     "subject_binding names a claim that no condition shows, or not in every way",
                 ))

@@ -183,20 +183,26 @@ impl Way {
         self.check_people(subject).map_err(at)?;
         for (i, condition) in self.conditions.iter().enumerate() {
             let twice = self.conditions[..i].iter().any(|other| other.id == condition.id);
-            let why = if twice { Err("its id is used twice") } else { self.check_condition(condition) };
+            let why = if twice && !mutants::skips("vp-condition-twice") {
+                Err("its id is used twice")
+            } else {
+                self.check_condition(condition)
+            };
             why.map_err(|why| PolicyError::Condition { id: condition.id.clone(), why })?;
         }
         self.check_sources().map_err(at)
     }
 
     fn check_form(&self) -> Result<(), &'static str> {
-        if self.id.len() > 24 || !is_id(&self.id) {
+        let short = self.id.len() <= 24 && is_id(&self.id);
+        if !(mutants::skips("vp-way-id") || short) {
             return Err("its id must be 1 to 24 letters, digits, '-' and '_'");
         }
         if !(1..=MAX_NEEDS).contains(&self.needs.len()) {
             return Err("it needs one to sixteen needs");
         }
-        if !(1..=MAX_PARTS).contains(&self.conditions.len()) {
+        let sized = (1..=MAX_PARTS).contains(&self.conditions.len());
+        if !(mutants::skips("vp-way-conditions") || sized) {
             return Err("it needs one to eight conditions");
         }
         self.needs.iter().try_for_each(Need::check)?;
@@ -327,21 +333,25 @@ fn reached(start: &Place, links: &[(Place, Place)]) -> BTreeSet<Place> {
 
 impl Need {
     fn check(&self) -> Result<(), &'static str> {
-        if !is_name(&self.id) {
+        if !(mutants::skips("vp-way-need-name") || is_name(&self.id)) {
             return Err("the id of a need is 1 to 16 letters and digits");
         }
-        if self.vct.is_empty() || self.iss.is_empty() {
+        let sourced = !self.vct.is_empty() && !self.iss.is_empty();
+        if !(mutants::skips("vp-way-need-issuers") || sourced) {
             return Err("every need has a vct and at least one issuer");
         }
-        if !distinct(&self.iss.iter().collect::<Vec<_>>()) {
+        let once = distinct(&self.iss.iter().collect::<Vec<_>>());
+        if !(mutants::skips("vp-way-need-issuer-twice") || once) {
             return Err("a need names an issuer twice");
         }
         let mut pointers = [&self.person_at, &self.source_at].into_iter().flatten();
         pointers.try_for_each(|pointer| check_pointer(pointer))?;
-        if self.person.is_some() != self.person_at.is_some() {
+        let both = self.person.is_some() == self.person_at.is_some();
+        if !(mutants::skips("vp-way-person-both") || both) {
             return Err("person and person_at go together");
         }
-        if !self.person.as_deref().is_none_or(is_name) {
+        let named = self.person.as_deref().is_none_or(is_name);
+        if !(mutants::skips("vp-way-person-name") || named) {
             return Err("person is a label of 1 to 16 letters and digits");
         }
         let ended = self.period.is_none_or(|Period::Month { back }| (1..=MAX_BACK).contains(&back));
@@ -359,12 +369,13 @@ fn is_name(text: &str) -> bool {
 
 /// The ways of a policy.
 pub(super) fn check(body: &Body) -> Result<(), PolicyError> {
-    if body.ways.len() > MAX_PARTS {
+    if !(mutants::skips("vp-way-count") || body.ways.len() <= MAX_PARTS) {
         return Err(PolicyError::Unusable("it has more than eight ways"));
     }
     let (mut ways, mut needs) = (BTreeSet::new(), BTreeSet::new());
     for way in &body.ways {
-        if !ways.insert(&way.id) {
+        let fresh = ways.insert(&way.id);
+        if !(mutants::skips("vp-way-id-twice") || fresh) {
             return Err(PolicyError::Way { id: way.id.clone(), why: "its id is used twice" });
         }
         way.check(body.subject)?;

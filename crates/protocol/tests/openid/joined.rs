@@ -28,10 +28,12 @@ use vouchsafe_protocol::zkc;
 use crate::district::{District, NONCE, NOW, spoiled};
 use crate::provider::{Key, Ring};
 use crate::ways::{COUNCIL, HOME, PAY, PAYERS, hours, household, meals, purpose, types};
+use crate::whole::PLACE;
 
 pub(crate) struct Town {
     pub(crate) district: District,
     issuers: Vec<(&'static str, Key, Vec<Vec<u8>>)>,
+    pub(crate) signed: String,
     pub(crate) register: Register,
     pub(crate) types: Vec<CredentialType>,
 }
@@ -40,7 +42,7 @@ pub(crate) struct Town {
 #[derive(Clone)]
 pub(crate) struct Fact {
     iss: &'static str,
-    vct: &'static str,
+    pub(crate) vct: &'static str,
     pub(crate) values: Value,
     period: &'static str,
     facts_as_of: &'static str,
@@ -50,13 +52,13 @@ pub(crate) struct Fact {
 
 /// A copy with its openings and the key of its holder.
 pub(crate) struct Copy {
-    held: Held,
+    pub(crate) held: Held,
     /// The link secret and its blinding, of a type that is linked.
     pub(crate) link: Option<(LinkSecret, Blinding)>,
-    key: Key,
-    seed: Seed,
-    attributes: Vec<vouchsafe_proofs::context::Attribute>,
-    values: BTreeMap<String, zkc::Value>,
+    pub(crate) key: Key,
+    pub(crate) seed: Seed,
+    pub(crate) attributes: Vec<vouchsafe_proofs::context::Attribute>,
+    pub(crate) values: BTreeMap<String, zkc::Value>,
     x5c: Vec<Vec<u8>>,
 }
 
@@ -75,7 +77,17 @@ impl Town {
         Self::of(types(), purpose())
     }
 
+    /// The town with other types and another purpose.
     pub(crate) fn of(types: Vec<CredentialType>, purpose: Value) -> Self {
+        Self::with(types, purpose, &[])
+    }
+
+    /// The town with another purpose, and with lists.
+    pub(crate) fn under(purpose: Value, lists: &[Value]) -> Self {
+        Self::with(types(), purpose, lists)
+    }
+
+    fn with(types: Vec<CredentialType>, purpose: Value, lists: &[Value]) -> Self {
         let district = District::new();
         let issuers: Vec<_> = [PAYERS[0], PAYERS[1], COUNCIL]
             .into_iter()
@@ -84,21 +96,22 @@ impl Town {
                 (iss, key, x5c)
             })
             .collect();
-        let entry = |iss: &str, vct: &str| {
+        let entry = |iss: &str, types: &[&str]| {
             let members = json!({"sub": iss, "env": "test", "name": {"en": "Payer", "cy": "Talwr"},
-                "anchors": [b64u(district.anchor.sha256())], "types": [vct]});
+                "anchors": [b64u(district.anchor.sha256())], "types": types});
             district.document("issuer", members)
         };
-        let entries = [
+        let mut entries = vec![
             district.document("service", district.service_entry()),
-            entry(PAYERS[0], PAY),
-            entry(PAYERS[1], PAY),
-            entry(COUNCIL, HOME),
+            entry(PAYERS[0], &[PAY]),
+            entry(PAYERS[1], &[PAY]),
+            entry(COUNCIL, &[HOME, PLACE]),
             district.document("purpose", purpose),
         ];
-        let whole = district.document("register", json!({"entries": entries}));
-        let register = Register::load(&whole, &district.judge()).unwrap();
-        Self { district, issuers, register, types }
+        entries.extend(lists.iter().map(|list| district.document("table", list.clone())));
+        let signed = district.document("register", json!({"entries": entries}));
+        let register = Register::load(&signed, &district.judge()).unwrap();
+        Self { district, issuers, signed, register, types }
     }
 
     pub(crate) fn asked(&self, policy: Value) -> Asked {

@@ -16,7 +16,7 @@ pub(crate) const COUNCIL: &str = "https://larkfield.example";
 pub(crate) const PAY: &str = "https://larkfield.example/types/pay/1/zk";
 pub(crate) const HOME: &str = "https://larkfield.example/types/home/1/zk";
 
-fn words(text: &str) -> Value {
+pub(crate) fn words(text: &str) -> Value {
     json!({"en": text, "cy": text})
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn types() -> Vec<CredentialType> {
         "attributes": [text("/person", "AA-9999"), text("/household", "A9999"), number("/adults", "number", "20"),
             {"pointer": "/name", "column": "c", "kind": "text", "answer": ["show"], "label": words("your name")}]});
     let read = |value: &Value| CredentialType::from_json(value).unwrap();
-    vec![read(&pay), read(&home), residency()]
+    vec![read(&pay), read(&home), residency(), crate::whole::place()]
 }
 
 pub(crate) fn need(id: &str, vct: &str, iss: &[&str], person: &str) -> Value {
@@ -56,7 +56,7 @@ pub(crate) fn fixed(id: &str, op: &str, k: &str, terms: &[(&str, &str, i64)]) ->
     json!({"id": id, "op": op, "k": k, "rule": {"kind": "fixed"}, "terms": terms.iter().map(term).collect::<Vec<_>>()})
 }
 
-fn of_ways(ways: Value, subject: &str) -> Value {
+pub(crate) fn of_ways(ways: Value, subject: &str) -> Value {
     json!({"id": "meals", "version": 1, "purpose": PURPOSE, "subject": subject, "subject_binding": "same_device",
         "other_route": words("Ask at school."), "ways": ways})
 }

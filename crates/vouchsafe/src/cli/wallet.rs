@@ -1,5 +1,7 @@
 //! `vouchsafe wallet …`: for the resident.
 
+mod joint;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use vouchsafe_service::clock::SystemClock;
 use vouchsafe_service::config::SecretFile;
 use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_service::keys;
+use vouchsafe_wallet::entitled::remark;
 use vouchsafe_wallet::http::Client;
 use vouchsafe_wallet::review::Wish;
 use vouchsafe_wallet::vault::Cost;
@@ -72,6 +75,17 @@ enum WalletCommand {
     Review(AskedArgs),
     /// Answer a request.
     Answer(AnswerArgs),
+    /// Answer a request that takes another person as well: invite their wallet, make the answer with it, send it.
+    Join(joint::JoinArgs),
+    /// Take part in another person's answer: their wallet has invited this one.
+    Contribute(joint::ContributeArgs),
+    /// Answers with another person that are in the making: what each waits for, and what it used.
+    Exchanges(joint::ExchangesArgs),
+    /// What you qualify for today, by the policies that services publish. Worked out here; nobody is told.
+    Entitled {
+        /// The address of the service that checks answers, https; or a file with the policies.
+        from: String,
+    },
     /// What happened, newest first; it holds no values.
     History,
     /// Whom this wallet believes.
@@ -158,6 +172,10 @@ async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Resul
             print::one(args.json, review.facts(), || review.page(language).to_string())
         }
         WalletCommand::Answer(choice) => share(wallet, args.json, choice, language).await,
+        WalletCommand::Join(asked) => joint::join(wallet, args.json, asked, language).await,
+        WalletCommand::Contribute(invited) => joint::contribute(wallet, args.json, invited, language).await,
+        WalletCommand::Exchanges(which) => joint::exchanges(wallet, args.json, which, language).await,
+        WalletCommand::Entitled { from } => entitled(wallet, args.json, language, from).await,
         WalletCommand::History => history(wallet, args.json, language).await,
         WalletCommand::Trust(TrustCommand::Add { file }) => trust(wallet, args.json, file).await,
     }
@@ -238,6 +256,19 @@ fn words(answered: &Answered, declined: bool) -> String {
         Some(uri) => format!("{done}\nGo on in your browser:\n  {uri}"),
         None => done.to_owned(),
     }
+}
+
+async fn entitled(wallet: &Wallet, json: bool, language: Language, from: &str) -> Result<(), Failure> {
+    let entitled = if from.contains("://") {
+        wallet.entitled_at(from).await
+    } else {
+        let document = std::fs::read(from)
+            .map_err(|e| Failure::usage(format!("{from} cannot be read: {}", e.kind())))?;
+        wallet.entitled_by(&document).await
+    };
+    let entitled = entitled.map_err(|e| failure(e.fault(), e.code(), e))?;
+    print::list(json, &entitled, |one| one.words(language))?;
+    print::lines(json, &[remark(language, !entitled.is_empty())])
 }
 
 async fn history(wallet: &Wallet, json: bool, language: Language) -> Result<(), Failure> {

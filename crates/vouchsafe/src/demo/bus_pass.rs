@@ -79,6 +79,13 @@ async fn ask<W: Write>(stage: &mut Stage<W>, name: &str) -> Result<(Asked, Brows
 async fn met<W: Write>(stage: &mut Stage<W>) -> Result<(), Failure> {
     stage.say("\nResident 0042 qualifies.")?;
     let resident = receive(stage, "bus-pass", residents::MET).await?;
+    stage
+        .step("bus-pass/entitled", async |stage| {
+            let words = resident.entitled(&stage.world.at.verifier_origin()).await?;
+            let words = indented(&words);
+            Ok(Told::ok((), format!("By the policies that are published, and telling nobody:\n\n{words}")))
+        })
+        .await?;
     let (asked, mut browser, link) = ask(stage, "bus-pass").await?;
     stage
         .step("bus-pass/review", async |_| {

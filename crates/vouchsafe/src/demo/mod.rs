@@ -6,6 +6,7 @@
 pub mod browser;
 mod bus_pass;
 mod clearance;
+mod household;
 mod leisure;
 mod meals;
 pub mod narrate;
@@ -46,5 +47,6 @@ async fn stories<W: io::Write>(stage: &mut Stage<W>) -> Result<(), Failure> {
     parking::tell(stage).await?;
     leisure::tell(stage).await?;
     meals::tell(stage).await?;
+    household::tell(stage).await?;
     clearance::tell(stage).await
 }

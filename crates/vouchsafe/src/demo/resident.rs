@@ -65,6 +65,15 @@ impl Resident {
         Ok(self.review(link).await?.page(Language::En).to_string())
     }
 
+    /// What the resident qualifies for, by the policies published at `url`, as they read it.
+    ///
+    /// # Errors
+    /// When nothing is published there, or the registrar did not sign it.
+    pub async fn entitled(&self, url: &str) -> Result<String, Failure> {
+        let entitled = self.wallet.entitled_at(url).await.map_err(|e| Failure::refused(e.code(), e))?;
+        Ok(entitled.iter().map(|one| one.words(Language::En)).collect::<Vec<_>>().join("\n"))
+    }
+
     /// Shares what the review lists; gives where the browser goes on.
     ///
     /// # Errors

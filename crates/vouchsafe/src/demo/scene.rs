@@ -60,6 +60,12 @@ impl Question {
         self.browser.open(&back).await.map(drop)
     }
 
+    /// The browser goes back to where the service said.
+    pub(super) async fn returns(&mut self, back: Option<&str>) -> Result<(), Failure> {
+        let back = back.ok_or_else(|| Failure::unavailable("the service gave no way back to the browser"))?;
+        self.browser.open(back).await.map(drop)
+    }
+
     /// How the service's question ended; any other end than `expected` ends the story.
     pub(super) async fn ended(
         &self,

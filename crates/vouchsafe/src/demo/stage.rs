@@ -51,6 +51,15 @@ impl<W: io::Write> Stage<W> {
             .await
     }
 
+    /// The same with another wallet than in the stories before.
+    ///
+    /// # Errors
+    /// When the vault cannot be made.
+    pub async fn resident_named(&self, number: u32, name: &str) -> Result<Resident, Failure> {
+        let dir = self.dir.join(format!("wallet-{number:04}-{name}"));
+        Resident::new(&self.world, &dir, number, self.clock.clone()).await
+    }
+
     /// A heading or an explanation.
     ///
     /// # Errors

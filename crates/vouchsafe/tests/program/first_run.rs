@@ -63,6 +63,7 @@ fn write_private(path: &PathBuf, text: &str) {
 async fn a_newcomer_gets_from_nothing_to_a_checked_decision() {
     let newcomer = Newcomer::arrive();
     collects(&newcomer);
+    looks_for_what_there_is(&newcomer).await;
     let asked = newcomer.ask().await;
     let names = ["code", "expires_at", "id", "qr_text", "url"];
     assert!(
@@ -105,6 +106,28 @@ fn collects(newcomer: &Newcomer) {
     assert!(newcomer.told(&["list", "--refresh"]).ends_with("30 of 30 copies left.\n"));
     assert_eq!(newcomer.told(&["receive", "--waiting"]), "");
     assert_eq!(newcomer.wallet(&["receive"]).code, 2, "an offer is needed where nothing is waited for");
+}
+
+/// By the address of the verifier, and by the file that is published there.
+async fn looks_for_what_there_is(newcomer: &Newcomer) {
+    let verifier = newcomer.dev.text("/verifier");
+    let (history, words) = (newcomer.told(&["history"]), newcomer.told(&["entitled", verifier]));
+    assert!(
+        words.contains("Larkfield Buses: “") && words.contains("You qualify today, by your “"),
+        "{words}"
+    );
+    assert!(words.ends_with("Nobody was told. A service decides only when it asks you and you answer.\n"));
+    let reply = newcomer.http.get(&format!("{verifier}/policies")).send().await.unwrap();
+    std::fs::write(newcomer.dir.path().join("policies.json"), &reply.body).unwrap();
+    let rows: Value = serde_json::from_str(&newcomer.told(&["--json", "entitled", "policies.json"])).unwrap();
+    let pass = rows.as_array().unwrap().iter().find(|row| row["policy"] == "bus-pass").unwrap();
+    assert_eq!(pass["verdict"], "qualifies");
+    assert!(!rows.to_string().contains("1958"));
+    let page = newcomer.wallet(&["entitled", &format!("{verifier}/style.css")]);
+    assert_eq!((page.code, page.out.as_str()), (4, ""), "{}", page.err);
+    assert_eq!(newcomer.wallet(&["entitled", "absent.json"]).code, 2);
+    assert_eq!(newcomer.told(&["history"]), history);
+    assert!(newcomer.told(&["list"]).contains("30 of 30 copies left"));
 }
 
 async fn checks_the_decision(newcomer: &Newcomer, id: &str) {

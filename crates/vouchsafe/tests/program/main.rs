@@ -9,3 +9,4 @@ mod first_run;
 mod integrations;
 mod production;
 mod town;
+mod two_wallets;
