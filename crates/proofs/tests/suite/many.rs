@@ -47,6 +47,9 @@ fn case() -> Case {
     let Case { mut context, secrets, .. } = everything();
     let mut secrets: Vec<_> = secrets.into_iter().filter(|secret| secret.pointer == "/total").collect();
     secrets[0].v = TOTAL;
+    // No statement names the credential that a pseudonym would be of.
+    context.authorisation.pseudonym = None;
+    context.credentials[0].link = None;
     let attribute = context.credentials[1].attributes.iter_mut().find(|one| one.pointer == "/total");
     attribute.unwrap().c = signed(&secrets[0]);
     Case { context, statements: short().iter().map(whole).collect(), secrets }
