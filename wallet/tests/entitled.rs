@@ -137,7 +137,9 @@ async fn what_cannot_be_told_is_said_with_its_reason() {
     let empty = stands(&world, &wallet).await;
     assert_eq!((told(&empty), &empty.held), (cannot_tell(Why::NoneHeld), &Vec::new()));
     assert!(
-        empty.words(Language::En).ends_with("We cannot tell. You hold no credential that can answer this.")
+        empty
+            .words(Language::En)
+            .ends_with("Your wallet cannot tell. You hold no credential that can answer this.")
     );
     wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
     world.service.accept_facts(1);
@@ -146,7 +148,7 @@ async fn what_cannot_be_told_is_said_with_its_reason() {
     assert!(
         stale
             .words(Language::En)
-            .contains("We cannot tell. The facts in your “Proof of residence” are older")
+            .contains("Your wallet cannot tell. The facts in your “Proof of residence” are older")
     );
 }
 
@@ -217,6 +219,21 @@ async fn what_several_bodies_signed_is_named_with_each() {
     world.service.accept_facts(1);
     let stale = stands(&world, &wallet).await;
     assert_eq!((told(&stale), stale.held.len()), (cannot_tell(Why::Stale), 1));
+}
+
+#[tokio::test]
+async fn a_name_that_the_purpose_does_not_allow_is_refused() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.filled_wallet(directory.path()).await;
+    world.service.ask_name("swim");
+    assert_eq!(told(&stands(&world, &wallet).await), cannot_tell(Why::NoneHeld));
+    let mut document = world.service.published();
+    signed(&world, &mut document["purposes"][0], None, |purpose| {
+        purpose["may_ask"].as_array_mut().unwrap().retain(|may| may["how"] != "pseudonym");
+    });
+    let all = wallet.entitled_by(document.to_string().as_bytes()).await.unwrap();
+    assert_eq!(all.iter().map(told).collect::<Vec<_>>(), [cannot_tell(Why::Refused)]);
 }
 
 /// The call, what is left in the wallet, and how somebody stands.

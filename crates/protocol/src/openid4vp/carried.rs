@@ -11,7 +11,7 @@ use super::transaction_data::{self, TransactionType};
 use super::{Asked, Party, ResponseKey};
 use crate::dcql::Query;
 use crate::json;
-use crate::policy::{Policy, covers, covers_pseudonym};
+use crate::policy::{Policy, covers_plan};
 use crate::text::Env;
 use crate::time::UnixTime;
 use crate::trust::{Extract, Judge, Purpose, ServiceEntry, Table, Tables};
@@ -66,8 +66,7 @@ impl Asking<'_> {
         let tables = carried.tables(against, reg_version)?;
         let asked = carried.recompute(self, &service, tables)?;
         // The registrar's limit, whatever the policy says.
-        covers(purpose.document(), &asked.plan().query).map_err(RequestError::OverAsking)?;
-        covers_pseudonym(purpose.document(), asked.plan()).map_err(RequestError::OverAsking)?;
+        covers_plan(purpose.document(), asked.plan()).map_err(RequestError::OverAsking)?;
         let entries = self
             .transaction_data
             .map(|sent| transaction_data::read(sent, &asked.plan().query, against.types));

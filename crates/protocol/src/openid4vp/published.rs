@@ -2,7 +2,7 @@
 //! they stand.
 //!
 //! The document is the same for everybody and holds what the registrar signed about who may ask, what for and by which
-//! tables. A policy is not signed: as in a request, it counts as far as the registrar's purpose allows ([`covers`]).
+//! tables. A policy is not signed: as in a request, it counts as far as the registrar's purpose allows ([`covers_plan`]).
 //! Nobody is asked by it, and nothing can be answered.
 
 use jiff::civil::Date;
@@ -15,7 +15,7 @@ use super::carried::one_register;
 use super::request::RequestError;
 use super::{Asked, Party};
 use crate::json;
-use crate::policy::{Policy, covers};
+use crate::policy::{Policy, covers_plan};
 use crate::text::Env;
 use crate::trust::{Extract, Judge, Purpose, ServiceEntry, Table, Tables};
 
@@ -119,7 +119,7 @@ impl Published {
         let policy = Policy::from_json(policy.clone()).map_err(|_| RequestError::Policy)?;
         let asked = Asked::new(nobody(service), policy, self.tables.clone(), as_of);
         let asked = asked.map_err(RequestError::Plan)?;
-        let covered = covers(purpose, &asked.plan().query).map_err(RequestError::OverAsking);
+        let covered = covers_plan(purpose, asked.plan()).map_err(RequestError::OverAsking);
         if mutants::skips("vp-published-covers") { Ok(asked) } else { covered.map(|()| asked) }
     }
 }

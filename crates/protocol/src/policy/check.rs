@@ -9,7 +9,7 @@ use vouchsafe_proofs::planner::{self, Declared};
 use vouchsafe_proofs::statement::{Statement, Term};
 
 use super::bound::{Crowd, PlanError};
-use super::coverage::{NotCovered, covers, covers_pseudonym};
+use super::coverage::{NotCovered, covers_plan};
 use super::plan::{ContextOption, Plan, PlannedOutcome, plan};
 use super::{Body, Condition, Need, Test, Way};
 use crate::dcql::{DcqlError, Query};
@@ -117,8 +117,7 @@ pub fn check(
     }
     let plan = plan(policy, tables, as_of)?;
     check_taken(&plan.query)?;
-    covers(purpose, &plan.query)?;
-    covers_pseudonym(purpose, &plan)?;
+    covers_plan(purpose, &plan)?;
     check_types(policy, types)?;
     check_links(&plan, types)?;
     plan.query.statements.iter().try_for_each(|one| check_crowd(one, &plan.query, tables, types))?;

@@ -49,11 +49,17 @@ pub fn covers(purpose: &Purpose, query: &Query) -> Result<(), NotCovered> {
     Ok(())
 }
 
-/// Whether the service may know a resident by a name that comes from each of these credentials.
+/// Whether all that `plan` asks is among what `purpose` may ask: statements, shown claims, and a name to know residents by.
 ///
 /// # Errors
 /// [`NotCovered`] names the first that is not.
-pub fn covers_pseudonym(purpose: &Purpose, plan: &Plan) -> Result<(), NotCovered> {
+pub fn covers_plan(purpose: &Purpose, plan: &Plan) -> Result<(), NotCovered> {
+    covers(purpose, &plan.query)?;
+    covers_pseudonym(purpose, plan)
+}
+
+/// Whether the service may know a resident by a name that comes from each of these credentials.
+fn covers_pseudonym(purpose: &Purpose, plan: &Plan) -> Result<(), NotCovered> {
     for id in plan.pseudonym.iter().flat_map(|asked| &asked.queries) {
         let vcts = plan.query.credential(id).map(|q| q.vct_values()).unwrap_or_default();
         let named = |vct: &&str| {

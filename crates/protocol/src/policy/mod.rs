@@ -25,7 +25,7 @@ pub use bound::{Crowd, PlanError};
 pub use cases::{Case, CaseError, HeldCase};
 pub use check::{CheckError, Cost, check};
 pub use condition::{Condition, PolicyRule, PolicyTerm, Test};
-pub use coverage::{NotCovered, covers, covers_pseudonym};
+pub use coverage::{NotCovered, covers, covers_plan};
 pub use evaluate::{Holds, evaluate, holds, is_fresh};
 pub use plan::{ContextOption, Needed, Plan, PlannedOutcome, Shown, plan};
 pub use pseudonym::{AskedPseudonym, Epoch, Pseudonymous};
