@@ -3,7 +3,7 @@
 //! Implements `specs/profiles/two-wallets.md`. The wallet that gathers invites the other; that one reads the request for
 //! itself, and tells what a proof over the credentials of both needs; the first makes the proof; the second verifies all
 //! of it, as of its own review, and only then signs for its own credentials; the first checks the complete answer and
-//! sends it. What carries the messages is not our concern: a file, a paste, a QR code.
+//! sends it. What carries the messages is not our concern: a file, a paste; a QR code for the invitation.
 //!
 //! Security: whoever holds a seed opens every commitment of a copy, so none leaves its wallet; nor does a signature
 //! before its owner's wallet has verified what it stands for. The wallet that gathers learns the exact values of the
@@ -80,6 +80,9 @@ pub enum Refusal {
     /// Sealed to no conversation that is open here.
     #[error("this message is for another wallet, or for an exchange that is over")]
     Unknown,
+    /// No conversation of that number.
+    #[error("there is no exchange with that number")]
+    NoExchange,
     /// The request has ended.
     #[error("the request has ended: ask the service for a new one, and begin again")]
     Ended,
@@ -141,6 +144,7 @@ impl Refusal {
             Self::Invitation => "joint-invitation",
             Self::Message => "joint-message",
             Self::Unknown => "joint-unknown",
+            Self::NoExchange => "joint-no-exchange",
             Self::Ended => "joint-ended",
             Self::Request => "joint-request",
             Self::Step => "joint-step",
@@ -179,7 +183,9 @@ impl JointError {
         match self {
             Self::Review(refused) => refused.fault(),
             Self::Answer(failed) => failed.fault(),
-            Self::Refused(Refusal::Invitation | Refusal::Message | Refusal::Alone) => Fault::Caller,
+            Self::Refused(Refusal::Invitation | Refusal::Message | Refusal::Alone | Refusal::NoExchange) => {
+                Fault::Caller
+            }
             Self::Refused(_) => Fault::RefusedByUs,
             Self::Vault(_) => Fault::Unavailable,
         }
@@ -191,6 +197,7 @@ impl JointError {
         let Self::Refused(refused) = self else {
             return match self {
                 Self::Review(refused) => refused.words(language),
+                Self::Answer(AnswerError::Cannot(ability)) => say(language, ability.key(), &[]),
                 other => other.to_string(),
             };
         };
@@ -199,6 +206,7 @@ impl JointError {
             Refusal::Invitation | Refusal::Message => "do_joint_copy",
             Refusal::NotForTwo | Refusal::Shown => "do_service",
             Refusal::Alone => "do_joint_alone",
+            Refusal::NoExchange => "do_joint_list",
             Refusal::Ended | Refusal::Unknown | Refusal::Changed => "do_joint_begin",
             Refusal::Request | Refusal::Step | Refusal::Replaced | Refusal::Sealed => "do_joint_right",
             Refusal::Stale => "do_joint_collect",

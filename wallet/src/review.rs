@@ -176,7 +176,8 @@ pub enum Ability {
 }
 
 impl Ability {
-    fn key(self) -> &'static str {
+    /// What the resident reads of it.
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Can => "choice_share",
             Self::NoneHeld => "cannot_none_held",

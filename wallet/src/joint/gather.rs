@@ -79,29 +79,26 @@ impl Wallet {
         share::check(&contribution.openings, &wanted)?;
 
         let taken = self.take(way, &review, &mine.batches(way)).await?;
-        let made = self.prove_with(&review, &mine, &taken, &foreign, contribution.openings).await;
-        let proof = match made {
-            Ok(proof) => proof,
-            Err(failed) => {
-                self.release(&taken).await?;
-                return Err(failed);
-            }
+        let done = async {
+            let proof = self.prove_with(&review, &mine, &taken, &foreign, contribution.openings).await?;
+            let credentials = jwts(&mine.own(asked, &chosen), &taken);
+            let message = Proof { v: VERSION, option: mine.option, credentials, proof: b64u(&proof) };
+            let thread = Thread { party: asked.party(), step: Step::Proof, previous: last };
+            let text = thread.seal(&message, &partner, &*self.machine.entropy)?;
+            let theirs = foreign.iter().map(|one| (one.query.clone(), one.jwt.clone()));
+            open.conversation.awaits = Step::Binding;
+            open.conversation.theirs = theirs.collect();
+            open.conversation.proof = Some(b64u(&proof));
+            open.conversation.follows(sha256(&text));
+            let told = Event::Prepared { asked: told_of, names: mine.names(way), used: mine.used(way) };
+            self.spend_with(&review, way, &taken, open, told).await?;
+            Ok(text)
         };
-        let credentials = jwts(&mine.own(asked, &chosen), &taken);
-        let message = Proof { v: VERSION, option: mine.option, credentials, proof: b64u(&proof) };
-        let party = asked.party();
-        let thread = Thread { party, step: Step::Proof, previous: last };
-        let text = thread.seal(&message, &partner, &*self.machine.entropy)?;
-        open.conversation.awaits = Step::Binding;
-        open.conversation.theirs = foreign.iter().map(|one| (one.query.clone(), one.jwt.clone())).collect();
-        open.conversation.proof = Some(b64u(&proof));
-        open.conversation.follows(sha256(&text));
-        let told = Event::Prepared { asked: told_of, names: mine.names(way), used: mine.used(way) };
-        if let Err(failed) = self.spend_with(&review, way, &taken, open, told).await {
+        let done = done.await;
+        if done.is_err() {
             self.release(&taken).await?;
-            return Err(failed);
         }
-        Ok(text)
+        done
     }
 
     /// Spends the copies, counts the questions, writes the history and keeps the conversation, in one transaction and

@@ -268,9 +268,9 @@ impl Wallet {
     /// them is with the other wallet; what it takes to sign for them is deleted.
     ///
     /// # Errors
-    /// [`Refusal::Unknown`] and [`VaultError`].
+    /// [`Refusal::NoExchange`] and [`VaultError`].
     pub async fn end_exchange(&self, id: &str) -> Result<Exchange, JointError> {
-        let record = self.vault.read(Section::Joint, id).await?.ok_or(Refusal::Unknown)?;
+        let record = self.vault.read(Section::Joint, id).await?.ok_or(Refusal::NoExchange)?;
         let conversation: Conversation = store::decode(&record)?;
         let told = Exchange { ended: true, ..Exchange::of(id, &conversation, self.machine.clock.now()) };
         let change = Change::Delete(Section::Joint, id.to_owned());

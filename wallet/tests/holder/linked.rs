@@ -87,7 +87,7 @@ async fn another_wallet_may_have_come_first_while_it_waited() {
     let ended = wallet.receive_waiting().await.unwrap().remove(0);
     assert!(matches!(ended.outcome, Outcome::Ended { code: "other-wallet", .. }), "{ended:?}");
     let said = "Larkfield District Council has another wallet on record for you, so “Resident card” did not come in. Go \
-                to its counter: it can be changed there.";
+                to its counter: it can be changed there. Ask for a new offer then.";
     assert_eq!(ended.words(Language::En), said);
     assert!(ended.words(Language::Cy).contains("cownter"));
     assert_eq!((rows(&wallet, Section::Waiting).await, rows(&wallet, Section::Copy).await), (0, 0));

@@ -56,7 +56,7 @@ pub(super) struct ContributeArgs {
 #[derive(Args)]
 pub(super) struct ExchangesArgs {
     /// End this one, by its number; copies that it used stay used.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     end: Option<String>,
 }
 
@@ -65,6 +65,17 @@ struct OutArgs {
     /// Write the text for the other wallet to this file instead of printing it.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+impl OutArgs {
+    /// Refuses a file that cannot be written, before a copy is used for what would stand in it.
+    fn ready(&self) -> Result<(), Failure> {
+        let Some(file) = &self.out else { return Ok(()) };
+        let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+        opened
+            .map(drop)
+            .map_err(|e| Failure::usage(format!("{} cannot be written: {}", file.display(), e.kind())))
+    }
 }
 
 pub(super) async fn join(
@@ -82,6 +93,7 @@ pub(super) async fn join(
     if !args.yes {
         return print::one(json, joining.review().facts(), || joining.page(language).to_string());
     }
+    args.out.ready()?;
     let text = wallet.invite(&joining).await.map_err(&refused)?;
     if args.qr && !json {
         let code = QRBuilder::new(text.as_str()).build();
@@ -109,6 +121,7 @@ pub(super) async fn contribute(
         let told = json!({"review": invited.review().facts(), "partner": invited.tells()});
         return print::one(json, &told, || invited.page(language).to_string());
     }
+    args.out.ready()?;
     let text = wallet.contribute(&invited).await.map_err(&refused)?;
     hand_over(json, "contribution", &text, &args.out)
 }
@@ -135,7 +148,9 @@ async fn go_on(
     out: &OutArgs,
     language: Language,
 ) -> Result<(), Failure> {
-    match wallet.exchange(&brought(message)?).await.map_err(refused(language))? {
+    let message = brought(message)?;
+    out.ready()?;
+    match wallet.exchange(&message).await.map_err(refused(language))? {
         Next::Proof(text) => hand_over(json, "proof", &text, out),
         Next::Binding(text) => hand_over(json, "binding", &text, out),
         Next::Answered(answered) => print::one(json, &answered, || words(&answered, false)),
