@@ -1,7 +1,8 @@
 //! Making and checking the bytes of an answer.
 //!
 //! Implements `specs/proofs/README.md` section 6: the sub-proofs without a range in statement order, then one aggregated
-//! range proof for all entries. Both sides compute from the statements which sub-proofs there are and how long each is; a pseudonym stands between the two.
+//! range proof for all entries; a pseudonym's stands between these and the aggregate. Both sides compute from the statements
+//! which sub-proofs there are and how long each is.
 //! Padding is made here and never read.
 
 mod entries;
