@@ -46,6 +46,10 @@ pub(super) const fn exist(n: usize, m: usize) -> bool {
     n.is_power_of_two() && n >= 8 && n <= MAX_N && m.is_power_of_two() && m <= MAX_ENTRIES
 }
 
+/// From so many points of proofs on they are summed by themselves, in buckets (Pippenger, 1976), whose tables stay in the
+/// nearest cache; fewer share their doublings with the generators.
+const BUCKETS_FROM: usize = 190;
+
 /// The sum of all terms, by the multiples that are kept for (n, m) where there are any. Variable time.
 #[expect(
     clippy::disallowed_methods,
@@ -54,6 +58,10 @@ pub(super) const fn exist(n: usize, m: usize) -> bool {
 pub(super) fn sum_vartime(sum: &Sum) -> RistrettoPoint {
     let (scalars, points) = (&sum.scalars, &sum.points);
     match table(sum.n, sum.m) {
+        Some(table) if points.len() >= BUCKETS_FROM => {
+            table.vartime_multiscalar_mul(sum.fixed())
+                + RistrettoPoint::vartime_multiscalar_mul(scalars, points)
+        }
         Some(table) => table.vartime_mixed_multiscalar_mul(sum.fixed(), scalars, points),
         None => RistrettoPoint::vartime_multiscalar_mul(
             sum.fixed().iter().chain(scalars),
