@@ -20,6 +20,8 @@ async fn swims(house: &House, resident: &Resident) -> [String; 3] {
     let mut question = house.ask_by(SWIM).await;
     let page = resident.read(&question.link).await.unwrap();
     assert!(page.contains("a name that they will know you by again, all through"), "{page}");
+    // What the wallet says is what the verifier does.
+    assert!(page.contains("They count by it: they say yes to you at most twice in "), "{page}");
     let back = resident.share(&question.link).await.unwrap();
     question.browser.open(&back).await.unwrap();
     let decision = house.operator.decision(&question.asked.id).await.unwrap().unwrap();

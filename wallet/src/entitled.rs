@@ -16,11 +16,13 @@ use vouchsafe_protocol::trust::{Judge, TrustError};
 use vouchsafe_service::keys::Jws;
 
 use crate::http::{self, HttpError, Outgoing};
-use crate::review::{Ability, HeldName, ReviewError, Way, WayPart, ways};
+use crate::review::{Ability, HeldName, Often, ReviewError, Way, WayPart, ways};
 use crate::trust::{self, Pinned};
 use crate::vault::VaultError;
 use crate::words::{Language, list, say, say_with};
 use crate::{Fault, Wallet};
+
+mod refused;
 
 const JSON: &str = "application/json";
 /// Where a verifier publishes, if the address names no more than the verifier.
@@ -43,6 +45,9 @@ pub struct Entitled {
     pub why: Option<Why>,
     /// The credentials that say so, or the one that keeps it from being told.
     pub held: Vec<HeldName>,
+    /// How often the service says yes to one person, where the policy says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub often: Option<Often>,
 }
 
 /// How somebody stands by a policy.
@@ -207,6 +212,7 @@ impl Wallet {
             verdict,
             why,
             held,
+            often: offered.asked.as_ref().ok().and_then(Often::of),
         })
     }
 }
@@ -311,7 +317,11 @@ impl Entitled {
         let credential = self.held.first().map(|held| pick(&held.name)).unwrap_or_default();
         let values = [("credential", credential.as_str())];
         let stands = match self.verdict {
-            Verdict::Qualifies => say_with(language, "entitled_yes", &[], &[("by", &by)]),
+            Verdict::Qualifies => {
+                let yes = say_with(language, "entitled_yes", &[], &[("by", &by)]);
+                let often = self.often.as_ref().map(|often| how_often(language, often));
+                [Some(yes), often].into_iter().flatten().collect::<Vec<_>>().join("\n  ")
+            }
             Verdict::DoesNot => say_with(language, "entitled_no", &[], &[("by", &by)]),
             Verdict::CannotTell => {
                 let why = self.why.map(|why| say(language, why.key(), &values)).unwrap_or_default();
@@ -320,6 +330,11 @@ impl Entitled {
         };
         format!("{head}\n  {stands}")
     }
+}
+
+/// How often the service says yes, what the wallet cannot say of it, and who could link what it counts by.
+fn how_often(language: Language, often: &Often) -> String {
+    format!("{} {}", often.say(language, "entitled_often"), say(language, "entitled_often_by", &[]))
 }
 
 /// What goes below the list.

@@ -11,6 +11,7 @@ mod counted;
 mod direct;
 mod fetch;
 mod learn;
+mod often;
 mod page;
 mod page_direct;
 mod page_ways;
@@ -31,6 +32,7 @@ use vouchsafe_protocol::trust::Basis;
 pub use direct::{Alternative, Direct, DirectPart, Wish};
 pub use fetch::{Review, ReviewError};
 pub use learn::{Learn, Stated, What};
+pub use often::Often;
 pub use page::{Page, Part};
 pub use together::{About, Compared, Mark, Place, SaidTerm, Sum, Together};
 
@@ -38,8 +40,8 @@ use crate::history::Asked;
 use crate::list::Refresh;
 use crate::words::Language;
 
+use assess::assess;
 pub(crate) use assess::ways;
-use assess::{assess, assess_share};
 pub(crate) use counted::Counted;
 pub(crate) use fetch::{Fetched, asked};
 

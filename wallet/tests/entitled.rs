@@ -236,6 +236,46 @@ async fn a_name_that_the_purpose_does_not_allow_is_refused() {
     assert_eq!(all.iter().map(told).collect::<Vec<_>>(), [cannot_tell(Why::Refused)]);
 }
 
+/// Whoever qualifies reads how often, and that the wallet does not know how often it was.
+#[tokio::test]
+async fn how_often_a_service_says_yes_is_told_to_whom_it_may() {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    wallet.receive(&world.issuer.card_offer().link(), Some(TX_CODE)).await.unwrap();
+    world.service.ask_name("swim");
+    let stands = async |epoch: &str, at_most: Option<u32>, before: &str| {
+        let mut document = world.service.published();
+        let policy = &mut document["policies"][0];
+        policy["conditions"][0]["k"] = json!(before);
+        policy["pseudonym"]["epoch"] = json!(epoch);
+        at_most.into_iter().for_each(|most| policy["pseudonym"]["at_most"] = json!(most));
+        wallet.entitled_by(document.to_string().as_bytes()).await.unwrap().remove(0)
+    };
+    const LATE: &str = "155959";
+    let limited = stands("month", Some(3), LATE).await;
+    assert_eq!(told(&limited), QUALIFIES);
+    assert_eq!(json!(limited)["often"], json!({"at_most": 3, "epoch": "2026-11"}));
+    let words = limited.words(Language::En);
+    let often = "\n  They say yes to one person at most 3 times in November 2026. Your wallet does not know how often they \
+                 said it to you. They count by a name made for them alone. They and the body that signed could together \
+                 find out that it is yours.";
+    assert!(words.ends_with(often), "{words}");
+    let welsh = limited.words(Language::Cy);
+    assert!(welsh.contains("3 gwaith ym mis Tachwedd 2026 ar y mwyaf."), "{welsh}");
+    let once = stands("none", Some(1), LATE).await.words(Language::En);
+    assert!(once.contains("They say yes to one person at most once in all."), "{once}");
+    let twice = stands("year", Some(2), LATE).await.words(Language::En);
+    assert!(twice.contains("They say yes to one person at most twice in 2026."), "{twice}");
+    // Who is not counted, or does not qualify, reads nothing of it.
+    let uncounted = stands("month", None, LATE).await;
+    assert_eq!((told(&uncounted), &uncounted.often), (QUALIFIES, &None));
+    assert!(json!(uncounted).get("often").is_none() && !uncounted.words(Language::En).contains("They count"));
+    let too_new = stands("month", Some(3), "150000").await;
+    assert_eq!(told(&too_new), DOES_NOT);
+    assert!(!too_new.words(Language::En).contains("They count"));
+}
+
 /// The call, what is left in the wallet, and how somebody stands.
 async fn asked(world: &Arc<World>, filled: bool) -> (Vec<Call>, Verdict) {
     let directory = tempfile::tempdir().unwrap();

@@ -31,18 +31,9 @@ use crate::vault::Vault;
 
 /// Compares a verified request with what the vault holds.
 ///
-/// By default the freshest copies answer, and nothing that the service can do without is sent: `wish` says otherwise.
+/// By default the freshest copies answer, and nothing that the service can do without is sent: `wish` says otherwise. With a
+/// label, this wallet answers for the person of that label alone, and another's for the other people.
 pub(crate) async fn assess(
-    vault: &Vault,
-    request: &Verified<Question>,
-    now: UnixTime,
-    wish: &Wish,
-) -> Result<Facts, ReviewError> {
-    assess_share(vault, request, now, wish, None).await
-}
-
-/// As [`assess`], where this wallet answers for the person of that label alone, and another's for the other people.
-pub(crate) async fn assess_share(
     vault: &Vault,
     request: &Verified<Question>,
     now: UnixTime,

@@ -360,6 +360,29 @@ async fn a_name_is_given_of_a_linked_credential() {
     }
 }
 
+/// The verifier counts answers that are met, of one person in one epoch, and of every policy with this action together.
+#[tokio::test]
+async fn how_often_somebody_is_told_yes_is_told_before() {
+    let pocket = Pocket::of(&[Made { linked: true, ..home("a", "H1") }]);
+    let mut named = in_list("member", WARDS);
+    named["subject_binding"] = json!("pseudonym");
+    for (at_most, epoch, en, cy) in [
+        (1, "year", "at most once in 2026, then no.", "unwaith yn 2026 ar y mwyaf, yna na."),
+        (2, "month", "at most twice in November 2026, then", "dwywaith ym mis Tachwedd 2026 ar y mwyaf,"),
+        (1000, "none", "at most 1000 times in all, then no.", "1000 gwaith i gyd ar y mwyaf, yna na."),
+    ] {
+        named["pseudonym"] = json!({"action": "swim", "epoch": epoch, "at_most": at_most, "needs": ["home"]});
+        let way = pocket.way(&named).await;
+        let known = way.parts[0].learn.last().unwrap();
+        let (english, welsh) = (known.line(Language::En), known.line(Language::Cy));
+        assert!(english.contains(&format!("They count by it: they say yes to you {en}")), "{english}");
+        assert!(english.ends_with("Other things that they ask for “swim” may count too."), "{english}");
+        assert!(welsh.contains(&format!("dywedir ie wrthych {cy}")), "{welsh}");
+        assert!(welsh.contains("ar gyfer “swim” gyfrif hefyd"), "{welsh}");
+        assert_eq!(json!(known)["what"]["known_as"]["at_most"], at_most);
+    }
+}
+
 /// Whether two queries of one type are answered by these; nothing in the statements tells them apart.
 async fn answers_twice(made: &[Made]) -> bool {
     let pocket = Pocket::of(made);

@@ -13,7 +13,7 @@ use vouchsafe_service::entropy;
 use vouchsafe_service::keys::Jws;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Facts, Page, Wish, assess, assess_share};
+use super::{Facts, Page, Wish, assess};
 use crate::history::{Asked, Event};
 use crate::http::{self, HttpError, Incoming, Outgoing};
 use crate::trust::Pinned;
@@ -186,10 +186,7 @@ impl Wallet {
         let registrar = &request.service().iss;
         trust::saw(&self.vault, registrar, request.reg_version(), &*self.machine.entropy).await?;
         let now = self.machine.clock.now();
-        let facts = match person {
-            None => assess(&self.vault, &request, now, wish).await?,
-            Some(_) => assess_share(&self.vault, &request, now, wish, person).await?,
-        };
+        let facts = assess(&self.vault, &request, now, wish, person).await?;
         let fetched = Fetched { link: link.to_string(), object, wallet_nonce };
         Ok(Review { facts, request, fetched })
     }
@@ -203,7 +200,7 @@ impl Wallet {
         let (link, pinned) = (Link::parse(&fetched.link)?, trust::pinned(&self.vault).await?);
         let request = self.verify(&fetched.object, &link, fetched.wallet_nonce.as_deref(), &pinned)?;
         let (now, wish) = (self.machine.clock.now(), Wish::default());
-        let facts = assess_share(&self.vault, &request, now, &wish, person).await?;
+        let facts = assess(&self.vault, &request, now, &wish, person).await?;
         Ok(Review { facts, request, fetched: fetched.clone() })
     }
 

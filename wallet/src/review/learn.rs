@@ -10,6 +10,7 @@ use vouchsafe_proofs::encoding::{self, Encoding};
 use vouchsafe_protocol::statement::{Op, Rule, Unit};
 use vouchsafe_protocol::text::Bilingual;
 
+use super::often::{Often, Span, span};
 use crate::words::{self, Language, say};
 
 /// Claims that are dates of birth, for which a count of years reads as an age.
@@ -48,6 +49,9 @@ pub enum What {
         action: String,
         /// How long: `YYYY`, `YYYY-MM`, or for ever.
         epoch: String,
+        /// How often the service says yes in that time, where it counts by the name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at_most: Option<u32>,
     },
 }
 
@@ -86,7 +90,21 @@ impl Learn {
             What::Period(period) => {
                 say(language, "learn_month", &[("month", &words::month(language, period))])
             }
-            What::KnownAs { action, epoch } => known_as(language, action, epoch),
+            What::KnownAs { action, epoch, .. } => {
+                let mut line = known_as(language, action, epoch);
+                line.extend(self.often().map(|often| counts(language, action, &often)));
+                line
+            }
+        }
+    }
+
+    /// How often the service says yes, where it counts by the name.
+    pub(super) fn often(&self) -> Option<Often> {
+        match &self.what {
+            What::KnownAs { epoch, at_most: Some(at_most), .. } => {
+                Some(Often { at_most: *at_most, epoch: epoch.clone() })
+            }
+            _ => None,
         }
     }
 
@@ -202,13 +220,19 @@ impl Learn {
 
 /// A name for the service alone, how long it is the same, and from whom it is no secret.
 fn known_as(language: Language, action: &str, epoch: &str) -> String {
-    let time = match epoch.len() {
-        4 => say(language, "known_year", &[("year", epoch)]),
-        7 => say(language, "known_month", &[("month", &words::month(language, epoch))]),
-        _ => say(language, "known_always", &[]),
+    let time = match span(language, epoch) {
+        Span::Year(year) => say(language, "known_year", &[("year", year)]),
+        Span::Month(month) => say(language, "known_month", &[("month", &month)]),
+        Span::Always => say(language, "known_always", &[]),
     };
     let name = words::say_with(language, "learn_known_as", &[("action", action)], &[("time", &time)]);
     format!("{name}. {}", say(language, "learn_known_limit", &[]))
+}
+
+/// That the service counts by the name, and what else may count.
+fn counts(language: Language, action: &str, often: &Often) -> String {
+    let others = say(language, "learn_often_others", &[("action", action)]);
+    format!(" {} {others}", often.say(language, "learn_often"))
 }
 
 /// Whether it is about a list that may have gaps, so that its ends say little of it.

@@ -123,10 +123,14 @@ impl Writer<'_> {
 
     fn how_long(&self) -> Vec<String> {
         let days = self.facts.asked.retention_days;
-        if days == 0 {
-            return vec![self.say("keep_not_at_all", &[])];
-        }
-        vec![self.say("keep_days", &[("n", &days.to_string())])]
+        let outcome = match days {
+            0 => self.say("keep_not_at_all", &[]),
+            days => self.say("keep_days", &[("n", &days.to_string())]),
+        };
+        // A count outlives the outcomes that it is of.
+        let learn = self.facts.offered().into_iter().flat_map(|way| &way.parts).flat_map(|part| &part.learn);
+        let counts = learn.filter_map(|learn| learn.often()).map(|often| often.kept(self.language));
+        std::iter::once(outcome).chain(counts).collect()
     }
 
     fn who_else(&self) -> Vec<String> {

@@ -204,6 +204,29 @@ fn who_meets_the_rule_is_offered_no_contrary() {
     assert!(mutants::without("wallet-contrary", || facts.contrary().is_some()));
 }
 
+/// A count outlives the outcomes that it is of.
+#[test]
+fn how_long_a_count_is_kept_is_told_with_the_outcome() {
+    let kept = |at_most, epoch: &str, language| {
+        let mut facts = facts();
+        let what = What::KnownAs { action: "swim".to_owned(), epoch: epoch.to_owned(), at_most };
+        let known = Learn { pointer: "/_link".to_owned(), label: both("a name", "enw"), what };
+        facts.ways[0].parts[0].learn.push(known);
+        let parts = facts.page(language).parts;
+        parts.into_iter().find(|part| part.id == "how_long").map(|part| part.lines).unwrap_or_default()
+    };
+    let outcome = "They keep the outcome for 90 days.";
+    assert_eq!(kept(None, "2026-11", Language::En), [outcome]);
+    for (epoch, until) in [("2026", "end of 2026."), ("2026-11", "end of November 2026.")] {
+        let line = format!("They also keep how often they said yes to you, at least until the {until}");
+        assert_eq!(kept(Some(2), epoch, Language::En), [outcome.to_owned(), line]);
+    }
+    let line = "They also keep how often they said yes to you, for good.";
+    assert_eq!(kept(Some(2), "always", Language::En), [outcome, line]);
+    let welsh = kept(Some(2), "2026-11", Language::Cy);
+    assert!(welsh[1].ends_with("o leiaf tan ddiwedd Tachwedd 2026."), "{welsh:?}");
+}
+
 #[test]
 fn much_asked_attributes_are_named_in_a_warning() {
     let mut facts = facts();

@@ -13,6 +13,7 @@ use vouchsafe_protocol::zkc;
 
 use super::assess::{Assessor, label, pointer_of};
 use super::batch::Batch;
+use super::often::Often;
 use super::search::Candidate;
 use super::together::{About, Compared, Mark, Place, SaidTerm, Sum, Together};
 use super::{Learn, Stated, Wanted, What};
@@ -96,7 +97,8 @@ impl<'a> Teller<'a> {
     fn known_as(&self, query: &str) -> Option<Learn> {
         let asked = self.assessor.asked;
         let said = asked.plan().pseudonym.as_ref()?;
-        let what = What::KnownAs { action: said.action.clone(), epoch: said.epoch.clone() };
+        let at_most = Often::of(asked).map(|often| often.at_most);
+        let what = What::KnownAs { action: said.action.clone(), epoch: said.epoch.clone(), at_most };
         let [en, cy] = [Language::En, Language::Cy].map(|language| say(language, "known_as", &[]));
         let learn = Learn { pointer: zkc::LINK.to_owned(), label: Bilingual { en, cy }, what };
         (asked.known_by(self.assessor.chosen) == Some(query)).then_some(learn)

@@ -189,3 +189,114 @@ pub(crate) fn a_range_on_a_text_is_no_member() {
         assert!(!claim(member, value), "{member}");
     }
 }
+
+/// `specs/profiles/types.md`.
+mod page {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../../specs/profiles/types.md");
+    const SOURCES: [&str; 3] = [
+        include_str!("../../src/types.rs"),
+        include_str!("../../src/types/attribute.rs"),
+        include_str!("../../src/types/link.rs"),
+    ];
+
+    fn section(heading: &str) -> &'static str {
+        let below = PAGE.split_once(&format!("\n## {heading}\n")).unwrap().1;
+        below.split("\n## ").next().unwrap()
+    }
+
+    /// The cells of each row of the section's table.
+    fn rows(heading: &str) -> Vec<Vec<&'static str>> {
+        let rows = section(heading).lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+        rows.skip(2).map(|row| row.split(" | ").collect()).collect()
+    }
+
+    fn ticked(text: &str) -> BTreeSet<String> {
+        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    /// The members that the section lists, and those of them that may be left out.
+    fn members(heading: &str) -> [BTreeSet<String>; 2] {
+        let cells: Vec<_> = rows(heading).iter().flat_map(|row| row[0].split(", ")).collect();
+        let all = ticked(&cells.join(" "));
+        let optional = cells.into_iter().filter(|cell| cell.ends_with('?')).collect::<Vec<_>>();
+        [all, ticked(&optional.join(" "))]
+    }
+
+    /// What the code says that it would read in the place of an unknown member or kind.
+    fn expected(pointer: &str, member: Value) -> BTreeSet<String> {
+        let Some(TypeError::Malformed(said)) = fault(pointer, member) else { panic!("{pointer} is read") };
+        ticked(said.split_once("expected one of ").unwrap().1)
+    }
+
+    /// The same with every member that there can be.
+    fn full() -> Value {
+        let mut full = card();
+        let more =
+            json!({"batch": 3, "deferred": true, "status": true, "period": "month", "period_column": "m"});
+        full.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let words = json!({"en": "ward", "cy": "ward"});
+        full["attributes"][0] = json!({"pointer": "/ward", "column": "ward", "label": words, "kind": "code",
+            "answer": ["show", "prove"], "unit": "x", "b": 32, "lo": "0", "hi": "9", "codes": "urn:wards/1",
+            "pattern": "A99"});
+        full
+    }
+
+    #[test]
+    fn its_members_are_those_that_are_read() {
+        assert!(CredentialType::from_json(&full()).is_ok());
+        for (heading, at) in [("A type", ""), ("An attribute", "/attributes/0")] {
+            let [all, optional] = members(heading);
+            assert_eq!(expected(&format!("{at}/note"), json!(1)), all, "{heading}");
+            for member in all {
+                let mut without = full();
+                let object = without.pointer_mut(at).unwrap().as_object_mut().unwrap();
+                assert!(object.remove(&member).is_some(), "{member} is in the whole description");
+                let missed = matches!(CredentialType::from_json(&without), Err(TypeError::Malformed(_)));
+                assert_eq!(missed, !optional.contains(&member), "{member}");
+            }
+        }
+    }
+
+    #[test]
+    fn its_kinds_are_encoded_so() {
+        let rows = rows("Kinds");
+        let kinds: BTreeSet<String> = rows.iter().flat_map(|row| ticked(row[0])).collect();
+        assert_eq!(expected("/attributes/0/kind", json!("name")), kinds);
+        for row in &rows {
+            let kind = row[0].trim_matches('`');
+            let mut attribute = loaded().attributes[1].clone();
+            attribute.kind = serde_json::from_value(json!(kind)).unwrap();
+            (attribute.unit, attribute.codes) = (Some("the unit".to_owned()), Some("the codes".to_owned()));
+            let encoding = attribute.encoding();
+            assert_eq!(row[3].trim_matches('`'), encoding.as_str(), "{kind}");
+            let bits = encoding.bits().map_or_else(|| "none".to_owned(), |bits| bits.to_string());
+            assert_eq!(row[4].split(',').next(), Some(bits.as_str()), "{kind}");
+            assert_eq!(encoding.allows(64), row[4].ends_with("64"), "{kind}");
+            let unit = attribute.unit().trim_start_matches("the ");
+            assert!(row[5].contains(&format!("`{unit}`")), "{kind}: {unit}");
+        }
+    }
+
+    #[test]
+    fn its_taken_names_are_those_of_the_code() {
+        let reserved = SOURCES[1].split_once("const RESERVED").unwrap().1.split("];").next().unwrap();
+        let reserved: BTreeSet<String> = reserved.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+        assert_eq!(ticked(section("Names that are taken")), reserved);
+    }
+
+    #[test]
+    fn its_refusals_are_those_of_the_code() {
+        let code = SOURCES.iter().flat_map(|source| source.lines());
+        let code = code.filter(|line| !line.trim_start().starts_with("//") && !line.contains("#[error"));
+        let said: BTreeSet<&str> = code
+            .flat_map(|line| line.split('"').skip(1).step_by(2))
+            .filter(|text| text.contains(' '))
+            .collect();
+        let listed: BTreeSet<&str> = rows("What does not load").iter().map(|row| row[0]).collect();
+        assert_eq!(listed, said);
+    }
+}

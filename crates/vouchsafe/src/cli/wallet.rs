@@ -266,7 +266,7 @@ async fn entitled(wallet: &Wallet, json: bool, language: Language, from: &str) -
             .map_err(|e| Failure::usage(format!("{from} cannot be read: {}", e.kind())))?;
         wallet.entitled_by(&document).await
     };
-    let entitled = entitled.map_err(|e| failure(e.fault(), e.code(), e))?;
+    let entitled = entitled.map_err(|e| failure(e.fault(), e.code(), e.words(language)))?;
     print::list(json, &entitled, |one| one.words(language))?;
     print::lines(json, &[remark(language, !entitled.is_empty())])
 }
