@@ -4,14 +4,12 @@
 //! it was asked for, and can ask which of them are one person's by the partner's key of that person; nobody is named in
 //! the list, for the database does not know names.
 
-use std::collections::HashSet;
-
 use vouchsafe_protocol::time::UnixTime;
 
 use crate::app::App;
 use crate::kind::Kind;
 use crate::status;
-use crate::store::{Mac, Pending, Store, StoreError, Verdict};
+use crate::store::{Pending, Store, StoreError, Verdict};
 
 /// Letters of a reference: forty bits, enough to tell requests apart; it opens nothing.
 pub(crate) const REFERENCE_LETTERS: usize = 8;
@@ -47,7 +45,7 @@ pub enum DecideError {
 pub async fn waiting<S: Store>(app: &App<S>, person: Option<&str>) -> Result<Vec<Waiting>, StoreError> {
     let pending = app.store().pending(app.now()).await?;
     let theirs = match person {
-        Some(key) => Some(names(app, key).await?),
+        Some(key) => Some(status::every_name(app, key).await?),
         None => None,
     };
     let is_theirs = |one: &Pending| theirs.as_ref().is_none_or(|names| names.contains(&one.person));
@@ -59,15 +57,6 @@ pub async fn waiting<S: Store>(app: &App<S>, person: Option<&str>) -> Result<Vec
         asked_at: one.created_at,
     });
     Ok(told.collect())
-}
-
-/// As the rows of all types name a person.
-async fn names<S: Store>(app: &App<S>, key: &str) -> Result<HashSet<Mac>, StoreError> {
-    let mut names = HashSet::new();
-    for one in app.types().iter() {
-        names.extend(status::names(app, one, key).await?);
-    }
-    Ok(names)
 }
 
 /// Approves or refuses what waits under a reference.

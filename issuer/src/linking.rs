@@ -6,12 +6,13 @@
 //! each person over all types, and nobody else's; then no other wallet collects for this person, and this wallet for
 //! nobody else. The secret itself is never seen.
 //!
-//! Who lost it comes to the counter ([`release`]): the next collection registers anew, and its copies say since when. What
-//! was issued before is not taken back by that.
+//! Who lost it comes to the counter ([`release`]): what was open for the person ends, the next collection registers anew, and
+//! its copies say since when. The lost secret is registered for nobody again. What was issued before is not taken back.
 
 use serde_json::{Map, Value};
 use vouchsafe_proofs::commitment::Commitment;
 use vouchsafe_protocol::encoding::{b64u, b64u_array};
+use vouchsafe_protocol::jose::PublicJwk;
 use vouchsafe_protocol::openid4vci::credential::Received;
 use vouchsafe_protocol::openid4vci::errors::CredentialError;
 use vouchsafe_protocol::openid4vci::proof::Proofs;
@@ -21,6 +22,7 @@ use vouchsafe_protocol::zkc;
 use crate::app::App;
 use crate::issue::IssueError;
 use crate::kind::Kind;
+use crate::status;
 use crate::store::{Link, LinkRefusal, Mac, Store, StoreError};
 use crate::types::vct;
 
@@ -34,6 +36,15 @@ pub struct Linked {
     pub nym: Mac,
     /// The commitments, in the order of the keys.
     pub links: Vec<Commitment>,
+}
+
+/// What the copies of a batch are bound to.
+#[derive(Clone)]
+pub struct Holders {
+    /// The wallet's keys, one for each copy.
+    pub keys: Vec<PublicJwk>,
+    /// What they are linked to, where their type says so.
+    pub linked: Option<Linked>,
 }
 
 /// Why a batch cannot be linked so.
@@ -81,12 +92,12 @@ pub(crate) fn checked<S: Store>(
     Ok(Some(Linked { nym: app.secrets().link_nym(&linked.nym), links: linked.links }))
 }
 
-/// What the write of this batch registers, or finds registered; its day goes into the facts. What is refused here would be
-/// refused there, and costs nothing yet.
+/// The registration that the write of this batch makes, or must find; its day goes into the facts. Nothing is registered
+/// yet, and what is refused here would be refused there.
 ///
 /// # Errors
 /// [`LinkError`].
-pub(crate) async fn register<S: Store>(
+pub(crate) async fn to_register<S: Store>(
     app: &App<S>,
     facts: &mut Map<String, Value>,
     linked: &Linked,
@@ -100,15 +111,16 @@ pub(crate) async fn register<S: Store>(
     Ok(Link { person, nym: linked.nym, registered, since })
 }
 
-/// Forgets which link secret a person is held to, at the counter: the next collection registers anew. `false` where none
-/// was registered.
+/// Gives up which link secret a person is held to, at the counter, and ends what is open for the person: the next collection
+/// registers anew, with another secret. `false` where none was registered; then nothing changes.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn release<S: Store>(app: &App<S>, key: &str) -> Result<bool, StoreError> {
-    let released = app.store().release(app.secrets().link_person(key), app.now()).await?;
+    let names = status::every_name(app, key).await?;
+    let released = app.store().release(app.secrets().link_person(key), &names, app.now()).await?;
     if released {
-        tracing::info!("forgot which wallet a person is registered with");
+        tracing::info!("gave up which wallet a person is registered with, and ended what was open");
     }
     Ok(released)
 }

@@ -12,7 +12,7 @@ use vouchsafe_service::keys::AgreementKey;
 use vouchsafe_service::secret::{Sealer, SecretError, ServerKey};
 use zeroize::Zeroizing;
 
-use crate::linking::Linked;
+use crate::linking::{Holders, Linked};
 use crate::store::Mac;
 
 /// The server's key and what is derived from it. Never in the database.
@@ -135,17 +135,11 @@ impl Secrets {
 
     /// Seals the keys of a batch that is put off, and what it is to be linked to, for their transaction's row.
     #[must_use]
-    pub fn seal_holders(
-        &self,
-        transaction: Mac,
-        holders: &[PublicJwk],
-        linked: Option<&Linked>,
-        entropy: &dyn Entropy,
-    ) -> Vec<u8> {
-        let keys = holders.to_vec();
-        let kept = match linked {
-            None => Holders::Bare(keys),
-            Some(linked) => Holders::Linked { keys, nym: b64u(linked.nym.0), links: linked.links.clone() },
+    pub fn seal_holders(&self, transaction: Mac, holders: &Holders, entropy: &dyn Entropy) -> Vec<u8> {
+        let keys = holders.keys.clone();
+        let kept = match &holders.linked {
+            None => Sealed::Bare(keys),
+            Some(linked) => Sealed::Linked { keys, nym: b64u(linked.nym.0), links: linked.links.clone() },
         };
         let plain = serde_json::to_vec(&kept).expect("keys can be written");
         self.sealer.seal(&plain, &holders_place(transaction), entropy)
@@ -155,17 +149,13 @@ impl Secrets {
     ///
     /// # Errors
     /// [`SecretError::Sealed`] when the row was altered or moved, or the server's key is another.
-    pub fn open_holders(
-        &self,
-        transaction: Mac,
-        sealed: &[u8],
-    ) -> Result<(Vec<PublicJwk>, Option<Linked>), SecretError> {
+    pub fn open_holders(&self, transaction: Mac, sealed: &[u8]) -> Result<Holders, SecretError> {
         let plain = self.sealer.open(sealed, &holders_place(transaction))?;
         match serde_json::from_slice(&plain).map_err(|_| SecretError::Sealed)? {
-            Holders::Bare(keys) => Ok((keys, None)),
-            Holders::Linked { keys, nym, links } => {
+            Sealed::Bare(keys) => Ok(Holders { keys, linked: None }),
+            Sealed::Linked { keys, nym, links } => {
                 let nym = Mac(b64u_array(&nym).map_err(|_| SecretError::Sealed)?);
-                Ok((keys, Some(Linked { nym, links })))
+                Ok(Holders { keys, linked: Some(Linked { nym, links }) })
             }
         }
     }
@@ -213,7 +203,7 @@ impl Secrets {
 /// The keys of a batch that is put off. Those of copies that are not linked stand alone, as they always have.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Holders {
+enum Sealed {
     Bare(Vec<PublicJwk>),
     Linked { keys: Vec<PublicJwk>, nym: String, links: Vec<Commitment> },
 }

@@ -306,6 +306,15 @@ pub(crate) async fn names<S: Store>(
     }
 }
 
+/// As the rows of all types name a person.
+pub(crate) async fn every_name<S: Store>(app: &App<S>, key: &str) -> Result<Vec<Mac>, StoreError> {
+    let mut all = Vec::new();
+    for one in app.types().iter() {
+        all.extend(names(app, one, key).await?);
+    }
+    Ok(all)
+}
+
 /// What became of one person's change, over all periods.
 fn together(of_periods: impl Iterator<Item = Asked>) -> Asked {
     of_periods.fold(Asked::Nobody, |all, one| match (all, one) {

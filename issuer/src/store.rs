@@ -1,8 +1,8 @@
 //! What the issuer keeps: its register, imports, offers, access tokens, spent nonces and how much was issued.
 //!
-//! Small traits, [`Register`], [`Offers`], [`Issuing`], [`Deferring`], [`Statuses`] and [`Linking`], each with a memory, a SQLite and a
-//! PostgreSQL implementation that pass one shared suite. People, codes, handles, tokens and nonces are [`Mac`]s, and attribute values arrive here
-//! sealed, so that a stolen database holds nothing to read or to spend.
+//! Small traits, [`Register`], [`Offers`], [`Issuing`], [`Deferring`], [`Statuses`] and [`Linking`], each with a memory, a
+//! SQLite and a PostgreSQL implementation that pass one shared suite. People, codes, handles, tokens and nonces are
+//! [`Mac`]s, and attribute values arrive here sealed, so that a stolen database holds nothing to read or to spend.
 //!
 //! Leaves out: the credentials themselves. Neither copies nor seeds nor openings are stored.
 

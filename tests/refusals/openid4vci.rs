@@ -3,20 +3,25 @@
 //! A mutation begins with what is called and in which case, and goes on with commands separated by ` ; `:
 //! `token`, `credential`, `identified` (the token response gave an identifier), `bearer`, `sealed` (proof copies),
 //! `deferred`, `notification`, `put-off` (the token of a type that an officer decides on), `linked` (copies that are linked to
-//! the secret of a wallet that is on record), `linked-newcomer` (the same for somebody who has none on record).
+//! the secret of a wallet that is on record), `linked-newcomer` (the same for somebody who has none on record),
+//! `replaced-linked` (somebody whose wallet was replaced before, with a new one), and `recorded-token`, `recorded-credential`,
+//! `recorded-deferred`: as without the word, for somebody whose wallet is on record and may be replaced.
 //!
 //! * `dpop EDIT`, `dpop header EDIT` change the proof of the token's key before it is signed; `dpop none`, `dpop twice`,
 //!   `dpop key` (another key altogether), `dpop signer` (signed by another), `dpop nonce-of-copies`, `dpop replay`;
 //! * `form NAME VALUE`, `form -NAME` change a form; `body EDIT` the JSON of a request, before it is sealed;
 //! * `jwt EDIT`, `jwt header EDIT` change the first proof of a copy's key; `jwt signer`, `jwt nonce-of-tokens`;
-//! * `link second` (the wallet has another secret), `link neighbours` (it has the secret of somebody else's), `link nonce`,
-//!   `link type`, `link issuer`, `link keys` (the proof is about another of these), `link one` (one copy has another secret),
-//!   `link identity` (the registered name is everybody's);
-//! * `scheme NAME`, `query TEXT`, `kid TEXT`, `token-of-another`, `after SECONDS`.
+//! * `link second` (the wallet has another secret), `link neighbours` (it has the secret of somebody else's), `link lost` (it
+//!   has the secret of the wallet that was replaced), `link nonce`, `link type`, `link issuer`, `link keys` (the proof is about
+//!   another of these), `link one` (one copy has another secret), `link identity` (the registered name is everybody's);
+//! * `scheme NAME`, `query TEXT`, `kid TEXT`, `token-of-another`, `after SECONDS`, `replace` (the counter replaces the wallet
+//!   before the call arrives).
 
 mod call;
 mod linked;
 mod office;
+
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde_json::{Value, json};
 use vouchsafe_issuer::store::Verdict;
@@ -37,10 +42,14 @@ pub(crate) struct Case {
     pub(super) id: String,
     /// Whose wallet it is, by its link secret.
     pub(super) secret: u8,
+    /// That of the wallet which the person had before.
+    pub(super) lost: u8,
 }
 
 struct Issuing {
     office: Office,
+    /// The last link secret that a newcomer's wallet had: one that was replaced is of no use again.
+    secrets: AtomicU8,
 }
 
 impl Issuing {
@@ -65,14 +74,43 @@ impl Issuing {
                     let case = self.reach_for("linked", person, secret).await;
                     assert!(self.honest(&case).await.is_accepted());
                 }
+                if stage == "linked" {
+                    return self.reach_for(stage, HOLDER, linked::HOLDERS).await;
+                }
                 linking::release(&self.office.app, NEWCOMER).await.unwrap();
-                let newcomer = stage == "linked-newcomer";
-                let (person, secret) =
-                    if newcomer { (NEWCOMER, linked::NEWCOMERS) } else { (HOLDER, linked::HOLDERS) };
-                self.reach_for("linked", person, secret).await
+                self.reach_for("linked", NEWCOMER, self.fresh()).await
             }
-            _ => self.reach_for(stage, HOLDER, linked::HOLDERS).await,
+            "replaced-linked" => {
+                let lost = self.record().await;
+                self.replace().await;
+                Case { lost, ..self.reach_for("linked", NEWCOMER, self.fresh()).await }
+            }
+            _ => match stage.strip_prefix("recorded-") {
+                Some(stage) => {
+                    let secret = self.record().await;
+                    self.reach_for(stage, NEWCOMER, secret).await
+                }
+                None => self.reach_for(stage, HOLDER, linked::HOLDERS).await,
+            },
         }
+    }
+
+    /// The secret of a wallet that nobody has seen yet.
+    fn fresh(&self) -> u8 {
+        self.secrets.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Puts a wallet of the newcomer's on record; its secret.
+    async fn record(&self) -> u8 {
+        let _ = linking::release(&self.office.app, NEWCOMER).await.unwrap();
+        let secret = self.fresh();
+        let case = self.reach_for("linked", NEWCOMER, secret).await;
+        assert!(self.honest(&case).await.is_accepted());
+        secret
+    }
+
+    async fn replace(&self) {
+        assert!(linking::release(&self.office.app, NEWCOMER).await.unwrap());
     }
 
     async fn reach_for(&self, stage: &str, person: &str, secret: u8) -> Case {
@@ -85,7 +123,8 @@ impl Issuing {
         let offer = self.office.offer(type_id, person, kind).await;
         let code = self.office.code(&offer).await;
         let (stage, key) = (stage.to_owned(), Key::new());
-        let mut case = Case { stage, offer, code, key, token: String::new(), id: String::new(), secret };
+        let (token, id, lost) = (String::new(), String::new(), secret);
+        let mut case = Case { stage, offer, code, key, token, id, secret, lost };
         if matches!(case.stage.as_str(), "token" | "put-off") {
             return case;
         }
@@ -124,6 +163,7 @@ impl Issuing {
                 call.key = other.key;
                 call.bind(&self.office).await;
             }
+            ("replace", _) => self.replace().await,
             ("after", seconds) => {
                 self.office.clock.advance(seconds.parse().unwrap());
                 *call = self.call(case).await;
@@ -139,7 +179,7 @@ impl Surface for Issuing {
     type Case = Case;
 
     async fn new() -> Self {
-        Self { office: Office::new().await }
+        Self { office: Office::new().await, secrets: AtomicU8::new(linked::NEWCOMERS) }
     }
 
     async fn open(&self, mutation: &str) -> Case {

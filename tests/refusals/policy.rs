@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `EDIT` | edits the policy (`openid4vp.rs`) |
 //! | `type NAME EDIT`, `without NAME` | edits a type, or takes it away |
-//! | `register EDIT` | edits the registrar's sources |
+//! | `register EDIT` | edits the registrar's sources; LONG is a long word |
 //! | `cases EDIT` | edits the policy's table of test cases; `untried` takes it away |
 //! | `repeat POINTER N` | so many more of the first of a list of conditions |
 //! | `ways N` | so many more of the first way |
@@ -27,13 +27,13 @@ use vouchsafe_protocol::policy::{CheckError, PolicyError};
 use vouchsafe_protocol::trust::{Judge, Register, Registrar};
 use vouchsafe_service::config::json_of_toml;
 use vouchsafe_service::keys::{Jws, SigningKey, install};
-use vouchsafe_verifier::policies::{Fault, FileFault, Refusal, Report, check};
+use vouchsafe_verifier::policies::{Fault, FileFault, Refusal, Report, Sender, check};
 use vouchsafe_verifier::trust::{Sources, sign};
 
 use crate::openid4vp::edit;
 use crate::runner::{Seen, Surface, run};
 use crate::town::{POLICIES, REGISTER, TYPES, cases};
-use crate::world::NOON;
+use crate::world::{NOON, ORIGIN};
 
 #[tokio::test]
 async fn policies() {
@@ -85,7 +85,8 @@ impl Policies {
         let folder = tempfile::tempdir().unwrap();
         files.write(folder.path());
         let [policies, types] = ["policies", "types"].map(|name| folder.path().join(name));
-        match check(&policies, &types, &register, date(2026, 11, 21)) {
+        let sender = Sender { origin: ORIGIN, chain: &[] };
+        match check(&policies, &types, &register, sender, date(2026, 11, 21)) {
             Ok(reports) => reported(&reports),
             Err(FileFault { fault, .. }) => seen(2, kind_of_fault(&fault), &fault),
         }
@@ -125,7 +126,7 @@ impl Files {
                 edit(self.types.get_mut(name).unwrap(), command);
             }
             "without" => drop(self.types.remove(rest)),
-            "register" => edit(&mut self.register, rest),
+            "register" => edit(&mut self.register, &rest.replace("LONG", &"x".repeat(150_000))),
             "cases" => edit(self.cases.as_mut().unwrap(), rest),
             "untried" => self.cases = None,
             "again" => self.more.push(self.policy.clone()),
@@ -250,5 +251,6 @@ fn kind(refusal: &Refusal) -> &'static str {
         Refusal::Case(_) => "case",
         Refusal::NoCases => "untried",
         Refusal::TooManyBounds(_) => "bounds",
+        Refusal::TooLong(_) => "request",
     }
 }

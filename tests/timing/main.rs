@@ -1,10 +1,10 @@
 //! `cargo xtask timing`: whether making a proof takes longer for one hidden value than for another.
 //!
 //! The method is that of dudect (Reparaz, Balasch and Verbauwhede, 2017). Two classes of input, one fixed value and fresh
-//! random ones, or the two ends of a list, come in random order; each call has fresh blindings and fresh nonces, so that the value is all that the
-//! classes differ in. Welch's t of the two sets of times, whole and with the slowest cut off at several percentiles, shows
-//! a difference of the means; beyond 5 it is no accident. A control does the same with a step that leaks on purpose: a
-//! harness that does not see it shows nothing.
+//! random ones, or the two ends of a list, come in random order; each call has fresh blindings and fresh nonces, so that
+//! the value is all that the classes differ in. Welch's t of the two sets of times, whole and with the slowest cut off at
+//! several percentiles, shows a difference of the means; beyond 5 it is no accident. A control does the same with a step
+//! that leaks on purpose: a harness that does not see it shows nothing.
 //!
 //! Nothing is asserted here: results are kept in `specs/results/`. `--samples N` and `--runs N` change the size of a run,
 //! and `--only PART` leaves the lines whose names have that part.

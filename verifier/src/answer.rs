@@ -31,7 +31,7 @@ use self::check::{Authentic, Pinned};
 pub(crate) use self::together::Concluding;
 use self::together::Ready;
 use crate::app::{App, Unavailable};
-use crate::decision::Finding;
+use crate::decision::{Closing, Finding};
 use crate::pool::{Full, Lost, Place};
 use crate::question::QuestionError;
 use crate::request::{self, MODE};
@@ -258,7 +258,8 @@ async fn commit(
         Flow::CrossDevice => {
             let question = app.question(request).await?;
             let ground = Ground::Lease { fence: lease.fence };
-            let member = app.closing(request, &question, finding, ground, app.now());
+            let closing = Closing { request, question: &question, finding, at: app.now() };
+            let member = app.closing(&closing, ground);
             let decided = app.decide_many(vec![member]).await?.pop();
             decided.and_then(Result::ok).map(|_| Answered::default()).ok_or(AnswerError::Closed)
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::jose::pki_types::CertificateDer;
 use vouchsafe_protocol::jose::pki_types::pem::PemObject as _;
@@ -30,12 +31,12 @@ use vouchsafe_service::store::{self as database, Database, Schema};
 use crate::answer::Concluding;
 use crate::clients::{ClientFault, Clients};
 use crate::config::{Config, MAX_REQUEST_TTL};
-use crate::decision::{Desk, Finding};
+use crate::decision::{Closing, Desk};
 use crate::paths::PathCache;
-use crate::policies::{self, FileFault, Refusal};
+use crate::policies::{self, FileFault, Installed, Refusal, Sender, warnings};
 use crate::pool::gather::Gathering;
 use crate::pool::{Cap, Full, ProofPool};
-use crate::published;
+use crate::published::{self, PublishFault};
 use crate::question::{Question, QuestionError, Questions};
 use crate::secrets::{Kind, Vault};
 use crate::status::{Book, Door, Fetch};
@@ -55,14 +56,14 @@ pub struct Rules {
     /// The credential types.
     pub types: Vec<CredentialType>,
     /// What is told of the policies to anybody.
-    published: String,
+    published: Bytes,
 }
 
 impl Rules {
     /// The live policies with what the registrar signed about them, as they are published.
     #[must_use]
-    pub fn published(&self) -> &str {
-        &self.published
+    pub fn published(&self) -> Bytes {
+        self.published.clone()
     }
 
     /// Whether the register is not out of date at `now`.
@@ -159,6 +160,9 @@ pub enum OpenError {
         /// Why.
         refusal: Refusal,
     },
+    /// Wallets would not read what is published.
+    #[error(transparent)]
+    Published(#[from] PublishFault),
     /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] database::OpenError),
@@ -233,7 +237,7 @@ impl App {
         let decision_key = SigningKey::from_pkcs8_pem(&config.decision.key.read()?)?;
         let desk = Desk::new(Arc::new(decision_key), &config.origin, config.decision.ttl_seconds);
         let clients = Clients::load(&config.services, &config.limits)?;
-        let rules = load_rules(&config, &*store, &signer.client_id, clock.now()).await?;
+        let rules = load_rules(&config, &*store, &signer, clock.now()).await?;
         let flights = Cap::new(config.limits.answers_at_once);
         let pool = ProofPool::per_core(Duration::from_millis(config.limits.worker_wait_ms.into()));
         let door = match door {
@@ -268,7 +272,7 @@ impl App {
     /// # Errors
     /// [`OpenError`] says what to mend.
     pub async fn reload(&self) -> Result<(), OpenError> {
-        let rules = load_rules(&self.config, &*self.store, &self.signer.client_id, self.now()).await?;
+        let rules = load_rules(&self.config, &*self.store, &self.signer, self.now()).await?;
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
         Ok(())
     }
@@ -411,15 +415,9 @@ impl App {
         Ok(question)
     }
 
-    pub(crate) fn closing(
-        &self,
-        request: &Request,
-        question: &Question,
-        finding: &Finding,
-        ground: Ground,
-        at: UnixTime,
-    ) -> Consume {
-        let mut member = self.desk.closing(request, question, finding, ground, at, self.entropy());
+    pub(crate) fn closing(&self, closing: &Closing<'_>, ground: Ground) -> Consume {
+        let request = closing.request;
+        let mut member = self.desk.closing(closing, ground, self.entropy());
         let beyond = member.limit.iter_mut().flat_map(|limit| &mut limit.effects);
         for effect in member.effects.iter_mut().chain(beyond) {
             if let Effect::Decision { signing_input, .. } = effect {
@@ -464,10 +462,7 @@ fn check_numbers(config: &Config) -> Result<(), OpenError> {
 fn request_signer(config: &Config, trust: &TrustFile, now: UnixTime) -> Result<RequestSigner, OpenError> {
     let key = SigningKey::from_pkcs8_pem(&config.request.key.read()?)?;
     let pem = SecretFile::new(&config.request.certificates).read()?;
-    let chain = CertificateDer::pem_slice_iter(pem.as_bytes())
-        .map(|certificate| certificate.map(|der| der.to_vec()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| OpenError::Certificates)?;
+    let chain = policies::chain_of(pem.as_bytes()).ok_or(OpenError::Certificates)?;
     let leaf = validate(&chain, &trust.anchors, now, &Jws)?;
     if leaf.key() != key.public() {
         return Err(OpenError::Certificates);
@@ -478,7 +473,7 @@ fn request_signer(config: &Config, trust: &TrustFile, now: UnixTime) -> Result<R
 async fn load_rules(
     config: &Config,
     store: &dyn Store,
-    client_id: &str,
+    signer: &RequestSigner,
     now: UnixTime,
 ) -> Result<Rules, OpenError> {
     let trust = TrustFile::parse(&read(&config.trust_file)?)?;
@@ -487,18 +482,23 @@ async fn load_rules(
     let register = trust::load(&jws, &trust, store, now, &Jws).await?;
     for service in &config.services {
         let known = register.service(&service.id).map(|entry| entry.document());
-        let fits = known.is_some_and(|entry| {
-            entry.env == service.env && entry.client_ids.iter().any(|id| id == client_id)
-        });
+        let fits = known
+            .is_some_and(|entry| entry.env == service.env && entry.client_ids.contains(&signer.client_id));
         if !(mutants::skips("trust-own-service") || fits) {
             return Err(OpenError::ServiceUnknown(service.id.clone()));
         }
     }
     let types = policies::read_types(&config.types)?;
     let files = policies::read_policies(&config.policies)?;
-    let policies = policies::askable(&files, &types, &register, now.london_date())
-        .map_err(|(id, refusal)| OpenError::Policy { id, refusal })?;
-    let published = published::document(&config.services, &register, &policies);
+    let sender = Sender { origin: &config.origin, chain: &signer.chain };
+    let installed = Installed { types: &types, register: &register, sender, as_of: now.london_date() };
+    let policies =
+        policies::askable(&files, &installed).map_err(|(id, refusal)| OpenError::Policy { id, refusal })?;
+    for (id, warning) in policies.iter().flat_map(|(id, one)| warnings(one).into_iter().map(move |w| (id, w)))
+    {
+        tracing::warn!("the policy {id}: {warning}");
+    }
+    let published = published::document(&config.services, &register, &policies)?;
     Ok(Rules { trust, register, policies, types, published })
 }
 

@@ -60,7 +60,7 @@ pub struct Config {
 pub struct LimitSettings {
     /// `/v1`: requests opened and looked at by services.
     pub requests_per_minute: u32,
-    /// `/r` and `/c`: request objects fetched and codes typed. Each object is signed anew.
+    /// `/r`, `/c` and `/policies`: request objects fetched, codes typed, published policies. Each object is signed anew.
     pub objects_per_minute: u32,
     /// `/a`: answers. The dearest call.
     pub answers_per_minute: u32,

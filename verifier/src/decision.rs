@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use vouchsafe_proofs::pseudonym::Scope;
@@ -14,11 +15,12 @@ use vouchsafe_protocol::decision::{
 use vouchsafe_protocol::encoding::{b64u, b64u_array, b64u_decode, sha256};
 use vouchsafe_protocol::jose::jws::Compact;
 use vouchsafe_protocol::jose::{NamedJwk, SignError, SignatureVerifier, Signer};
+use vouchsafe_protocol::policy::Policy;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::entropy::{self, Entropy};
 
 use crate::question::Question;
-use crate::store::{Consume, Effect, Ground, Limit, Once, Request, StoredDecision};
+use crate::store::{Consume, Count, Effect, Ground, Limit, Once, Request, ServiceId, StoredDecision};
 
 /// What was found out about a request: codes and a name that the service alone knows somebody by, never a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +62,19 @@ impl Finding {
     }
 }
 
+/// The end of a request: what was asked, what was found, and when.
+#[derive(Clone, Copy)]
+pub struct Closing<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// What it asked.
+    pub question: &'a Question,
+    /// What was found.
+    pub finding: &'a Finding,
+    /// When.
+    pub at: UnixTime,
+}
+
 /// Who signs decisions, and how long they are about now.
 pub struct Desk {
     signer: Arc<dyn Signer>,
@@ -88,22 +103,16 @@ impl Desk {
         json!({"keys": [key.to_value()]})
     }
 
-    /// Everything that closes `request` with `finding` in one transaction.
+    /// Everything that closes the request in one transaction.
     #[must_use]
-    pub fn closing(
-        &self,
-        request: &Request,
-        question: &Question,
-        finding: &Finding,
-        ground: Ground,
-        at: UnixTime,
-        entropy: &dyn Entropy,
-    ) -> Consume {
+    pub fn closing(&self, closing: &Closing<'_>, ground: Ground, entropy: &dyn Entropy) -> Consume {
+        let Closing { request, question, finding, at } = *closing;
         let effects =
-            |finding: &Finding| self.effects(request, question, finding, at, entropy::id16(entropy));
-        let limit = counted(request, question, finding).map(|counted| {
+            |finding: &Finding| self.effects(&Closing { finding, ..*closing }, entropy::id16(entropy));
+        let count = counted(&request.service, &question.policy, question.as_of, finding);
+        let limit = count.map(|count| {
             let beyond = finding.beyond_limit();
-            Limit { otherwise: beyond.outcome, effects: effects(&beyond), ..counted }
+            Limit { count, otherwise: beyond.outcome, effects: effects(&beyond) }
         });
         Consume {
             service: request.service.clone(),
@@ -116,15 +125,9 @@ impl Desk {
         }
     }
 
-    fn effects(
-        &self,
-        request: &Request,
-        question: &Question,
-        finding: &Finding,
-        at: UnixTime,
-        jti: String,
-    ) -> Vec<Effect> {
-        let claims = self.claims(request, question, finding, at, jti);
+    fn effects(&self, closing: &Closing<'_>, jti: String) -> Vec<Effect> {
+        let Closing { request, finding, .. } = *closing;
+        let claims = self.claims(closing, jti);
         let unsigned = claims.unsigned(self.signer.alg(), &self.kid);
         let input = unsigned.signing_input();
         let signing_input =
@@ -138,14 +141,8 @@ impl Desk {
         ]
     }
 
-    fn claims(
-        &self,
-        request: &Request,
-        question: &Question,
-        finding: &Finding,
-        at: UnixTime,
-        jti: String,
-    ) -> Claims {
+    fn claims(&self, closing: &Closing<'_>, jti: String) -> Claims {
+        let Closing { request, question, finding, at } = *closing;
         let policy = &question.policy;
         Claims {
             iss: self.origin.clone(),
@@ -184,19 +181,21 @@ impl Desk {
 /// How long a count outlives its epoch, in seconds: a request of its last day may be decided on the next.
 const COUNT_GRACE: i64 = 2 * 86_400;
 
-/// What is counted for a person: decisions that are met, where the policy says how many may be.
-fn counted(request: &Request, question: &Question, finding: &Finding) -> Option<Limit> {
-    let (said, known_as) = question.policy.pseudonym.as_ref().zip(finding.pseudonym.as_ref())?;
+/// What is counted for a person: decisions that are met, by policies that say how many may be.
+///
+/// All policies of one service with `at_most` for one action and one epoch count together, whatever else they ask and however
+/// many each of them lets be: each holds its own `at_most` against the one count. A policy without `at_most` neither counts
+/// nor is counted, although it may know the same person by the same name.
+fn counted(service: &ServiceId, policy: &Policy, as_of: Date, finding: &Finding) -> Option<Count> {
+    let (said, known_as) = policy.pseudonym.as_ref().zip(finding.pseudonym.as_ref())?;
     let at_most = said.at_most.filter(|_| finding.outcome == Outcome::Met)?;
-    let scope = Scope::new(&request.service.0, &known_as.action, &known_as.epoch)?;
-    let over = said.epoch.next(question.as_of).and_then(UnixTime::of_day);
-    Some(Limit {
+    let scope = Scope::new(&service.0, &known_as.action, &known_as.epoch)?;
+    let over = said.epoch.next(as_of).and_then(UnixTime::of_day);
+    Some(Count {
         context: sha256(scope.as_str()),
         nym: b64u_array(&known_as.value).ok()?,
         at_most,
         until: over.map_or(UnixTime(i64::MAX), |over| over.plus(COUNT_GRACE)),
-        otherwise: Outcome::NotMet,
-        effects: Vec::new(),
     })
 }
 
@@ -233,5 +232,50 @@ fn topic(outcome: Outcome) -> &'static str {
         Outcome::Undetermined => "decision.undetermined",
         Outcome::Declined => "decision.declined",
         Outcome::Expired => "decision.expired",
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    /// How a policy with this `[pseudonym]` counts somebody whom it met on a day of November 2026.
+    fn count(id: &str, pseudonym: Value, epoch: &str) -> Option<Count> {
+        let action = pseudonym["action"].as_str().unwrap().to_owned();
+        let policy = json!({
+            "id": id, "version": 1, "purpose": "swim", "subject": "same_person", "subject_binding": "pseudonym",
+            "pseudonym": pseudonym, "other_route": {"en": "Ask.", "cy": "Gofynnwch."},
+            "accept": [{"vct": "https://a.example/card/1/zk", "iss": ["https://a.example"], "max_age_days": 9}],
+            "conditions": [{"id": id, "pointer": "/rooms", "op": "ge", "rule": {"kind": "fixed"}, "k": "3"}],
+        });
+        let known_as = Pseudonym { action, epoch: epoch.to_owned(), value: b64u([7; 32]) };
+        let finding = Finding {
+            pseudonym: Some(known_as),
+            evidence: Evidence::Proved,
+            ..Finding::without_answer(Outcome::Met, Reason::ConditionsMet)
+        };
+        let service = ServiceId("https://pool.example".into());
+        let policy = Policy::from_json(policy).unwrap();
+        assert!(counted(&service, &policy, date(2026, 11, 21), &finding.beyond_limit()).is_none());
+        counted(&service, &policy, date(2026, 11, 21), &finding)
+    }
+
+    #[test]
+    fn policies_with_a_limit_for_one_action_and_epoch_count_together() {
+        let month = |id, most| {
+            count(id, json!({"action": "swim", "epoch": "month", "at_most": most}), "2026-11").unwrap()
+        };
+        let (first, second) = (month("first", 2), month("second", 3));
+        assert_eq!((first.context, first.nym), (second.context, second.nym));
+        assert_eq!((first.at_most, second.at_most), (2, 3));
+        let unlimited = count("third", json!({"action": "swim", "epoch": "month"}), "2026-11");
+        assert!(unlimited.is_none(), "it neither counts nor is counted");
+        let year = count("fourth", json!({"action": "swim", "epoch": "year", "at_most": 2}), "2026").unwrap();
+        let gym = json!({"action": "gym", "epoch": "month", "at_most": 2});
+        let gym = count("fifth", gym, "2026-11").unwrap();
+        assert!(year.context != first.context && gym.context != first.context);
     }
 }

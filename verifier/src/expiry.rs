@@ -10,7 +10,7 @@ use vouchsafe_protocol::decision::{Outcome, Reason};
 use vouchsafe_protocol::time::UnixTime;
 
 use crate::app::{App, Unavailable};
-use crate::decision::Finding;
+use crate::decision::{Closing, Finding};
 use crate::store::{ATTEMPTS, Ground, Request, Status};
 
 /// How many requests one round closes.
@@ -54,7 +54,8 @@ async fn close(app: &App, due: &[Request], now: UnixTime, swept: &mut Swept) -> 
             }
             Err(fault) => return Err(fault),
         };
-        members.push(app.closing(request, &question, &finding(request), Ground::Expiry, now));
+        let closing = Closing { request, question: &question, finding: &finding(request), at: now };
+        members.push(app.closing(&closing, Ground::Expiry));
     }
     if members.is_empty() {
         return Ok(());

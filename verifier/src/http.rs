@@ -46,6 +46,7 @@ pub fn router(app: Arc<App>) -> Router {
     let wallet = Router::new()
         .route("/r/{handle}", get(wallet::object_by_get).post(wallet::object_by_post))
         .route("/c", post(wallet::code))
+        .route("/policies", get(wallet::policies))
         .route_layer(gate(most.objects_per_minute));
     let pages = Router::new()
         // HEAD, as link previews send it, must neither bind a page to a browser nor decide anything.
@@ -56,7 +57,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/.well-known/jwks.json", get(api::jwks))
         .route("/.well-known/oauth-authorization-server", get(oauth::metadata))
         .route("/openapi.json", get(openapi::serve))
-        .route("/policies", get(wallet::policies))
         .route("/style.css", get(pages::style));
     let small = api.merge(wallet).merge(pages).merge(files).layer(DefaultBodyLimit::max(API_BODY));
     Router::new()

@@ -19,7 +19,7 @@ pub mod page;
 pub mod paths;
 pub mod policies;
 pub mod pool;
-pub(crate) mod published;
+pub mod published;
 pub mod question;
 pub mod request;
 pub mod secrets;

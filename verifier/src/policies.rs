@@ -4,6 +4,9 @@
 //! `<name>.toml` is a policy; `<name>.cases.toml` beside it is its table of test cases. The newest version of an id is
 //! the live one. A verifier with a live policy that [`check`] refuses does not start: [`askable`].
 
+mod size;
+mod warning;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,12 +16,17 @@ use serde::Deserialize;
 use serde_json::Value;
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::jose::SignatureVerifier;
+use vouchsafe_protocol::jose::pki_types::CertificateDer;
+use vouchsafe_protocol::jose::pki_types::pem::PemObject as _;
+use vouchsafe_protocol::openid4vp::request::MAX_REQUEST;
 use vouchsafe_protocol::policy::{self, Case, CaseError, CheckError, Condition, Cost, Policy, PolicyError};
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_protocol::trust::{Judge, Register, TrustError, TrustFile};
 use vouchsafe_protocol::types::{CredentialType, TypeError};
 use vouchsafe_service::config::{ConfigError, json_of_toml};
 
+pub use self::size::TooLong;
+pub use self::warning::{Warning, warnings};
 use crate::config::Config;
 
 /// The most bytes of a policy as it is sent, so that a request stays small.
@@ -62,6 +70,9 @@ pub enum Fault {
     /// Over the size of a request's part.
     #[error("the policy is longer than 16 KiB")]
     TooLong,
+    /// The certificates that requests carry.
+    #[error("the file holds no certificates in PEM")]
+    Certificates,
 }
 
 /// A policy file with its test cases.
@@ -186,6 +197,31 @@ pub enum Refusal {
         "the live policies ask for more than {MAX_BOUNDS} different bounds on {0}; together they single out a value"
     )]
     TooManyBounds(String),
+    /// Wallets would not read a request by it.
+    #[error("{0}")]
+    TooLong(TooLong),
+}
+
+/// What every request of a verifier carries, whatever it asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender<'a> {
+    /// The verifier's origin.
+    pub origin: &'a str,
+    /// Its certificates, leaf first.
+    pub chain: &'a [Vec<u8>],
+}
+
+/// What policies are checked against.
+#[derive(Clone, Copy)]
+pub struct Installed<'a> {
+    /// The types of credentials.
+    pub types: &'a [CredentialType],
+    /// The register.
+    pub register: &'a Register,
+    /// Who sends the requests.
+    pub sender: Sender<'a>,
+    /// The day of asking.
+    pub as_of: Date,
 }
 
 /// What `policies check` says of one policy.
@@ -203,6 +239,8 @@ pub struct Report {
     pub cases_passed: usize,
     /// Everything that is wrong with it; empty when it may be asked with.
     pub refusals: Vec<Refusal>,
+    /// What its author should know; it may be asked with all the same.
+    pub warnings: Vec<Warning>,
 }
 
 /// Checks a folder of policies as they would be asked with on `as_of`, and runs their test cases.
@@ -213,12 +251,14 @@ pub fn check(
     policies: &Path,
     types: &Path,
     register: &Register,
+    sender: Sender<'_>,
     as_of: Date,
 ) -> Result<Vec<Report>, FileFault> {
     let types = read_types(types)?;
     let files = read_policies(policies)?;
     let crowded = crowded(&files);
-    Ok(files.iter().map(|file| report(file, &types, register, as_of, &crowded)).collect())
+    let installed = Installed { types: &types, register, sender, as_of };
+    Ok(files.iter().map(|file| report(file, &installed, &crowded)).collect())
 }
 
 /// [`check`] as an installation is configured, on the day of `now`: for the command line.
@@ -238,7 +278,17 @@ pub fn check_installed(
     let jws = String::from_utf8(read(&config.register_file)?).map_err(|_| TrustError::Malformed)?;
     let judge = Judge { registrar: &trust.registrar, last_seen: 0, now, verifier };
     let register = Register::load(&jws, &judge)?;
-    Ok(check(&config.policies, &config.types, &register, now.london_date())?)
+    let certificates = &config.request.certificates;
+    let chain = chain_of(&read(certificates)?)
+        .ok_or_else(|| FileFault { file: certificates.clone(), fault: Fault::Certificates })?;
+    let sender = Sender { origin: &config.origin, chain: &chain };
+    Ok(check(&config.policies, &config.types, &register, sender, now.london_date())?)
+}
+
+/// The certificates of a file in PEM, in their order.
+pub(crate) fn chain_of(pem: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let all = CertificateDer::pem_slice_iter(pem).map(|one| one.map(|der| der.to_vec()));
+    all.collect::<Result<Vec<_>, _>>().ok()
 }
 
 /// Why the policies of an installation could not be checked at all.
@@ -252,19 +302,15 @@ pub enum CheckFault {
     Trust(#[from] TrustError),
 }
 
-fn report(
-    file: &PolicyFile,
-    types: &[CredentialType],
-    register: &Register,
-    as_of: Date,
-    crowded: &BTreeSet<String>,
-) -> Report {
-    let policy = &file.policy;
+fn report(file: &PolicyFile, installed: &Installed<'_>, crowded: &BTreeSet<String>) -> Report {
+    let (policy, &Installed { types, register, sender, as_of }) = (&file.policy, installed);
     let mut refusals = Vec::new();
     let costs = costs(policy, types, register, as_of).unwrap_or_else(|refusal| {
         refusals.push(refusal);
         Vec::new()
     });
+    let long = size::longest(policy, register, &sender, as_of).filter(|one| one.bytes > MAX_REQUEST);
+    refusals.extend(long.filter(|_| !mutants::skips("vp-policy-request")).map(Refusal::TooLong));
     let failed = failed_cases(file, register);
     let cases_passed = file.cases.len() - failed.len();
     refusals.extend(failed.into_iter().filter(|_| !mutants::skips("vp-policy-case")).map(Refusal::Case));
@@ -282,6 +328,7 @@ fn report(
         costs,
         cases_passed,
         refusals,
+        warnings: warnings(policy),
     }
 }
 
@@ -289,23 +336,21 @@ fn failed_cases(file: &PolicyFile, register: &Register) -> Vec<CaseError> {
     file.cases.iter().filter_map(|case| case.run(&file.policy, register.tables()).err()).collect()
 }
 
-/// The newest version of each policy, each of which [`check`] lets be asked with on `as_of`. Older versions are not asked
+/// The newest version of each policy, each of which [`check`] lets be asked with on the day. Older versions are not asked
 /// with, and keep nobody from starting.
 ///
 /// # Errors
 /// The first policy that is refused, by its id, and why.
 pub fn askable(
     files: &[PolicyFile],
-    types: &[CredentialType],
-    register: &Register,
-    as_of: Date,
+    installed: &Installed<'_>,
 ) -> Result<BTreeMap<String, Arc<Policy>>, (String, Refusal)> {
     let (live, crowded) = (live(files), crowded(files));
     let is_live = |file: &&PolicyFile| {
         live.get(&file.policy.id).is_some_and(|newest| Arc::ptr_eq(newest, &file.policy))
     };
     for file in files.iter().filter(is_live) {
-        if let Some(refusal) = report(file, types, register, as_of, &crowded).refusals.into_iter().next() {
+        if let Some(refusal) = report(file, installed, &crowded).refusals.into_iter().next() {
             return Err((file.policy.id.clone(), refusal));
         }
     }

@@ -21,7 +21,7 @@ use vouchsafe_service::{entropy, problem};
 
 pub use self::body::{Ask, BodyError};
 pub use self::list::{ListError, Listing, MOST, Page, USUAL, list};
-pub(crate) use self::object::{MODE, asked, kid, link};
+pub(crate) use self::object::{MODE, asked, kid, link, named, response_uri};
 pub use self::object::{ObjectError, object};
 pub(crate) use self::once::Flights;
 pub use self::once::{KEPT, RepeatKey, create_once};

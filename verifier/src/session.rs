@@ -15,7 +15,7 @@ use vouchsafe_service::problem::Reference;
 use vouchsafe_service::secret::same;
 
 use crate::app::{App, Unavailable};
-use crate::decision::Finding;
+use crate::decision::{Closing, Finding};
 use crate::expiry;
 use crate::page::{self, View, Ways};
 use crate::request;
@@ -112,7 +112,8 @@ pub async fn come_back(
     let response = app.vault().tag(Kind::Response, response_code);
     if let Some((finding, ground)) = ending(app, &request, response, session) {
         let question = app.question(&request).await?;
-        let member = app.closing(&request, &question, &finding, ground, app.now());
+        let closing = Closing { request: &request, question: &question, finding: &finding, at: app.now() };
+        let member = app.closing(&closing, ground);
         // Stale: another tab was first, or the code is not this answer's; the page says how it stands.
         let _ = app.decide_many(vec![member]).await?;
     }

@@ -348,10 +348,9 @@ impl fmt::Debug for Effect {
     }
 }
 
-/// How many decisions of one person in one epoch may be met: counted in the transaction that decides, so that of two at
-/// once one alone is within.
+/// For whom a decision counts, and with which others.
 #[derive(Clone)]
-pub struct Limit {
+pub struct Count {
     /// SHA-256 of what the pseudonym is for: service, action and epoch.
     pub context: [u8; 32],
     /// The pseudonym.
@@ -360,17 +359,25 @@ pub struct Limit {
     pub at_most: u32,
     /// When the epoch is over, and the count of no use.
     pub until: UnixTime,
+}
+
+/// It names somebody to its service.
+impl fmt::Debug for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Count").field("at_most", &self.at_most).finish_non_exhaustive()
+    }
+}
+
+/// How many decisions of one person in one epoch may be met: counted in the transaction that decides, so that of two at
+/// once one alone is within.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    /// What is counted.
+    pub count: Count,
     /// As what the request is closed where as many were met before.
     pub otherwise: Outcome,
     /// What is written then in place of the member's own effects.
     pub effects: Vec<Effect>,
-}
-
-/// It names somebody to its service.
-impl fmt::Debug for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limit").field("at_most", &self.at_most).finish_non_exhaustive()
-    }
 }
 
 /// One request to be closed, with all that must happen in the same transaction.

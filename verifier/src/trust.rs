@@ -61,6 +61,9 @@ pub enum SignFault {
     /// An entry has missing, unknown or unreadable members.
     #[error("the entry {0} has missing, unknown or unreadable members")]
     Entry(String),
+    /// An entry that nobody would read.
+    #[error("the entry {0} is longer than verifiers and wallets read; shorten it, or make two of it")]
+    TooLong(String),
     /// A rule names a table or list that is not among the sources.
     #[error("a rule of the purpose {0} names a table or list that the sources do not have")]
     NoTable(String),
@@ -199,16 +202,19 @@ impl Press<'_> {
         members.insert("reg_version".into(), json!(self.sources.reg_version));
         let document: D =
             serde_json::from_value(Value::Object(members)).map_err(|_| SignFault::Entry(name.clone()))?;
-        document.check().map_err(|_| SignFault::Entry(name))?;
+        document.check().map_err(|_| SignFault::Entry(name.clone()))?;
         let unsigned = trust::unsigned(&document, self.registrar.alg(), &self.kid);
         let jws = jws::sign(unsigned, self.registrar).await?;
+        if !(mutants::skips("trust-sign-length") || jws.len() <= D::MAX) {
+            return Err(SignFault::TooLong(name));
+        }
         Ok((document, jws))
     }
 }
 
 /// SHA-256 of the payload octets of a JWS that was made here.
 fn payload_hash(jws: &str) -> String {
-    let compact = Compact::parse(jws, MAX_ENTRY).expect("it was made by `jws::sign` a moment ago");
+    let compact = Compact::parse(jws, MAX_ENTRY).expect("it was made and measured a moment ago");
     b64u(sha256(compact.dangerous_payload()))
 }
 

@@ -80,6 +80,23 @@ async fn every_door_takes_so_many_calls_a_minute_from_one_part_of_the_network() 
     }
 }
 
+/// With requests and typed codes: what wallets fetch is one door.
+#[tokio::test(flavor = "multi_thread")]
+async fn published_policies_are_fetched_so_often_a_minute() {
+    let world = world_with(|config| config.limits.objects_per_minute = 2).await;
+    let ask = || get("/policies");
+    for address in [HERE, NEIGHBOUR] {
+        assert_eq!(from(&world, address, ask()).await.status(), StatusCode::OK);
+    }
+    let refused = from(&world, HERE, ask()).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.headers()[header::RETRY_AFTER], "60");
+    assert_eq!(from(&world, HERE, post("/r/none", String::new())).await.status(), refused.status());
+    assert_eq!(from(&world, ELSEWHERE, ask()).await.status(), StatusCode::OK);
+    world.clock.advance(60);
+    assert_eq!(from(&world, HERE, ask()).await.status(), StatusCode::OK);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_came_too_often_may_be_sent_again() {
     let world = world_with(|config| config.limits.answers_per_minute = 1).await;

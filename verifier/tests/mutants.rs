@@ -31,6 +31,7 @@ kills! {
     policy_issuer "trust-policy-issuer" => accept_an_issuer_of_our_own_choice
     register_current "trust-register-current" => ask_by_a_register_that_ran_out
     sign_older "trust-sign-older" => sign_an_older_register
+    sign_length "trust-sign-length" => sign_what_nobody_reads
     ask_purpose "vp-ask-purpose" => ask_for_a_purpose_of_another_service
     answers_at_once "vp-answers-at-once" => be_answered_where_there_is_no_room
     error_state "vp-error-state" => decline_for_somebody_else
@@ -98,6 +99,12 @@ async fn sign_an_older_register() -> bool {
     let world = World::new().await;
     let parts = Sources::parse([world.sources.as_str()]).unwrap();
     sign(&parts, &world.registrar, Some(4), NOON).await.is_ok()
+}
+
+async fn sign_what_nobody_reads() -> bool {
+    let world = World::new().await;
+    let wordy = world.sources.replace("To give you a bus pass.", &"x".repeat(200_000));
+    sign(&Sources::parse([wordy.as_str()]).unwrap(), &world.registrar, None, NOON).await.is_ok()
 }
 
 async fn ask_for_a_purpose_of_another_service() -> bool {

@@ -6,7 +6,9 @@ mod world;
 use axum::http::{StatusCode, header};
 use serde_json::json;
 use vouchsafe_protocol::decision::Outcome;
-use vouchsafe_protocol::openid4vp::published::Published;
+use vouchsafe_protocol::openid4vp::link::{Link, fetch_form};
+use vouchsafe_protocol::openid4vp::published::{MAX_DOCUMENT, MAX_OFFERED, Published};
+use vouchsafe_protocol::openid4vp::request::{MAX_REQUEST, Unverified};
 use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::trust::Judge;
 use vouchsafe_service::clock::Clock as _;
@@ -14,9 +16,10 @@ use vouchsafe_service::config::SecretFile;
 use vouchsafe_service::keys::{Jws, SigningKey};
 use vouchsafe_verifier::app::OpenError;
 use vouchsafe_verifier::clients::ClientFault;
-use vouchsafe_verifier::policies::{Refusal, check_installed};
+use vouchsafe_verifier::policies::{Refusal, TooLong, check_installed};
+use vouchsafe_verifier::published::PublishFault;
 use vouchsafe_verifier::trust::{LoadFault, SignFault, Sources, sign, version_of};
-use world::{BUS_KEY, BUSES, NOON, World, json_of, path_of, text_of};
+use world::{BUS_KEY, BUSES, NOON, VCT, World, json_of, path_of, text_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_are_checked_with_their_cases_and_costs() {
@@ -143,6 +146,10 @@ async fn a_registrar_signs_only_what_wallets_take() {
     assert!(matches!(sign(&parse(&long), &registrar, None, NOON).await, Err(SignFault::Validity)));
     let unnamed = world.sources.replace("cy = \"Bysiau Larkfield\"", "cy = \"\"");
     assert!(matches!(sign(&parse(&unnamed), &registrar, None, NOON).await, Err(SignFault::Entry(_))));
+    let wordy = world.sources.replace("To give you a bus pass.", &"x".repeat(200_000));
+    assert!(
+        matches!(sign(&parse(&wordy), &registrar, None, NOON).await, Err(SignFault::TooLong(name)) if name == "pass")
+    );
     let rule = r#"how = "show", rules = [{ kind = "table", id = "pension", version = 1 }]"#;
     let no_table = world.sources.replacen(r#"how = "show", rules = []"#, rule, 1);
     assert!(matches!(sign(&parse(&no_table), &registrar, None, NOON).await, Err(SignFault::NoTable(_))));
@@ -198,4 +205,146 @@ async fn policies_are_published_for_everybody_alike() {
     let text = text_of(world.get("/policies").await).await;
     let published = Published::read(text.as_bytes(), Env::Test, &judge).unwrap();
     assert_eq!(offered(&published).len(), 2);
+}
+
+/// Writes so many more policies with the test cases of `counter`, each with these words.
+fn write_more(world: &World, numbers: std::ops::Range<usize>, words: &str) {
+    let at = |name: &str| world.folder.path().join("policies").join(name);
+    let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+    let (policy, cases) = (read("counter.toml"), read("counter.cases.toml"));
+    for n in numbers {
+        let more = policy.replace("\"counter\"", &format!("\"more-{n}\"")).replace("Visit the kiosk.", words);
+        std::fs::write(at(&format!("more-{n}.toml")), more).unwrap();
+        std::fs::write(at(&format!("more-{n}.cases.toml")), &cases).unwrap();
+    }
+}
+
+/// Why the policies are not published; nothing where they are.
+async fn unpublished(world: &World) -> Option<PublishFault> {
+    match world.reopen(|_| ()).await {
+        Ok(app) => {
+            app.close().await;
+            None
+        }
+        Err(OpenError::Published(fault)) => Some(fault),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_policies_are_published_than_a_wallet_works_out() {
+    let world = World::new().await;
+    write_more(&world, 3..MAX_OFFERED, "Visit the kiosk.");
+    assert_eq!(unpublished(&world).await, None);
+    write_more(&world, MAX_OFFERED..MAX_OFFERED + 1, "Visit the kiosk.");
+    assert_eq!(unpublished(&world).await, Some(PublishFault::TooMany(MAX_OFFERED + 1)));
+    #[cfg(feature = "mutants")]
+    assert_eq!(vouchsafe_mutants::without_async("vp-publish-many", unpublished(&world)).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_longer_document_is_published_than_a_wallet_reads() {
+    let world = World::new().await;
+    let words = "x".repeat(15_000);
+    write_more(&world, 0..270, &words);
+    assert_eq!(unpublished(&world).await, None);
+    write_more(&world, 270..290, &words);
+    let Some(PublishFault::TooLong(bytes)) = unpublished(&world).await else { panic!("it is published") };
+    assert!(bytes > MAX_DOCUMENT);
+    #[cfg(feature = "mutants")]
+    assert_eq!(vouchsafe_mutants::without_async("vp-publish-size", unpublished(&world)).await, None);
+}
+
+/// A list of so many spans, as the registrar writes it down.
+fn list(id: &str, spans: usize) -> String {
+    let span = |n: usize| format!("{{ lo = \"{}\", hi = \"{}\" }}", 1_000_000 + 9 * n, 1_000_003 + 9 * n);
+    let rows: Vec<_> = (0..spans).map(span).collect();
+    format!("[[tables]]\nsub = \"{id}\"\nversion = 1\nrows = [{}]\n", rows.join(", "))
+}
+
+/// What the register says of two lists of spans, the second of so many.
+fn with_lists(world: &World, spans: usize) -> String {
+    let may =
+        format!("  {{ vct = \"{VCT}\", pointer = \"/plot\", how = \"show\", rules = [] }},\n]\nother_route");
+    let sources = world.sources.replace("]\nother_route", &may);
+    assert_ne!(sources, world.sources);
+    format!("{sources}{}{}", list("first-list", 4_500), list("second-list", spans))
+}
+
+const PLOT: &str = r#"
+[[attributes]]
+pointer = "/plot"
+column = "plot"
+label = { en = "plot", cy = "llain" }
+kind = "number"
+unit = "plot"
+answer = ["show", "prove"]
+lo = "0"
+hi = "9999999"
+"#;
+
+const ON_THE_LISTS: &str = r#"
+[[conditions]]
+id = "first"
+pointer = "/plot"
+op = "member"
+rule = { kind = "codes", id = "first-list", version = 1 }
+[[conditions]]
+id = "second"
+pointer = "/plot"
+op = "not_member"
+rule = { kind = "codes", id = "second-list", version = 1 }
+"#;
+
+/// How long a request by the policy of two lists would be, where it is too long for a wallet.
+async fn too_long(world: &World, spans: usize) -> Option<TooLong> {
+    world.sign(&with_lists(world, spans)).await;
+    let reports = check_installed(&world.config, NOON, &Jws).unwrap();
+    let listed = reports.into_iter().find(|report| report.id == "listed").unwrap();
+    match listed.refusals.as_slice() {
+        [] => None,
+        [Refusal::TooLong(long)] => Some(long.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Each span more is a little more of a request: the last that fits is found from one that does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_loads_as_long_as_wallets_read_a_request_by_it() {
+    let world = World::new().await;
+    let at = |name: &str| world.folder.path().join(name);
+    let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+    std::fs::write(at("types/residency.toml"), read("types/residency.toml") + PLOT).unwrap();
+    let policy = read("policies/counter.toml").replace("\"counter\"", "\"listed\"") + ON_THE_LISTS;
+    std::fs::write(at("policies/listed.toml"), policy).unwrap();
+    let case = "[[cases]]\nname = \"in the first\"\nas_of = \"2026-11-21\"\nexpect = \"not_met\"\n\
+                values = { \"/birth_date\" = \"1950-01-01\", \"/ward\" = \"North\", \"/plot\" = 1000001 }\n";
+    std::fs::write(at("policies/listed.cases.toml"), case).unwrap();
+
+    let beyond = 5_400;
+    let long = too_long(&world, beyond).await.unwrap();
+    let said = Refusal::TooLong(long.clone()).to_string();
+    let [first, second] = long.lists.as_slice() else { panic!("{said}") };
+    assert!(said.contains(&format!("{} bytes, and wallets read {MAX_REQUEST}", long.bytes)), "{said}");
+    assert!(said.contains(&format!(" {} for the list first-list version 1", first.2)), "{said}");
+    assert!(said.contains(&format!(" {} for the list second-list version 1", second.2)), "{said}");
+    assert!(matches!(world.reopen(|_| ()).await, Err(OpenError::Policy { .. })));
+
+    // A span is in base64url twice: sixteen ninths of what it is in JSON.
+    let of_nine = r#"{"lo":"1000000","hi":"1000003"},"#.len() * 16;
+    let mut fits = beyond - (long.bytes - MAX_REQUEST) * 9 / of_nine;
+    while too_long(&world, fits).await.is_some() {
+        fits -= 1;
+    }
+    assert!(too_long(&world, fits + 1).await.is_some(), "it is the last that fits");
+    world.sign(&with_lists(&world, fits)).await;
+    world.app.reload().await.unwrap();
+    let opened = world.ask("listed", "cross_device").await;
+    let link = Link::parse(opened["qr_text"].as_str().unwrap()).unwrap();
+    let nonce = "n".repeat(256);
+    let object = text_of(world.post_form(path_of(&link.request_uri), fetch_form(&nonce)).await).await;
+    assert!(object.len() <= MAX_REQUEST && object.len() + of_nine > MAX_REQUEST, "{}", object.len());
+    assert!(Unverified::parse(&object).is_ok());
+    let asked = world.fetch(opened["qr_text"].as_str().unwrap()).await;
+    assert_eq!(asked.asked().policy().id, "listed");
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use vouchsafe_protocol::openid4vp::published::MAX_OFFERED;
 use vouchsafe_protocol::openid4vp::request::RequestError;
 use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::trust::TrustError;
@@ -404,6 +405,32 @@ async fn stale() -> Verdict {
     stands(&world, &wallet).await.verdict
 }
 
+/// How many are listed where each part of the document stands there more than once.
+async fn repeated() -> usize {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    let mut document = world.service.published();
+    for (part, times) in [("services", 2), ("purposes", 2), ("policies", 3)] {
+        let all = document[part].as_array_mut().unwrap();
+        *all = vec![all.clone(); times].concat();
+    }
+    wallet.entitled_by(document.to_string().as_bytes()).await.unwrap().len()
+}
+
+/// What comes of a document of so many policies.
+async fn many(policies: usize) -> Result<usize, EntitledError> {
+    let world = World::of(old_resident());
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    let mut document = world.service.published();
+    let policy = &document["policies"][0];
+    // Nobody can read them, so that none is worked out.
+    let more = |n| json!({"purpose": policy["purpose"], "more": n});
+    document["policies"] = (0..policies).map(more).collect();
+    wallet.entitled_by(document.to_string().as_bytes()).await.map(|all| all.len())
+}
+
 /// Whether a page passes for a list.
 async fn a_page() -> bool {
     let world = World::of(old_resident());
@@ -418,6 +445,10 @@ async fn a_page() -> bool {
 #[tokio::test]
 async fn the_checks_hold() {
     assert_eq!((live().await, unregistered().await), (0, 0));
+    assert_eq!((repeated().await, many(MAX_OFFERED).await.unwrap()), (1, MAX_OFFERED));
+    let refused = many(MAX_OFFERED + 1).await.unwrap_err();
+    assert!(matches!(refused, EntitledError::Refused(RequestError::TooManyOffered)), "{refused}");
+    assert_eq!(refused.fault(), Fault::RefusedByUs);
     assert_eq!((over_asking().await, stale().await), (Verdict::CannotTell, Verdict::CannotTell));
     assert!(!a_page().await);
     let world = World::of(old_resident());
@@ -435,6 +466,9 @@ async fn switches_are_noticed() {
     use vouchsafe_mutants::without_async;
     assert_eq!(without_async("vp-published-env", live()).await, 1);
     assert_eq!(without_async("vp-published-purpose", unregistered()).await, 1);
+    assert_eq!(without_async("vp-published-once", repeated()).await, 6);
+    let beyond = MAX_OFFERED + 1;
+    assert_eq!(without_async("vp-published-many", many(beyond)).await.unwrap(), beyond);
     assert_eq!(without_async("vp-published-covers", over_asking()).await, Verdict::Qualifies);
     assert_eq!(without_async("wallet-entitled-counts", stale()).await, Verdict::Qualifies);
     assert!(without_async("wallet-published-type", a_page()).await);

@@ -35,7 +35,7 @@ use crate::app::App;
 use crate::deferral::REFERENCE_LETTERS;
 use crate::issue::Batch;
 use crate::kind::Kind;
-use crate::linking::{self, Linked};
+use crate::linking::{self, Holders};
 use crate::nonce::{self, Use};
 use crate::status;
 use crate::store::{Defer, Grant, Issue, Link, Mac, Store};
@@ -78,17 +78,17 @@ async fn answer<S: Store>(
     let (credential_type, kind) = granted(&app, &access, &received)?;
     check_encryption(&app, kind, received.carriage, received.response.as_ref())?;
     let proofs = proofs(&app, &received, now)?;
-    let holders = of_one_batch(credential_type, proofs.keys());
+    let keys = of_one_batch(credential_type, proofs.keys());
     let ttl = app.offer_settings().nonce_seconds;
     let nonce_ends_at = nonce::check(app.secrets(), Use::Credential, proofs.nonce(), now, ttl)
         .map_err(|_| CredentialError::InvalidNonce)?;
     let nonces = vec![(app.secrets().nonce(proofs.nonce()), nonce_ends_at)];
     let linked = linking::checked(&app, credential_type, kind, &proofs, &received)?;
-    let linked = linked.as_ref();
+    let holders = Holders { keys, linked };
     if credential_type.deferred {
-        return defer(&app, &access, nonces, holders, linked, received.response.as_ref()).await;
+        return defer(&app, &access, nonces, &holders, received.response.as_ref()).await;
     }
-    let (copies, link) = copies(&app, &access.grant, credential_type, kind, holders, linked, now).await?;
+    let (copies, link) = copies(&app, &access.grant, credential_type, kind, &holders, now).await?;
     let (notification, id) = notification(&app);
     let response = issued(&app, received.response.as_ref(), &copies, &id)?;
     let issue = Issue { token: access.token, nonces, notification, copies: count(&copies), link, now };
@@ -159,9 +159,9 @@ fn proofs<S: Store>(app: &App<S>, received: &Received, now: UnixTime) -> Result<
 }
 
 /// As many keys as the type has copies. Wallets read one number for all types, and 8.3 lets an issuer give fewer.
-fn of_one_batch<'a>(credential_type: &CredentialType, holders: &'a [PublicJwk]) -> &'a [PublicJwk] {
+fn of_one_batch(credential_type: &CredentialType, keys: &[PublicJwk]) -> Vec<PublicJwk> {
     let batch = usize::try_from(credential_type.batch).expect("a batch has at most 30 copies");
-    &holders[..holders.len().min(batch)]
+    keys.iter().take(batch).cloned().collect()
 }
 
 /// Puts a request off until an officer decides.
@@ -169,14 +169,13 @@ async fn defer<S: Store>(
     app: &App<S>,
     access: &Access,
     nonces: Vec<(Mac, UnixTime)>,
-    holders: &[PublicJwk],
-    linked: Option<&Linked>,
+    holders: &Holders,
     to: Option<&ResponseKey>,
 ) -> Result<Response, Refusal> {
-    if let Some(linked) = linked {
+    if let Some(linked) = &holders.linked {
         // An officer need not decide on what the counter must mend first.
         let (mut facts, _) = facts(app, &access.grant).await?;
-        linking::register(app, &mut facts, linked).await?;
+        linking::to_register(app, &mut facts, linked).await?;
     }
     let transaction_id = entropy::token32(app.entropy());
     let transaction = app.secrets().transaction(&transaction_id);
@@ -185,7 +184,7 @@ async fn defer<S: Store>(
         nonces,
         transaction,
         reference: entropy::code(app.entropy(), REFERENCE_LETTERS),
-        holders: app.secrets().seal_holders(transaction, holders, linked, app.entropy()),
+        holders: app.secrets().seal_holders(transaction, holders, app.entropy()),
         expires_at: access.grant.expires_at,
         now: app.now(),
     };
@@ -209,13 +208,12 @@ pub(super) async fn copies<S: Store>(
     grant: &Grant,
     credential_type: &CredentialType,
     kind: Kind,
-    holders: &[PublicJwk],
-    linked: Option<&Linked>,
+    holders: &Holders,
     now: UnixTime,
 ) -> Result<(Vec<Copy>, Option<Link>), Refusal> {
     let (mut facts, facts_as_of) = facts(app, grant).await?;
-    let link = match linked {
-        Some(linked) => Some(linking::register(app, &mut facts, linked).await?),
+    let link = match &holders.linked {
+        Some(linked) => Some(linking::to_register(app, &mut facts, linked).await?),
         None => None,
     };
     let batch = Batch {
@@ -226,12 +224,12 @@ pub(super) async fn copies<S: Store>(
         facts_as_of,
         lists: app.lists(),
         chain: app.chain(),
-        links: linked.map(|linked| linked.links.as_slice()),
+        links: holders.linked.as_ref().map(|linked| linked.links.as_slice()),
         now,
     };
     let until = batch.expires_at();
-    let statuses = status::references(app, credential_type, grant.person, holders.len(), until).await?;
-    Ok((batch.issue(holders, &statuses, app.signer(), app.entropy()).await?, link))
+    let statuses = status::references(app, credential_type, grant.person, holders.keys.len(), until).await?;
+    Ok((batch.issue(&holders.keys, &statuses, app.signer(), app.entropy()).await?, link))
 }
 
 pub(super) fn count(copies: &[Copy]) -> u32 {

@@ -10,7 +10,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use vouchsafe_mutants as mutants;
-use vouchsafe_protocol::jose::PublicJwk;
 use vouchsafe_protocol::openid4vci::credential::Carriage;
 use vouchsafe_protocol::openid4vci::deferred::Received;
 use vouchsafe_protocol::openid4vci::errors::CredentialError;
@@ -21,7 +20,7 @@ use super::access::{Access, Presented};
 use super::credential::{carriage, check_encryption, copies, count, issued, later, notification, utf8};
 use super::{Body, Refusal, body};
 use crate::app::App;
-use crate::linking::Linked;
+use crate::linking::Holders;
 use crate::store::{Collect, Deferred, DeferredStage, Mac, Store, StoreError};
 
 /// `POST /deferred`
@@ -57,8 +56,8 @@ async fn answer<S: Store>(
         DeferredStage::Refused => Err(CredentialError::CredentialRequestDenied.into()),
         DeferredStage::Collected => Err(CredentialError::InvalidTransactionId.into()),
         DeferredStage::Approved => {
-            let held = holders(&app, transaction, &found)?;
-            collect(&app, &access, transaction, &held, &received).await
+            let holders = holders(&app, transaction, &found)?;
+            collect(&app, &access, transaction, &holders, &received).await
         }
     }
 }
@@ -73,9 +72,7 @@ async fn own<S: Store>(app: &App<S>, access: &Access, transaction: Mac) -> Resul
 }
 
 /// The keys of the request, and what it was linked to.
-type Held = (Vec<PublicJwk>, Option<Linked>);
-
-fn holders<S: Store>(app: &App<S>, transaction: Mac, found: &Deferred) -> Result<Held, StoreError> {
+fn holders<S: Store>(app: &App<S>, transaction: Mac, found: &Deferred) -> Result<Holders, StoreError> {
     let sealed = found.holders.as_deref().ok_or(StoreError::Damaged)?;
     app.secrets().open_holders(transaction, sealed).map_err(|_| StoreError::Damaged)
 }
@@ -84,14 +81,13 @@ async fn collect<S: Store>(
     app: &App<S>,
     access: &Access,
     transaction: Mac,
-    (holders, linked): &Held,
+    holders: &Holders,
     received: &Received,
 ) -> Result<Response, Refusal> {
     let (now, grant) = (app.now(), &access.grant);
     let denied = CredentialError::CredentialRequestDenied;
     let credential_type = app.types().by_id(&grant.type_id).ok_or(denied)?;
-    let linked = linked.as_ref();
-    let (copies, link) = copies(app, grant, credential_type, grant.kind, holders, linked, now).await?;
+    let (copies, link) = copies(app, grant, credential_type, grant.kind, holders, now).await?;
     let (notification, id) = notification(app);
     let response = issued(app, received.response.as_ref(), &copies, &id)?;
     let collect = Collect { transaction, notification, copies: count(&copies), link, now };

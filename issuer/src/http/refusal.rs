@@ -177,7 +177,7 @@ fn credential_description(error: CredentialError) -> &'static str {
         }
         CredentialError::CredentialRequestDenied => "The credential is not issued.",
         CredentialError::OtherWallet => {
-            "Another wallet is registered for this person, or this wallet for another person. Nothing was used up. The person can have that changed at the counter of the body."
+            "Another wallet is registered for this person, or this wallet for another person, or it was replaced. Nothing was used up. The person can have that changed at the counter of the body."
         }
     }
 }
@@ -275,7 +275,7 @@ impl From<IssueError> for Refusal {
 impl From<LinkRefusal> for Refusal {
     fn from(refusal: LinkRefusal) -> Self {
         match refusal {
-            LinkRefusal::Other => Self::Credential(CredentialError::OtherWallet),
+            LinkRefusal::Other | LinkRefusal::Released => Self::Credential(CredentialError::OtherWallet),
             LinkRefusal::Moved => Self::Busy,
         }
     }

@@ -17,7 +17,7 @@ pub enum Stage {
     Waiting,
     /// It can be collected.
     Approved,
-    /// It will not be issued.
+    /// It will not be issued: an officer refused it, or the wallet of its person was replaced.
     Refused,
     /// It was collected.
     Collected,

@@ -98,7 +98,7 @@ hand_on! {
     }
     Linking {
         registered(person: Mac, nym: Mac) -> Result<Result<Option<Date>, LinkRefusal>, StoreError>;
-        release(person: Mac, now: UnixTime) -> Result<bool, StoreError>;
+        release(person: Mac, names: &[Mac], now: UnixTime) -> Result<bool, StoreError>;
     }
     Statuses {
         open_shard() -> Result<Option<String>, StoreError>;

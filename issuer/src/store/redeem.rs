@@ -16,7 +16,7 @@ pub enum Stage {
     Open,
     /// Its code was used.
     Spent,
-    /// Too many wrong transaction codes.
+    /// Too many wrong transaction codes, or the wallet of its person was replaced.
     Closed,
 }
 
@@ -50,8 +50,8 @@ pub enum RedeemRefusal {
     /// The code was used.
     #[error("the code was used before; ask the issuer for a new offer")]
     Spent,
-    /// The offer was closed after too many wrong transaction codes.
-    #[error("the offer was closed after too many wrong codes; ask the issuer for a new one")]
+    /// The offer was closed, after too many wrong transaction codes or with a wallet that was replaced.
+    #[error("the offer was closed; ask the issuer for a new one")]
     Closed,
     /// The transaction code is wrong; the offer stays open.
     #[error("the transaction code is wrong")]

@@ -129,6 +129,50 @@ async fn a_second_wallet_is_sent_to_the_counter_and_collects_after_it() {
 }
 
 #[tokio::test]
+async fn a_wallet_that_was_replaced_collects_for_nobody_again() {
+    let council = Council::linking().await;
+    let [residency, _] = linked_types();
+    let (mut lost, mut new) = (Secret::new(9), Secret::new(8));
+    collect(&council, "LD-0042", &mut lost).await;
+    assert!(linking::release(&council.app, "LD-0042").await.unwrap());
+    // Neither before the new one nor after it, and not for a neighbour.
+    for person in ["LD-0042", "LD-0041"] {
+        let (_, reply) = collect(&council, person, &mut lost).await;
+        assert_eq!(reply.refused(), refused(), "{person}");
+    }
+    let (wallet, reply) = collect(&council, "LD-0042", &mut new).await;
+    assert_eq!(since(&wallet, &reply, &new, &residency), number(date(2026, 11, 21)));
+    assert!(linking::release(&council.app, "LD-0042").await.unwrap());
+    let (_, reply) = collect(&council, "LD-0042", &mut lost).await;
+    assert_eq!(reply.refused(), refused());
+}
+
+/// Of every type, linked or not: whoever has the lost wallet has what it was about to collect.
+#[tokio::test]
+async fn what_was_open_when_a_wallet_was_replaced_is_over() {
+    let council = Council::linking().await;
+    let [residency, _] = linked_types();
+    let (mut lost, mut new) = (Secret::new(9), Secret::new(8));
+    collect(&council, "LD-0042", &mut lost).await;
+    let letter = council.offer(Kind::Plain).await;
+    let wallet = Wallet::new(&council, 2);
+    let code = wallet.offer(&letter).await.grants.pre_authorized.code;
+    let token = wallet.token(&offered(&council, "residency", "LD-0042").await).await;
+    let (late, late_token, put) = put_off(&council, &mut lost).await;
+    approve(&council).await;
+    assert!(linking::release(&council.app, "LD-0042").await.unwrap());
+
+    let reply = wallet.ask_token(&code, Some(letter.tx_code())).await;
+    assert_eq!(reply.refused(), (400, "invalid_grant".to_owned()));
+    let request = new.request(&wallet, &residency).await;
+    assert_eq!(wallet.ask(&token, JWT, request).await.refused(), (401, "invalid_token".to_owned()));
+    let denied = (400, "credential_request_denied".to_owned());
+    assert_eq!(collected(&late, &late_token, &put).await.refused(), denied);
+    let (wallet, reply) = collect(&council, "LD-0042", &mut new).await;
+    assert_eq!(since(&wallet, &reply, &new, &residency), number(date(2026, 11, 21)));
+}
+
+#[tokio::test]
 async fn a_refusal_uses_nothing_up() {
     let council = Council::linking().await;
     let [residency, _] = linked_types();
@@ -137,11 +181,11 @@ async fn a_refusal_uses_nothing_up() {
     let wallet = Wallet::new(&council, 2);
     let token = wallet.token(&offered(&council, "residency", "LD-0042").await).await;
     let other = second.request(&wallet, &residency).await;
-    assert_eq!(wallet.ask(&token, JWT, other.clone()).await.refused(), refused());
-    // The very same request is right once the counter has seen the person.
-    linking::release(&council.app, "LD-0042").await.unwrap();
-    let reply = wallet.ask(&token, JWT, other).await;
-    assert_eq!(since(&wallet, &reply, &second, &residency), number(date(2026, 11, 21)));
+    assert_eq!(wallet.ask(&token, JWT, other).await.refused(), refused());
+    // The token is as it was: the wallet that is registered has its copies by it.
+    let own = first.request(&wallet, &residency).await;
+    let reply = wallet.ask(&token, JWT, own).await;
+    assert_eq!(since(&wallet, &reply, &first, &residency), number(date(2026, 11, 21)));
 }
 
 /// Asks for the copies that an officer decides on; the transaction, if it was put off.
@@ -188,10 +232,10 @@ async fn a_person_is_one_over_all_types_and_when_a_batch_comes_late() {
     approve(&council).await;
     let reply = collected(&bound, &token, &reply).await;
     assert_eq!(since(&bound.wallet, &reply, &first, &card), number(date(2026, 11, 21)));
-    // What was refused can be collected after the counter.
+    // What was open is over after the counter.
     linking::release(&council.app, "LD-0042").await.unwrap();
-    let reply = collected(&late, &late_token, &put).await;
-    assert_eq!(since(&late.wallet, &reply, &second, &card), number(date(2026, 11, 21)));
+    let denied = (400, "credential_request_denied".to_owned());
+    assert_eq!(collected(&late, &late_token, &put).await.refused(), denied);
 }
 
 #[tokio::test]
@@ -204,7 +248,7 @@ async fn a_row_from_before_the_type_was_linked_is_imported_again_first() {
     let mut facts = secrets.open_facts("residency", person, &row.sealed).unwrap();
     assert!(facts.remove(zkc::LINK).is_some());
     let linked = linking::Linked { nym: Mac([1; 32]), links: Vec::new() };
-    let refused = linking::register(&council.app, &mut facts, &linked).await.unwrap_err();
+    let refused = linking::to_register(&council.app, &mut facts, &linked).await.unwrap_err();
     assert_eq!(refused, linking::LinkError::Row(IssueError::Facts));
     assert!(facts.get(LINK_SINCE).is_none());
 }

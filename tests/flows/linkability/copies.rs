@@ -170,6 +170,21 @@ async fn found(type_id: &str, kind: Kind) -> Vec<String> {
     crowd.found()
 }
 
+/// Every type that any body of the district issues is walked below, and in plain copies where something can be shown: of the
+/// others no plain copy is offered.
+#[tokio::test]
+async fn every_form_of_every_type_is_walked() {
+    let mut forms = Vec::new();
+    for of_body in [RESIDENCY, CLEARANCE, INCOME] {
+        let desk = Desk::open(of_body, Kind::Proof).await;
+        let shows = |one: &CredentialType| one.showable().next().is_some();
+        forms.extend(desk.app.types().iter().map(|one| (one.id.clone(), shows(one))));
+    }
+    forms.sort();
+    let walked = [(CARD, false), (CLEARANCE, false), (HOUSEHOLD, false), (INCOME, false), (RESIDENCY, true)];
+    assert_eq!(forms, walked.map(|(id, shows)| (id.to_owned(), shows)));
+}
+
 #[tokio::test]
 async fn nothing_ties_the_copies_of_a_residency_together() {
     assert_eq!(found(RESIDENCY, Kind::Proof).await, [""; 0]);

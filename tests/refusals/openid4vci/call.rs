@@ -117,7 +117,7 @@ impl Call {
         let (nonce, _) = office.nonces().await;
         call.jwts = (0..2).map(|_| proof_of_copy(office, &nonce)).collect();
         if case.stage == "linked" {
-            call.linking = Some(Linking::new(&nonce, case.secret));
+            call.linking = Some(Linking::new(&nonce, case.secret, case.lost));
             call.link();
         }
         if matches!(case.stage.as_str(), "sealed" | "linked") {

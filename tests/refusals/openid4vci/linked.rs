@@ -8,18 +8,21 @@ use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
 
 use crate::world::ISS;
 
-/// The link secrets of the people's wallets: each byte of one.
-pub(super) const HOLDERS: u8 = 9;
-pub(super) const NEIGHBOURS: u8 = 7;
-pub(super) const NEWCOMERS: u8 = 6;
+/// The link secrets of the people's wallets, by number.
+pub(super) const HOLDERS: u8 = 1;
+pub(super) const NEIGHBOURS: u8 = 2;
 /// That of a wallet which nobody has on record.
-const SECOND: u8 = 8;
+const SECOND: u8 = 3;
+/// Those of newcomers' wallets begin here.
+pub(super) const NEWCOMERS: u8 = 4;
 
 const VCT: &str = "https://larkfield.example/types/pass/1/zk";
 
 /// What the commitments are made of, and what the proof is about.
 pub(super) struct Linking {
     secret: u8,
+    /// That of the wallet before.
+    lost: u8,
     nonce: String,
     issuer: &'static str,
     vct: &'static str,
@@ -31,14 +34,16 @@ pub(super) struct Linking {
     identity: bool,
 }
 
-fn secret(byte: u8) -> LinkSecret {
-    LinkSecret::from_canonical_bytes([byte; 32]).unwrap()
+fn secret(number: u8) -> LinkSecret {
+    let mut bytes = [9; 32];
+    bytes[0] = number;
+    LinkSecret::from_canonical_bytes(bytes).unwrap()
 }
 
 impl Linking {
-    pub(super) fn new(nonce: &str, secret: u8) -> Self {
+    pub(super) fn new(nonce: &str, secret: u8, lost: u8) -> Self {
         let (nonce, issuer, vct) = (nonce.to_owned(), ISS, VCT);
-        Self { secret, nonce, issuer, vct, other_keys: false, one_other: false, identity: false }
+        Self { secret, lost, nonce, issuer, vct, other_keys: false, one_other: false, identity: false }
     }
 
     pub(super) fn edit(&mut self, what: &str) {
@@ -46,6 +51,7 @@ impl Linking {
             "second" => self.secret = SECOND,
             "neighbours" => self.secret = NEIGHBOURS,
             "holders" => self.secret = HOLDERS,
+            "lost" => self.secret = self.lost,
             "nonce" => self.nonce.push('x'),
             "type" => self.vct = "https://larkfield.example/types/residency/1/zk",
             "issuer" => self.issuer = "https://issuer.example/other",

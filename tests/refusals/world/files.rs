@@ -271,8 +271,8 @@ pub(super) fn write(
     vouchsafe_service::config::parse(&fill(CONFIG, &[("{dir}", &dir), ("{bus_key}", &bus_key)]), []).unwrap()
 }
 
-/// `plain` and `return` ask for values, `proof` for proofs, `named` for a pseudonym as well, `either` for one of both; `untyped` accepts an issuer
-/// that the register does not know for the type.
+/// `plain` and `return` ask for values, `proof` for proofs, `named` for a pseudonym as well, `either` for one of both;
+/// `untyped` accepts an issuer that the register does not know for the type.
 fn policies() -> [(&'static str, String); 6] {
     let shown = |issuers: &str| fill(PLAIN, &[("{issuers}", issuers)]) + CONDITIONS_SHOWN;
     let (ours, live) = (format!("\"{ISS}\""), format!("\"{ISS}\", \"{LIVE}\""));

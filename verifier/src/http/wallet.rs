@@ -143,7 +143,7 @@ pub(super) async fn code(
 pub(super) async fn policies(State(app): State<Arc<App>>) -> Response {
     let headers =
         [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
-    (headers, app.rules().published().to_owned()).into_response()
+    (headers, app.rules().published()).into_response()
 }
 
 /// The code of a closed body.

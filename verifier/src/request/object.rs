@@ -84,7 +84,7 @@ pub(crate) fn asked(
         client_id: app.client_id().to_owned(),
         nonce: secrets.nonce.clone(),
         state_sha256: sha256(&secrets.state),
-        reply_to: ReplyTo::ResponseUri(response_uri(app, &secrets.handle)),
+        reply_to: ReplyTo::ResponseUri(response_uri(&app.config().origin, &secrets.handle)),
         encryption_key: Some(encryption_key.thumbprint()),
     };
     Ok(Asked::new(party, (*question.policy).clone(), question.tables.clone(), question.as_of)?)
@@ -95,7 +95,7 @@ pub(crate) fn kid(key: &PublicJwk) -> String {
     b64u(key.thumbprint())
 }
 
-fn named(key: &PublicJwk) -> NamedJwk {
+pub(crate) fn named(key: &PublicJwk) -> NamedJwk {
     NamedJwk { key: key.clone(), kid: Some(kid(key)), usage: Some("enc".into()), alg: Some("ECDH-ES".into()) }
 }
 
@@ -104,9 +104,9 @@ pub(crate) fn request_uri(app: &App, handle: &str) -> String {
     format!("{}/r/{handle}", app.config().origin)
 }
 
-/// Where the answer is posted.
-fn response_uri(app: &App, handle: &str) -> String {
-    format!("{}/a/{handle}", app.config().origin)
+/// Where the answer to a request of the verifier at `origin` is posted.
+pub(crate) fn response_uri(origin: &str, handle: &str) -> String {
+    format!("{origin}/a/{handle}")
 }
 
 /// The link for a wallet.

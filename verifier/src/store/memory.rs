@@ -10,7 +10,7 @@ use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::{
-    ATTEMPTS, Answers, Consume, Decided, Decisions, Earlier, Effect, Grant, Ground, Guesses, Key,
+    ATTEMPTS, Answers, Consume, Count, Decided, Decisions, Earlier, Effect, Grant, Ground, Guesses, Key,
     LEASE_SECONDS, Lease, Limit, NewRequest, NoLease, Once, Pending, RETURN_GRACE_SECONDS, Request,
     RequestId, Requests, ServiceId, Stale, Status, StoreError, StoredDecision, Tag, Tenant, minute,
 };
@@ -273,7 +273,7 @@ impl Tables {
     fn decide(&mut self, member: &Consume) -> Result<Decided, Stale> {
         let key = (member.service.clone(), member.request.clone());
         let row = self.requests.get(&key).ok_or(Stale)?;
-        let within = member.limit.as_ref().is_none_or(|limit| self.is_within(&member.service, limit));
+        let within = member.limit.as_ref().is_none_or(|limit| self.is_within(&member.service, &limit.count));
         let (outcome, effects) = match &member.limit {
             Some(limit) if !within => (limit.otherwise, &limit.effects),
             _ => (member.outcome, &member.effects),
@@ -281,9 +281,9 @@ impl Tables {
         if !row.may_close(&member.ground, member.at) || !self.takes(effects) {
             return Err(Stale);
         }
-        if let Some(limit) = member.limit.as_ref().filter(|_| within) {
-            let counted = (member.service.clone(), limit.context, limit.nym);
-            self.pseudonyms.entry(counted).or_insert((0, limit.until)).0 += 1;
+        if let Some(Limit { count, .. }) = member.limit.as_ref().filter(|_| within) {
+            let counted = (member.service.clone(), count.context, count.nym);
+            self.pseudonyms.entry(counted).or_insert((0, count.until)).0 += 1;
         }
         for effect in effects {
             self.apply(&key, effect);
@@ -295,10 +295,10 @@ impl Tables {
     }
 
     /// Whether one more decision of this person may be met.
-    fn is_within(&self, service: &ServiceId, limit: &Limit) -> bool {
+    fn is_within(&self, service: &ServiceId, count: &Count) -> bool {
         let met =
-            self.pseudonyms.get(&(service.clone(), limit.context, limit.nym)).map_or(0, |known| known.0);
-        mutants::skips("store-nym-limit") || met < limit.at_most
+            self.pseudonyms.get(&(service.clone(), count.context, count.nym)).map_or(0, |known| known.0);
+        mutants::skips("store-nym-limit") || met < count.at_most
     }
 
     /// Whether every effect can be applied, so that a member is applied whole or not at all.

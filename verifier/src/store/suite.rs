@@ -102,14 +102,8 @@ fn counted(number: u8, fence: i64, nym: u8, at_most: u32) -> Consume {
     let mut effects = member.effects.clone();
     effects[2] = Effect::Decision { jti: format!("jti_over_{number}"), signing_input: "header.over".into() };
     effects[3] = Effect::Leaf([number ^ 0x80; 32]);
-    let limit = Limit {
-        context: [8; 32],
-        nym: [nym; 32],
-        at_most,
-        until: END.plus(3600),
-        otherwise: Outcome::NotMet,
-        effects,
-    };
+    let count = Count { context: [8; 32], nym: [nym; 32], at_most, until: END.plus(3600) };
+    let limit = Limit { count, otherwise: Outcome::NotMet, effects };
     Consume { limit: Some(limit), ..member }
 }
 
@@ -136,7 +130,7 @@ async fn a_person_is_met_so_often_and_no_more(store: &dyn Store) {
     // Another person, another context, and the same within one transaction.
     assert_eq!(outcome_of(store, counted(4, fence(4), 2, 1)).await, Outcome::Met);
     let mut elsewhere = counted(5, fence(5), 1, 1);
-    elsewhere.limit.as_mut().unwrap().context = [9; 32];
+    elsewhere.limit.as_mut().unwrap().count.context = [9; 32];
     assert_eq!(outcome_of(store, elsewhere).await, Outcome::Met);
     let both = vec![counted(6, fence(6), 3, 1), counted(7, fence(7), 3, 1)];
     let both = store.decide_many(both).await.unwrap();

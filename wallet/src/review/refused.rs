@@ -148,6 +148,7 @@ fn of_request(refused: &RequestError) -> Reason {
         E::Options => ("options", Service),
         E::Pseudonym => ("pseudonym", Service),
         E::OverAsking(_) => ("over-asking", Service),
+        E::TooManyOffered => ("too-many-offered", Service),
     }
 }
 
@@ -214,6 +215,7 @@ mod tests {
             E::Options,
             E::Pseudonym,
             E::OverAsking(not_covered),
+            E::TooManyOffered,
         ];
         let links = [LinkError::Form, LinkError::RequestUri, LinkError::Method];
         let nets = [HttpError::Address, HttpError::Unreachable, HttpError::TooLarge];

@@ -5,6 +5,8 @@
 //! tables. A policy is not signed: as in a request, it counts as far as the registrar's purpose allows ([`covers_plan`]).
 //! Nobody is asked by it, and nothing can be answered.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,8 +21,11 @@ use crate::policy::{Policy, covers_plan};
 use crate::text::Env;
 use crate::trust::{Extract, Judge, Purpose, ServiceEntry, Table, Tables};
 
-/// The most bytes of a document.
+/// The most bytes of a document: a verifier publishes no more, and a wallet reads no more.
 pub const MAX_DOCUMENT: usize = 4 * 1024 * 1024;
+
+/// The most pairs of a policy and a service that may ask by it, likewise: each is worked out, and somebody is to read them.
+pub const MAX_OFFERED: usize = 500;
 
 /// The document as it is published. Members that are not known are passed over.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,7 +46,16 @@ pub struct Published {
     purposes: Vec<Extract<Purpose>>,
     tables: Tables,
     policies: Vec<Value>,
+    pairs: Vec<Pair>,
     reg_version: u64,
+}
+
+/// A policy, its purpose and a service that may ask for it, by their places.
+#[derive(Clone, Copy)]
+struct Pair {
+    policy: usize,
+    purpose: usize,
+    service: usize,
 }
 
 /// What one service asks by one policy.
@@ -55,7 +69,8 @@ pub struct Offered<'a> {
 }
 
 impl Published {
-    /// Verifies what the registrar signed; services of the other environment than `env` are passed over.
+    /// Verifies what the registrar signed; services of the other environment than `env` are passed over, and so is what
+    /// stands there twice. A document of more than [`MAX_OFFERED`] pairs is refused.
     ///
     /// # Errors
     /// [`RequestError`] of the first part that does not hold.
@@ -76,7 +91,11 @@ impl Published {
         let reg_version = versions.first().copied().unwrap_or_default();
         versions.into_iter().try_for_each(|version| one_register(reg_version, version))?;
         services.retain(|one| mutants::skips("vp-published-env") || one.document().env == env);
-        Ok(Self { services, purposes, tables, policies: document.policies, reg_version })
+        let mut policies = document.policies;
+        once(&mut services, |one| one.document().sub.clone());
+        once(&mut policies, Value::to_string);
+        let pairs = pairs(&services, &purposes, &policies)?;
+        Ok(Self { services, purposes, tables, policies, pairs, reg_version })
     }
 
     /// The registrar that signed, if anything was signed.
@@ -91,21 +110,13 @@ impl Published {
         self.reg_version
     }
 
-    /// Each policy with each service that the registrar lets ask for its purpose.
+    /// Each policy with each service that the registrar lets ask for its purpose: each pair once, [`MAX_OFFERED`] at most.
     pub fn offered(&self, as_of: Date) -> impl Iterator<Item = Offered<'_>> {
-        self.policies.iter().flat_map(move |policy| {
-            let purpose = policy.get("purpose").and_then(Value::as_str).unwrap_or_default();
-            let purpose = self.purposes.iter().map(Extract::document).find(|one| one.sub == purpose);
-            purpose.into_iter().flat_map(move |purpose| {
-                let services = self.services.iter().map(Extract::document);
-                let may = move |service: &&ServiceEntry| {
-                    mutants::skips("vp-published-purpose") || service.purposes.contains(&purpose.sub)
-                };
-                services.filter(may).map(move |service| {
-                    let asked = self.asked(policy, service, purpose, as_of);
-                    Offered { service, purpose, asked }
-                })
-            })
+        self.pairs.iter().map(move |pair| {
+            let (service, purpose) =
+                (self.services[pair.service].document(), self.purposes[pair.purpose].document());
+            let asked = self.asked(&self.policies[pair.policy], service, purpose, as_of);
+            Offered { service, purpose, asked }
         })
     }
 
@@ -122,6 +133,44 @@ impl Published {
         let covered = covers_plan(purpose, asked.plan()).map_err(RequestError::OverAsking);
         if mutants::skips("vp-published-covers") { Ok(asked) } else { covered.map(|()| asked) }
     }
+}
+
+/// Leaves the first of what has one name.
+fn once<T>(all: &mut Vec<T>, name: impl Fn(&T) -> String) {
+    let mut seen = HashSet::new();
+    all.retain(|one| seen.insert(name(one)) || mutants::skips("vp-published-once"));
+}
+
+/// The pairs in the order of the policies. The work is that of reading the document: whoever wrote it chose how much of each
+/// there is.
+fn pairs(
+    services: &[Extract<ServiceEntry>],
+    purposes: &[Extract<Purpose>],
+    policies: &[Value],
+) -> Result<Vec<Pair>, RequestError> {
+    let mut may: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (place, service) in services.iter().enumerate() {
+        let registered =
+            service.document().purposes.iter().filter(|_| !mutants::skips("vp-published-purpose"));
+        let anybody = purposes.iter().map(|one| &one.document().sub);
+        let anybody = anybody.filter(|_| mutants::skips("vp-published-purpose"));
+        registered.chain(anybody).for_each(|purpose| {
+            may.entry(purpose).or_default().insert(place);
+        });
+    }
+    let known: BTreeMap<&str, usize> =
+        purposes.iter().enumerate().rev().map(|(place, one)| (one.document().sub.as_str(), place)).collect();
+    let mut pairs = Vec::new();
+    for (policy, value) in policies.iter().enumerate() {
+        let name = value.get("purpose").and_then(Value::as_str).unwrap_or_default();
+        let Some(&purpose) = known.get(name) else { continue };
+        let asking = may.get(name).into_iter().flatten();
+        pairs.extend(asking.map(|&service| Pair { policy, purpose, service }));
+        if !(mutants::skips("vp-published-many") || pairs.len() <= MAX_OFFERED) {
+            return Err(RequestError::TooManyOffered);
+        }
+    }
+    Ok(pairs)
 }
 
 /// There is no request: an answer would have nowhere to go, and no verifier would take it.

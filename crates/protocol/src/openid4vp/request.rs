@@ -12,6 +12,7 @@ use vouchsafe_proofs::context::ReplyTo;
 
 use super::client_id::Prefix;
 use super::client_metadata::ClientMetadata;
+use super::published::MAX_OFFERED;
 use super::transaction_data::{Entry, TransactionDataError};
 use super::{AUDIENCE, Asked, Party, ResponseKey, ResponseMode};
 use crate::dcql::DcqlError;
@@ -389,6 +390,9 @@ pub enum RequestError {
     /// More than the purpose allows.
     #[error("the request asks for more than its purpose allows: {0}")]
     OverAsking(NotCovered),
+    /// More policies and services are published than a wallet works out.
+    #[error("more than {MAX_OFFERED} pairs of a policy and a service are published; ask for a shorter list")]
+    TooManyOffered,
 }
 
 impl RequestError {

@@ -224,8 +224,9 @@ async fn replace_wallet(args: &ReplaceArgs) -> Result<(), Failure> {
         return Err(Failure::refused("person", "no wallet is registered for this person"));
     }
     print::one(args.settings.json, &json!({"released": true}), || {
-        "The next wallet to collect for this person is registered. What was issued before stays good until it ends \
-         or is revoked: see `issuer revoke`."
+        "The next wallet to collect for this person is registered, and the one before never again. Offers, tokens and \
+         requests that were open for this person are over: make a new offer. What was issued before stays good until it \
+         ends or is revoked: see `issuer revoke`."
             .to_owned()
     })
 }

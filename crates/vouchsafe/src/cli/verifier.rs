@@ -153,6 +153,7 @@ fn row(report: &Report) -> Value {
         "policy": report.id, "version": report.version, "file": report.file,
         "cases_passed": report.cases_passed, "costs": costs.collect::<Vec<_>>(),
         "refusals": report.refusals.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "warnings": report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 
@@ -172,6 +173,9 @@ fn words(row: &Value) -> String {
     }
     for refusal in row["refusals"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         text += &format!("\n  refused: {refusal}");
+    }
+    for warning in row["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        text += &format!("\n  warning: {warning}");
     }
     text
 }

@@ -2,12 +2,15 @@
 
 use jiff::civil::Date;
 use sqlx::Row as _;
+use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::super::super::columns::{date, mac};
-use super::super::super::linking::{Registered, standing};
+use super::super::super::linking::{Kept, Registered, standing};
 use super::super::super::{Link, LinkRefusal, Linking, Mac, StoreError};
 use super::{Own, Row, Tx};
+
+const RELEASED: &str = "SELECT EXISTS (SELECT 1 FROM link_release WHERE nym = $1)";
 
 impl Linking for Own {
     async fn registered(
@@ -20,18 +23,28 @@ impl Linking for Own {
             .bind(&nym.0[..])
             .fetch_all(self.pools.reader())
             .await?;
-        Ok(standing(&read(rows)?, person, nym))
+        let released = sqlx::query_scalar(RELEASED).bind(&nym.0[..]).fetch_one(self.pools.reader()).await?;
+        Ok(standing(&Kept { registered: read(rows)?, released }, person, nym))
     }
 
-    async fn release(&self, person: Mac, now: UnixTime) -> Result<bool, StoreError> {
+    async fn release(&self, person: Mac, names: &[Mac], now: UnixTime) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let gone =
-            sqlx::query("DELETE FROM link WHERE person = $1").bind(&person.0[..]).execute(&mut *tx).await?;
-        if gone.rows_affected() == 0 {
-            return Ok(false);
+        // In the order in which issuing takes them, the registration last: nobody waits in a circle.
+        let mut names = names.to_vec();
+        names.sort_unstable();
+        for end in ENDS.iter().filter(|end| !mutants::skips(end.mutant)) {
+            for name in &names {
+                sqlx::query(end.what_is_open).bind(&name.0[..]).execute(&mut *tx).await?;
+            }
         }
-        sqlx::query("INSERT INTO link_release (person, released_at) VALUES ($1, $2)")
+        let nym: Option<Vec<u8>> = sqlx::query_scalar("DELETE FROM link WHERE person = $1 RETURNING nym")
             .bind(&person.0[..])
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(nym) = nym else { return Ok(false) };
+        sqlx::query("INSERT INTO link_release (person, nym, released_at) VALUES ($1, $2, $3)")
+            .bind(&person.0[..])
+            .bind(nym)
             .bind(now.0)
             .execute(&mut *tx)
             .await?;
@@ -39,6 +52,30 @@ impl Linking for Own {
         Ok(true)
     }
 }
+
+/// A statement that ends what is open under a name.
+struct End {
+    mutant: &'static str,
+    what_is_open: &'static str,
+}
+
+const ENDS: [End; 3] = [
+    End {
+        mutant: "store-release-offers",
+        what_is_open: "UPDATE offer SET stage = 'closed' WHERE person = $1 AND stage = 'open'",
+    },
+    End {
+        mutant: "store-release-tokens",
+        what_is_open: "UPDATE access_token SET spent = TRUE WHERE NOT spent \
+                       AND offer IN (SELECT code FROM offer WHERE person = $1)",
+    },
+    End {
+        mutant: "store-release-deferred",
+        what_is_open: "UPDATE deferred SET stage = 'refused', holders = NULL \
+                       WHERE stage IN ('waiting', 'approved') AND token IN (SELECT access_token.token \
+                       FROM access_token JOIN offer ON offer.code = access_token.offer WHERE offer.person = $1)",
+    },
+];
 
 /// Registers a link secret, or finds it registered, within the transaction that issues.
 pub(super) async fn hold(tx: &mut Tx, link: &Link) -> Result<Result<(), LinkRefusal>, StoreError> {
@@ -50,7 +87,9 @@ pub(super) async fn hold(tx: &mut Tx, link: &Link) -> Result<Result<(), LinkRefu
     .bind(&link.nym.0[..])
     .fetch_all(&mut **tx)
     .await?;
-    if let Err(refusal) = link.check(&read(rows)?) {
+    // Read after the registrations are held: one that is being given up is gone by now, and is found here.
+    let released = sqlx::query_scalar(RELEASED).bind(&link.nym.0[..]).fetch_one(&mut **tx).await?;
+    if let Err(refusal) = link.check(&Kept { registered: read(rows)?, released }) {
         return Ok(Err(refusal));
     }
     if link.registered.is_some() {

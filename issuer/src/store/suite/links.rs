@@ -1,5 +1,7 @@
 //! Each person is held to one link secret.
 
+use std::ops::RangeInclusive;
+
 use jiff::civil::{Date, date};
 
 use super::*;
@@ -23,11 +25,21 @@ fn linked(token: u8, link: Link) -> Issue {
 /// A store with tokens 11 and so on.
 async fn with_tokens<S: Store>(store: S, count: u8) -> S {
     let store = enrolled(store).await;
-    for code in 1..=count {
+    tokens(&store, 1..=count).await;
+    store
+}
+
+/// More tokens of person 1, one for each offer.
+async fn tokens<S: Store>(store: &S, codes: RangeInclusive<u8>) {
+    for code in codes {
         store.add_offer(offer(code, 1)).await.unwrap();
         store.redeem(&redeem(code, code + 50, code + 10)).await.unwrap().unwrap();
     }
-    store
+}
+
+/// Releases a person, whom the register knows by this one name.
+async fn release<S: Store>(store: &S, person: u8) -> bool {
+    store.release(mac(person), &[mac(person)], NOW).await.unwrap()
 }
 
 pub(super) async fn a_person_has_one_link_secret_and_nobody_elses<S: Store>(store: S) {
@@ -66,18 +78,75 @@ pub(super) async fn a_registration_that_moved_is_noticed<S: Store>(store: S) {
 }
 
 pub(super) async fn a_link_secret_is_replaced_where_it_is_released<S: Store>(store: S) {
-    let store = with_tokens(store, 3).await;
-    assert!(!store.release(mac(1), NOW).await.unwrap());
+    let store = with_tokens(store, 1).await;
+    assert!(!release(&store, 1).await);
     store.issue(&first(11, 1, 101, FIRST)).await.unwrap().unwrap();
-    assert!(!store.release(mac(2), NOW).await.unwrap());
-    assert!(store.release(mac(1), NOW).await.unwrap());
-    assert!(!store.release(mac(1), NOW).await.unwrap());
+    assert!(!release(&store, 2).await);
+    assert!(release(&store, 1).await);
+    assert!(!release(&store, 1).await);
+    tokens(&store, 2..=4).await;
     assert_eq!(store.registered(mac(1), mac(102)).await.unwrap(), Ok(None));
     store.issue(&first(12, 1, 102, NEXT)).await.unwrap().unwrap();
     assert_eq!(store.registered(mac(1), mac(102)).await.unwrap(), Ok(Some(NEXT)));
     let lost = Err(IssueRefusal::Link(LinkRefusal::Other));
     assert_eq!(store.issue(&first(13, 1, 101, NEXT)).await.unwrap(), lost);
-    assert!(store.release(mac(1), LATER).await.unwrap(), "as often as it is lost");
+    assert!(release(&store, 1).await, "as often as it is lost");
+}
+
+/// What the lost wallet still sends comes before the new one, and for whomever it is.
+pub(super) async fn a_released_secret_is_registered_for_nobody_again<S: Store>(store: S) {
+    let store = with_tokens(store, 1).await;
+    store.issue(&first(11, 1, 101, FIRST)).await.unwrap().unwrap();
+    assert!(release(&store, 1).await);
+    tokens(&store, 2..=2).await;
+    for person in [1, 2] {
+        let known = store.registered(mac(person), mac(101)).await.unwrap();
+        assert_eq!(known, Err(LinkRefusal::Released), "{person}");
+        let again = store.issue(&first(12, person, 101, NEXT)).await.unwrap();
+        assert_eq!(again, Err(IssueRefusal::Link(LinkRefusal::Released)), "{person}");
+    }
+    assert!(!store.grant(mac(12)).await.unwrap().unwrap().spent);
+    assert_eq!(store.issue(&first(12, 1, 102, NEXT)).await.unwrap(), Ok(()));
+}
+
+/// Offers, tokens and batches that were put off; what was issued, and what is another person's, stays.
+pub(super) async fn what_is_open_for_a_person_ends_with_the_release<S: Store>(store: S) {
+    let store = with_tokens(store, 4).await;
+    let others = import(2, date(2026, 11, 20));
+    store.begin_import(&others, NOW).await.unwrap();
+    store.enrol(&others, batch(0, vec![row(2, 2)], true)).await.unwrap();
+    for (code, person) in [(5, 1), (6, 2)] {
+        store.add_offer(offer(code, person)).await.unwrap();
+    }
+    store.issue(&first(11, 1, 101, FIRST)).await.unwrap().unwrap();
+    for token in [13, 14] {
+        store.defer(&defer(token, token)).await.unwrap().unwrap();
+    }
+    assert!(store.decide("D13", Verdict::Approve, NOW).await.unwrap());
+    assert!(release(&store, 1).await);
+
+    assert_eq!(store.redeem(&redeem(5, 55, 15)).await.unwrap(), Err(RedeemRefusal::Closed));
+    assert_eq!(store.redeem(&redeem(6, 56, 16)).await.unwrap(), Ok(()));
+    assert_eq!(store.issue(&first(12, 1, 102, NEXT)).await.unwrap(), Err(IssueRefusal::Token));
+    let late = Collect { link: Some(link(1, 102, None, NEXT)), ..collect(13) };
+    assert_eq!(store.collect(&late).await.unwrap(), Err(CollectRefusal::Closed));
+    assert_eq!(store.pending(NOW).await.unwrap(), []);
+    for token in [13, 14] {
+        let ended = store.deferred(mac(token + 100)).await.unwrap().unwrap();
+        assert_eq!((ended.stage, ended.holders), (DeferredStage::Refused, None));
+    }
+    assert!(store.notify(mac(11), mac(111), Event::CredentialDeleted).await.unwrap());
+}
+
+/// Nothing ends for a person of whom no registration is given up.
+pub(super) async fn nothing_ends_without_a_release<S: Store>(store: S) {
+    let store = with_tokens(store, 2).await;
+    store.defer(&defer(12, 12)).await.unwrap().unwrap();
+    store.add_offer(offer(3, 1)).await.unwrap();
+    assert!(!release(&store, 1).await);
+    assert_eq!(store.pending(NOW).await.unwrap().len(), 1);
+    assert_eq!(store.redeem(&redeem(3, 53, 13)).await.unwrap(), Ok(()));
+    assert_eq!(store.issue(&first(11, 1, 101, FIRST)).await.unwrap(), Ok(()));
 }
 
 pub(super) async fn what_was_put_off_is_held_to_the_secret_when_it_is_collected<S: Store>(store: S) {
@@ -88,10 +157,10 @@ pub(super) async fn what_was_put_off_is_held_to_the_secret_when_it_is_collected<
     let collect = |nym| Collect { link: Some(link(1, nym, None, NEXT)), ..collect(11) };
     let other = Err(CollectRefusal::Link(LinkRefusal::Other));
     assert_eq!(store.collect(&collect(102)).await.unwrap(), other);
-    // It can still be collected once the counter has seen the person.
-    assert!(store.release(mac(1), NOW).await.unwrap());
-    assert_eq!(store.collect(&collect(102)).await.unwrap(), Ok(()));
-    assert_eq!(store.registered(mac(1), mac(102)).await.unwrap(), Ok(Some(NEXT)));
+    // The refusal used nothing up: the wallet that is registered collects.
+    let own = Collect { link: Some(link(1, 101, Some(FIRST), FIRST)), ..collect(102) };
+    assert_eq!(store.collect(&own).await.unwrap(), Ok(()));
+    assert_eq!(store.registered(mac(1), mac(101)).await.unwrap(), Ok(Some(FIRST)));
 }
 
 pub(super) async fn one_of_many_secrets_at_once_is_registered<S: Store>(store: S) {

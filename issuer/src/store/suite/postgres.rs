@@ -60,6 +60,10 @@ kills! {
     "store-link-person" => a_person_has_one_link_secret_and_nobody_elses
     "store-link-pseudonym" => a_person_has_one_link_secret_and_nobody_elses
     "store-link-moved" => a_registration_that_moved_is_noticed
+    "store-link-released" => a_released_secret_is_registered_for_nobody_again
+    "store-release-offers" => what_is_open_for_a_person_ends_with_the_release
+    "store-release-tokens" => what_is_open_for_a_person_ends_with_the_release
+    "store-release-deferred" => what_is_open_for_a_person_ends_with_the_release
     "store-proof-seen" => a_proof_is_seen_once_until_it_is_forgotten
     "store-notification-token" => what_became_of_a_batch_is_noted_once
 }

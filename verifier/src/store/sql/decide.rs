@@ -9,7 +9,7 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_service::store::code;
 
-use super::super::super::{ATTEMPTS, Consume, Decided, Effect, Ground, Limit, Stale};
+use super::super::super::{ATTEMPTS, Consume, Count, Decided, Effect, Ground, Stale};
 use super::{Db, Pools, Tx};
 
 type Savepoint<'a> = sqlx::Transaction<'a, Db>;
@@ -75,7 +75,7 @@ fn is_taken(error: &sqlx::Error) -> bool {
 /// The outcome, unless the request could not be closed: then a count that was taken before is undone with the rest.
 async fn apply(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<Option<Outcome>, sqlx::Error> {
     let (outcome, effects) = match &member.limit {
-        Some(limit) if !count(savepoint, member, limit).await? => (limit.otherwise, &limit.effects),
+        Some(limit) if !count(savepoint, member, &limit.count).await? => (limit.otherwise, &limit.effects),
         _ => (member.outcome, &member.effects),
     };
     if !close(savepoint, member, outcome).await? {
@@ -89,18 +89,18 @@ async fn apply(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<Option
 
 /// One more for this person, if it is within the limit. Another transaction that counts for the same one waits here until
 /// this is at its end.
-async fn count(savepoint: &mut Savepoint<'_>, member: &Consume, limit: &Limit) -> Result<bool, sqlx::Error> {
+async fn count(savepoint: &mut Savepoint<'_>, member: &Consume, count: &Count) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
         "INSERT INTO pseudonyms (service_id, context, nym, met, expires_at) VALUES ($1, $2, $3, 1, $4) \
          ON CONFLICT (service_id, context, nym) DO UPDATE SET met = pseudonyms.met + 1 \
          WHERE $5 OR pseudonyms.met < $6",
     )
     .bind(&member.service.0)
-    .bind(limit.context.to_vec())
-    .bind(limit.nym.to_vec())
-    .bind(limit.until.0)
+    .bind(count.context.to_vec())
+    .bind(count.nym.to_vec())
+    .bind(count.until.0)
     .bind(mutants::skips("store-nym-limit"))
-    .bind(i64::from(limit.at_most))
+    .bind(i64::from(count.at_most))
     .execute(&mut **savepoint)
     .await?;
     Ok(done.rows_affected() == 1)
