@@ -14,6 +14,7 @@ mod learn;
 mod page;
 mod page_direct;
 mod page_ways;
+pub(crate) mod read;
 mod refused;
 mod search;
 mod together;
@@ -32,6 +33,7 @@ pub use direct::{Alternative, Direct, DirectPart, Wish};
 pub use fetch::{Review, ReviewError};
 pub use learn::{Learn, Stated, What};
 pub use page::{Page, Part};
+pub use read::Reading;
 pub use together::{About, Compared, Mark, Place, SaidTerm, Sum, Together};
 
 use crate::history::Asked;
