@@ -142,6 +142,9 @@ pub enum Refusal {
     /// What this wallet holds is not what it was when it was reviewed.
     #[error("what your wallet holds has changed since you read the request: begin again")]
     Changed,
+    /// A fault of this wallet's own: a worker that stopped, or a proof that it cannot make of what fits.
+    #[error("your wallet could not make the proof: begin again")]
+    Fault,
 }
 
 impl Refusal {
@@ -174,6 +177,7 @@ impl Refusal {
             Self::Proof => "joint-proof",
             Self::Binding => "joint-binding",
             Self::Changed => "joint-changed",
+            Self::Fault => "joint-fault",
         }
     }
 }
@@ -199,6 +203,7 @@ impl JointError {
             Self::Refused(Refusal::Invitation | Refusal::Message | Refusal::Alone | Refusal::NoExchange) => {
                 Fault::Caller
             }
+            Self::Refused(Refusal::Fault) => Fault::Unavailable,
             Self::Refused(_) => Fault::RefusedByUs,
             Self::Vault(_) => Fault::Unavailable,
         }
@@ -220,7 +225,7 @@ impl JointError {
             Refusal::NotForTwo | Refusal::Shown => "do_service",
             Refusal::Alone => "do_joint_alone",
             Refusal::NoExchange => "do_joint_list",
-            Refusal::Ended | Refusal::Unknown | Refusal::Changed => "do_joint_begin",
+            Refusal::Ended | Refusal::Unknown | Refusal::Changed | Refusal::Fault => "do_joint_begin",
             Refusal::Request | Refusal::Step | Refusal::Replaced | Refusal::Sealed => "do_joint_right",
             Refusal::Stale => "do_joint_collect",
             Refusal::NotMet => "do_joint_route",

@@ -156,7 +156,7 @@ impl Wallet {
             let made = prove_over(&asked, &chosen, credentials, &openings, None, &mut EntropyRng(&*entropy));
             made.map_err(why)?.ok_or(Refusal::NotForTwo)
         };
-        let made = tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Changed)?;
+        let made = tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Fault)?;
         Ok(made?)
     }
 
@@ -172,7 +172,7 @@ impl Wallet {
         let others = mine.other(asked, &chosen);
         let foreign = self.foreign(&review, &others, &conversation.theirs).await?;
         let proof = conversation.proof.as_deref().and_then(|text| b64u_decode(text).ok());
-        let mut claims = carried(asked, &chosen, &proof.ok_or(Refusal::Changed)?);
+        let mut claims = carried(asked, &chosen, &proof.ok_or(Refusal::Fault)?);
         if !(mutants::skips("joint-bindings") || signed.bindings.len() == others.len()) {
             return Err(Refusal::Queries.into());
         }
@@ -293,6 +293,6 @@ fn why(refused: ProveError) -> Refusal {
     match refused {
         ProveError::Proof(NotProved::NotMet) => Refusal::NotMet,
         ProveError::Proof(NotProved::WrongOpening | NotProved::NoOpening) => Refusal::Opening,
-        _ => Refusal::Changed,
+        _ => Refusal::Fault,
     }
 }
