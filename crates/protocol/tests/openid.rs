@@ -26,6 +26,8 @@ mod pay;
 mod permission_switches;
 #[path = "openid/permissions.rs"]
 mod permissions;
+#[path = "openid/permitted.rs"]
+mod permitted;
 #[path = "openid/plain.rs"]
 mod plain;
 #[path = "openid/policies.rs"]
@@ -40,6 +42,8 @@ mod queries;
 mod records;
 #[path = "openid/requests.rs"]
 mod requests;
+#[path = "openid/schema.rs"]
+mod schema;
 #[path = "openid/standard.rs"]
 mod standard;
 #[cfg(feature = "mutants")]

@@ -1,7 +1,7 @@
 //! Each check of permissions, switched off alone: the test that is named beside it notices.
 
 use crate::switches::each_is_noticed;
-use crate::{permissions, records};
+use crate::{permissions, permitted, records};
 
 #[test]
 fn switches_that_policies_and_purposes_notice() {
@@ -64,20 +64,17 @@ fn switches_that_entries_notice() {
 #[test]
 fn switches_that_answers_notice() {
     each_is_noticed(&[
-        (permissions::nothing_is_granted_where_the_outcome_is_not_met, &["perm-granted-met"]),
-        (permissions::a_key_stands_beside_the_hash_of_the_entry, &["perm-grant-key", "perm-key-place"]),
+        (permitted::nothing_is_granted_where_the_outcome_is_not_met, &["perm-granted-met"]),
+        (permitted::a_key_stands_beside_the_hash_of_the_entry, &["perm-grant-key", "perm-key-place"]),
         (
-            permissions::nothing_is_given_that_was_not_asked_for,
+            permitted::nothing_is_given_that_was_not_asked_for,
             &["perm-answer-forgotten", "perm-answer-unasked", "perm-grant-unasked"],
         ),
-        (permissions::an_answer_is_to_its_own_entry, &["perm-grant-transaction"]),
+        (permitted::an_answer_is_to_its_own_entry, &["perm-grant-transaction"]),
+        (permitted::a_proof_is_for_its_own_entry_and_key, &["zk-bind-permission-key", "zk-bind-transaction"]),
+        (permitted::a_wallet_proves_no_permission_without_a_key, &["perm-prove-key"]),
         (
-            permissions::a_proof_is_for_its_own_entry_and_key,
-            &["zk-bind-permission-key", "zk-bind-transaction"],
-        ),
-        (permissions::a_wallet_proves_no_permission_without_a_key, &["perm-prove-key"]),
-        (
-            permissions::a_grant_says_what_was_asked_for,
+            permitted::a_grant_says_what_was_asked_for,
             &[
                 "perm-grant-aud",
                 "perm-grant-day",

@@ -15,8 +15,10 @@ use vouchsafe_protocol::trust::Purpose;
 
 use crate::district::{NOW, SERVICE, spoiled};
 use crate::joined::Town;
-use crate::permissions::{allowing, asking, hardship, permitting, registered, signed, town};
+use crate::permissions::{allowing, asking, hardship, registered, sharing, town};
+use crate::permitted::signed;
 use crate::provider::{Key, Ring};
+use crate::schema::Schema;
 use crate::ways::{meals, types};
 
 const ORIGIN: &str = "https://verifier.example";
@@ -57,10 +59,6 @@ fn consent() -> Value {
 fn record(purpose: Value, policy: Value) -> Record {
     let town = Town::of(types(), purpose.clone());
     of(&asking(&town, policy), &registered(purpose), Some(jkt()), Happening::Given).unwrap()
-}
-
-fn sharing() -> Value {
-    permitting(json!({"kind": "sharing", "for_days": 90, "uses": 3, "with": "https://foodbank.example"}))
 }
 
 // --- events -------------------------------------------------------------------------------------------------------
@@ -236,6 +234,39 @@ fn a_permission_record_speaks_of_no_consent() {
 
 fn term_is(record: &Value, pointer: &str, meaning: &str) -> bool {
     term(record, pointer) == meaning
+}
+
+#[test]
+fn records_are_of_the_published_schema() {
+    let schema = Schema::read("permission-record-1.json");
+    for purpose in [allowing(), consent()] {
+        for policy in [hardship(), sharing()] {
+            let mut made = record(purpose.clone(), policy);
+            for (hour, what) in [(1, withdrawn()), (2, renewed([4; 32])), (3, Happening::Invalidated)] {
+                made.append(at(hour, what)).unwrap();
+            }
+            assert!(schema.holds(&made.to_value()));
+        }
+    }
+    let town = town();
+    let refused = of(&asking(&town, hardship()), &registered(allowing()), None, Happening::Refused).unwrap();
+    assert!(schema.holds(&refused.to_value()));
+    // Without any one of what is mandatory a record is of another form, and so is one that mixes the two kinds.
+    let written = record(consent(), hardship()).to_value();
+    for (pointer, _) in MANDATORY {
+        assert!(!schema.holds(&spoiled(&written, pointer, Value::Null)), "{pointer}");
+    }
+    for (pointer, value) in [
+        ("/@type", json!("vs:PermissionRecord")),
+        ("/processing/lawful_basis", json!("dpv:PublicInterest")),
+        ("/events/0/event_state", json!("vs:PermissionGiven")),
+        ("/events/0/event_type", json!("dpv:PublicInterest")),
+        ("/permission/amount", json!("12000")),
+        ("/permission/uses", json!(0)),
+        ("/events", json!([])),
+    ] {
+        assert!(!schema.holds(&spoiled(&written, pointer, value)), "{pointer}");
+    }
 }
 
 #[test]
