@@ -104,8 +104,8 @@ pub(super) fn check(
 ) -> Result<Option<Granted>, PermissionError> {
     let Some(terms) = asked.terms() else {
         // A verifier that forgot the entry would take an answer for a permission that nobody gave.
-        let forgotten = asked.policy().permission.is_some();
-        if !(mutants::skips("perm-answer-forgotten") || !forgotten) {
+        let without = asked.policy().permission.is_none();
+        if !(mutants::skips("perm-answer-forgotten") || without) {
             return Err(PermissionError::Request);
         }
         let none = credentials.iter().all(|(_, credential)| credential.binding_claim(KEY_CLAIM).is_none());

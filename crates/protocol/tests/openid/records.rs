@@ -71,8 +71,8 @@ pub(crate) fn events_follow_one_another() {
     let closed = [Invalidated];
     let state = |events: &[Happening]| {
         let mut record = record(allowing(), hardship());
-        let more = events.iter().zip(1..).map(|(what, hour)| at(hour, what.clone()));
-        more.into_iter().try_for_each(|event| record.append(event)).map(|()| record.state())
+        let mut more = events.iter().zip(1..).map(|(what, hour)| at(hour, what.clone()));
+        more.try_for_each(|event| record.append(event)).map(|()| record.state())
     };
     assert_eq!(state(&[]), Ok(State::Given));
     assert_eq!(state(&[withdrawn()]), Ok(State::Withdrawn));
