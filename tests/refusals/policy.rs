@@ -236,6 +236,7 @@ fn kind(refusal: &Refusal) -> &'static str {
         Refusal::Check(fault) => match fault {
             CheckError::Plan(_) => "plan",
             CheckError::NotCovered(_) => "not-covered",
+            CheckError::Permission(_) => "permission",
             CheckError::Purpose => "purpose",
             CheckError::UnknownType(_) => "type",
             CheckError::NoPeriod(_) => "period",

@@ -164,6 +164,7 @@ impl Desk {
             evidence: finding.evidence,
             subject_binding: policy.subject_binding.clone().into(),
             pseudonym: finding.pseudonym.clone(),
+            transaction: None,
             reference: request.reference.as_ref().map(|reference| reference.hash.clone()),
         }
     }

@@ -91,6 +91,8 @@ pub enum Reason {
     ExpectedDiffers,
     /// As many decisions were met in this epoch for the person whom the service knows by this name as its policy lets be.
     LimitReached,
+    /// The permission that the answer rested on was taken back before the decision was made.
+    PermissionWithdrawn,
 }
 
 /// What the service may know the resident by, for one action in one epoch. Closed.
@@ -172,6 +174,9 @@ pub struct Claims {
     /// What the service may know the resident by, where the policy asks for it and an answer showed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pseudonym: Option<Pseudonym>,
+    /// What was permitted: base64url of SHA-256 of the entry, whose salt keeps it from being guessed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
     /// The salted hash of the service's own reference, see [`reference_hash`].
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,

@@ -18,6 +18,7 @@ pub mod jose;
 pub mod json;
 pub mod openid4vci;
 pub mod openid4vp;
+pub mod permission;
 pub mod policy;
 pub mod sd_jwt;
 pub mod statement;

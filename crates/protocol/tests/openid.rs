@@ -21,6 +21,13 @@ mod joined;
 mod messages;
 #[path = "openid/pay.rs"]
 mod pay;
+#[cfg(feature = "mutants")]
+#[path = "openid/permission_switches.rs"]
+mod permission_switches;
+#[path = "openid/permissions.rs"]
+mod permissions;
+#[path = "openid/permitted.rs"]
+mod permitted;
 #[path = "openid/plain.rs"]
 mod plain;
 #[path = "openid/policies.rs"]
@@ -31,8 +38,12 @@ mod provider;
 mod pseudonyms;
 #[path = "openid/queries.rs"]
 mod queries;
+#[path = "openid/records.rs"]
+mod records;
 #[path = "openid/requests.rs"]
 mod requests;
+#[path = "openid/schema.rs"]
+mod schema;
 #[path = "openid/standard.rs"]
 mod standard;
 #[cfg(feature = "mutants")]

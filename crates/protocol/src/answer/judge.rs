@@ -6,6 +6,7 @@ use serde_json::Value;
 use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::encoding::date_from;
 
+use super::permitted::Granted;
 use super::verify::Proven;
 use crate::decision::{Evidence, Outcome, Pseudonym, Reason};
 use crate::encoding::b64u;
@@ -37,6 +38,15 @@ impl Proven {
         let evidence = if self.proved { Evidence::Proved } else { Evidence::Disclosed };
         let (outcome, reason) = self.outcome(asked, expect);
         Judged { outcome, reasons: vec![reason], evidence, pseudonym: self.pseudonym(asked) }
+    }
+
+    /// As [`Self::judge`], with the permission that the answer gives. Where the outcome is not met, none is given.
+    #[must_use]
+    pub fn judge_and_grant(self, asked: &Asked, expect: Option<&str>) -> (Judged, Option<Granted>) {
+        let judged = self.judge(asked, expect);
+        let met = mutants::skips("perm-granted-met") || judged.outcome == Outcome::Met;
+        let granted = self.granted.filter(|_| met);
+        (judged, granted)
     }
 
     fn pseudonym(&self, asked: &Asked) -> Option<Pseudonym> {

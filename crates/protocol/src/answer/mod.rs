@@ -6,14 +6,19 @@
 //! carried where it belongs) → [`Proven`] (the proof holds) → [`Judged`]. Form, key binding and signatures come
 //! before ([`crate::sd_jwt`]), the lease and the transaction are the caller's.
 //!
+//! Where the policy asks for a [permission](crate::permission), the grant is checked with [`Presented::granted`], the key
+//! that it is signed by with step 8, and [`Granted`] comes out beside the judgement and nowhere else.
+//!
 //! Security: what a proof is bound to comes from the verifier's own record ([`crate::openid4vp::Asked`]) and from
 //! credentials that it verified. An outcome is read only from the last step.
 
 mod judge;
+mod permitted;
 mod prove;
 mod verify;
 
 pub use judge::Judged;
+pub use permitted::{Granted, PermissionError};
 pub use prove::{AnswerClaims, Holding, ProveError, carried, credential, prove, prove_over};
 pub use verify::{AnswerError, Committed, Complete, Presented, Proven, Sought, Trusted, check_proofs};
 

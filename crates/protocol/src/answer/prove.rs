@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use rand_core::CryptoRngCore;
 use serde_json::{Map, Value};
 use thiserror::Error;
+use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::answer::{self, Openings};
 use vouchsafe_proofs::commitment::{Blinding, Commitment, Seed};
 use vouchsafe_proofs::context::{self, Attribute, IssuerKey, Pseudonym};
 use vouchsafe_proofs::encoding::Text;
 use vouchsafe_proofs::pseudonym::LinkSecret;
 
-use super::{PROOF_CLAIM, PROOF_HASH_CLAIM};
+use super::{PROOF_CLAIM, PROOF_HASH_CLAIM, permitted};
 use crate::encoding::{b64u, sha256};
 use crate::openid4vp::{Asked, Chosen};
 use crate::policy::Crowd;
@@ -51,6 +52,9 @@ pub enum ProveError {
     /// A statement that would single its resident out.
     #[error("the request asks of too small a crowd: {0}")]
     Crowd(#[from] Crowd),
+    /// A permission without a key, or a key without a permission.
+    #[error("the request asks for a permission and there is no key for it, or the reverse")]
+    Permission,
     /// The statements.
     #[error(transparent)]
     Proof(#[from] answer::ProveError),
@@ -62,7 +66,8 @@ pub type AnswerClaims = BTreeMap<String, Map<String, Value>>;
 /// Proves every statement that applies to `chosen`, over copies that answer exactly its queries.
 ///
 /// The result goes into the key bindings: the proof on the first presentation that a statement names, its hash
-/// on the others. It is empty where no statement applies.
+/// on the others. It is empty where no statement applies. Where the request asks for a permission, `chosen` has its key
+/// ([`Chosen::permitting`]), and the key binding that covers the entry names it.
 ///
 /// # Errors
 /// [`ProveError`]; that a statement is not met shows here and nowhere else.
@@ -77,7 +82,12 @@ pub fn prove(
     let credentials = holdings.iter().map(Holding::credential).collect::<Result<_, _>>()?;
     let known_as = known_as(asked, chosen, holdings)?;
     let bytes = prove_over(asked, chosen, credentials, &openings, known_as, rng)?;
-    Ok(bytes.map(|bytes| carried(asked, chosen, &bytes)).unwrap_or_default())
+    let mut claims = bytes.map(|bytes| carried(asked, chosen, &bytes)).unwrap_or_default();
+    // Every entry that asks for a permission names all queries, so it falls to the first that is answered.
+    if let Some((key, query)) = chosen.permission_key().zip(chosen.queries().first()) {
+        claims.entry(query.clone()).or_default().extend([permitted::claim(key)]);
+    }
+    Ok(claims)
 }
 
 /// The pseudonym that the request asks for, of the secret of the one copy that it is shown from.
@@ -107,6 +117,10 @@ pub fn prove_over(
     rng: &mut dyn CryptoRngCore,
 ) -> Result<Option<Vec<u8>>, ProveError> {
     let credentials = in_order(chosen, credentials)?;
+    let keyed = asked.terms().is_some() == chosen.permission_key().is_some();
+    if !(mutants::skips("perm-prove-key") || keyed) {
+        return Err(ProveError::Permission);
+    }
     let statements = asked.statements(chosen);
     if statements.is_empty() {
         return Ok(None);

@@ -11,12 +11,15 @@ use vouchsafe_proofs::commitment::Commitment;
 use vouchsafe_proofs::context::{Attribute, Context};
 use vouchsafe_proofs::statement::Statement;
 
+use super::permitted::{self, Granted, PermissionError};
 use super::prove::{Facts, credential};
 use super::{PROOF_CLAIM, PROOF_HASH_CLAIM};
 use crate::dcql::Incomplete;
 use crate::encoding::{b64u, b64u_decode, sha256};
+use crate::jose::SignatureVerifier;
 use crate::openid4vp::transaction_data::{self, NotCovered, Said};
 use crate::openid4vp::{Asked, Chosen, NotAnOption};
+use crate::permission::Grant;
 use crate::sd_jwt::vc::Verified;
 use crate::status::{Reference, Standing};
 use crate::text::Env;
@@ -63,12 +66,16 @@ pub enum AnswerError {
     /// Transaction data that is not covered, or that nobody asked for.
     #[error(transparent)]
     TransactionData(#[from] NotCovered),
+    /// A permission that is not given as it was asked for.
+    #[error(transparent)]
+    Permission(#[from] PermissionError),
 }
 
 /// Presentations, each verified for itself, that are exactly those of one option.
 pub struct Presented {
     chosen: Chosen,
     credentials: Vec<(String, Verified)>,
+    grant: Option<Grant>,
 }
 
 impl Presented {
@@ -80,7 +87,30 @@ impl Presented {
         let chosen = asked.choose(presented.keys().map(String::as_str))?;
         let take = |query: &String| presented.remove(query).map(|verified| (query.clone(), verified));
         let credentials = chosen.queries().iter().filter_map(take).collect();
-        Ok(Self { chosen, credentials })
+        Ok(Self { chosen, credentials, grant: None })
+    }
+
+    /// The grant that came beside the presentations, checked: step 8 refuses an answer without one where a permission was
+    /// asked for. `purpose_version` is that of the purpose as the request carried it.
+    ///
+    /// # Errors
+    /// [`AnswerError::Permission`].
+    pub fn granted(
+        self,
+        asked: &Asked,
+        purpose_version: u32,
+        grant: Option<&str>,
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<Self, AnswerError> {
+        if asked.terms().is_none() {
+            if !(mutants::skips("perm-grant-unasked") || grant.is_none()) {
+                return Err(PermissionError::Unasked.into());
+            }
+            return Ok(self);
+        }
+        let verify = |text| Grant::verify(text, asked, purpose_version, verifier);
+        let grant = grant.map(verify).transpose().map_err(PermissionError::from)?;
+        Ok(Self { grant, ..self })
     }
 
     /// Step 7: each issuer may issue this type, in this environment, under the anchor that was found, and the
@@ -98,7 +128,7 @@ impl Presented {
             let entry = register.issuer(credential.iss()).ok_or(AnswerError::Issuer)?;
             check_entry(entry.document(), credential, env)?;
         }
-        Ok(Trusted { chosen: self.chosen, credentials: self.credentials })
+        Ok(Trusted { chosen: self.chosen, credentials: self.credentials, grant: self.grant })
     }
 }
 
@@ -121,21 +151,29 @@ fn check_entry(entry: &IssuerEntry, credential: &Verified, env: Env) -> Result<(
 pub struct Trusted {
     chosen: Chosen,
     credentials: Vec<(String, Verified)>,
+    grant: Option<Grant>,
 }
 
 impl Trusted {
-    /// Step 8: each presentation answers its own query, with every claim that was asked for.
+    /// Step 8: each presentation answers its own query, with every claim that was asked for; together they cover the
+    /// transaction data and give the permission that was asked for.
     ///
     /// # Errors
-    /// [`AnswerError::Incomplete`], [`AnswerError::Period`], [`AnswerError::TransactionData`].
+    /// [`AnswerError::Incomplete`], [`AnswerError::Period`], [`AnswerError::TransactionData`],
+    /// [`AnswerError::Permission`].
     pub fn check_complete(self, asked: &Asked) -> Result<Complete, AnswerError> {
         let shown = self.credentials.iter().map(|(id, credential)| (id.as_str(), vec![credential.into()]));
         asked.plan().query.check_answer(&shown.collect())?;
         self.credentials.iter().try_for_each(|(query, credential)| check_period(asked, query, credential))?;
         let said: Vec<_> = self.credentials.iter().map(|(id, credential)| said(id, credential)).collect();
         transaction_data::check(asked.transaction_data(), &said)?;
-        let Self { chosen, credentials } = self;
-        Ok(Complete { chosen, credentials, sought: 0, standing: Standing::Valid })
+        let Self { chosen, credentials, grant } = self;
+        let granted = permitted::check(asked, &credentials, grant)?;
+        let chosen = match &granted {
+            Some(granted) => chosen.permitting(*granted.jkt()),
+            None => chosen,
+        };
+        Ok(Complete { chosen, credentials, granted, sought: 0, standing: Standing::Valid })
     }
 }
 
@@ -166,6 +204,7 @@ fn said<'a>(query: &'a str, credential: &'a Verified) -> Said<'a> {
 pub struct Complete {
     chosen: Chosen,
     credentials: Vec<(String, Verified)>,
+    granted: Option<Granted>,
     /// References that were given away and not heard of again.
     sought: usize,
     standing: Standing,
@@ -225,8 +264,8 @@ impl Complete {
         let contexts = contexts.collect::<Result<_, AnswerError>>()?;
         let context = asked.context(&self.chosen, contexts);
         let proof = Proof::new(asked, context, statements, bytes)?;
-        let Self { chosen, credentials, standing, .. } = self;
-        Ok(Committed { chosen, credentials, proof, standing })
+        let Self { chosen, credentials, granted, standing, .. } = self;
+        Ok(Committed { chosen, credentials, granted, proof, standing })
     }
 }
 
@@ -371,6 +410,7 @@ impl Proof {
 pub struct Committed {
     chosen: Chosen,
     credentials: Vec<(String, Verified)>,
+    granted: Option<Granted>,
     proof: Option<Proof>,
     standing: Standing,
 }
@@ -386,8 +426,8 @@ impl Committed {
         if let Some(proof) = self.proof {
             proof.check()?;
         }
-        let Self { chosen, credentials, standing, .. } = self;
-        Ok(Proven { chosen, credentials, proved, known_as, standing })
+        let Self { chosen, credentials, granted, standing, .. } = self;
+        Ok(Proven { chosen, credentials, granted, proved, known_as, standing })
     }
 }
 
@@ -408,6 +448,7 @@ pub fn check_proofs<'a>(committed: impl IntoIterator<Item = &'a mut Committed>, 
 pub struct Proven {
     pub(super) chosen: Chosen,
     pub(super) credentials: Vec<(String, Verified)>,
+    pub(super) granted: Option<Granted>,
     pub(super) proved: bool,
     pub(super) known_as: Option<[u8; 32]>,
     pub(super) standing: Standing,

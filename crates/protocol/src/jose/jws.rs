@@ -101,7 +101,8 @@ impl Header {
     }
 
     /// The key that the token brought along in `jwk`. Who signed the token chose it, so it proves possession
-    /// and nothing about identity: only key proofs of OpenID4VCI and of DPoP are verified with it.
+    /// and nothing about identity: only key proofs of OpenID4VCI and of DPoP, and what the key of a permission signs, are
+    /// verified with it.
     ///
     /// # Errors
     /// See [`super::JwkError`]; absent is [`super::JwkError::Malformed`].

@@ -14,9 +14,10 @@ use vouchsafe_proofs::encoding::day;
 use vouchsafe_proofs::pseudonym::Scope;
 use vouchsafe_proofs::statement::Statement;
 
-use super::transaction_data::Entry;
+use super::transaction_data::{Entry, TransactionDataError};
 use crate::encoding::sha256;
 use crate::json;
+use crate::permission::{self, Jkt, Payment, Terms, TermsError};
 use crate::policy::{ContextOption, Needed, Plan, PlanError, PlannedOutcome, Policy, Shown, plan};
 use crate::statement::WireStatement;
 use crate::trust::{TableExtract, Tables};
@@ -74,6 +75,8 @@ pub struct Asked {
     /// What the pseudonym is for, where one is asked for.
     scope: Option<Scope>,
     transaction_data: Vec<Entry>,
+    /// What the answer permits, where the policy asks for a permission.
+    terms: Option<Terms>,
 }
 
 impl fmt::Debug for Asked {
@@ -93,6 +96,8 @@ pub struct Chosen {
     index: usize,
     outcome: PlannedOutcome,
     queries: Vec<String>,
+    /// The key of the permission that is given with the answer.
+    permission_key: Option<Jkt>,
 }
 
 impl Chosen {
@@ -112,6 +117,18 @@ impl Chosen {
     #[must_use]
     pub fn queries(&self) -> &[String] {
         &self.queries
+    }
+
+    /// The same with the key of the permission that is given with it: a wallet makes a fresh one for each.
+    #[must_use]
+    pub fn permitting(self, key: Jkt) -> Self {
+        Self { permission_key: Some(key), ..self }
+    }
+
+    /// The key of the permission that is given with it.
+    #[must_use]
+    pub fn permission_key(&self) -> Option<&Jkt> {
+        self.permission_key.as_ref()
     }
 }
 
@@ -153,7 +170,45 @@ impl Asked {
             statements_sha256: sha256(sent),
             scope,
             transaction_data: Vec::new(),
+            terms: None,
         })
+    }
+
+    /// The verifier's side: the same with the permission that the policy asks for. `salt` is fresh and random.
+    ///
+    /// # Errors
+    /// [`TermsError`].
+    pub fn authorising(self, salt: &[u8; 16], payment: Option<Payment>) -> Result<Self, TermsError> {
+        let terms = Terms::new(&self.policy, &self.plan, self.as_of, salt, payment)?;
+        let transaction_data = vec![terms.entry().clone()];
+        Ok(Self { transaction_data, terms: Some(terms), ..self })
+    }
+
+    /// Either side: the same with entries that came, or that were kept. Where the policy asks for a permission there is
+    /// exactly one entry, and it says what the policy does; elsewhere none asks for one.
+    ///
+    /// # Errors
+    /// [`TransactionDataError`].
+    pub fn taking(self, entries: Vec<Entry>) -> Result<Self, TransactionDataError> {
+        let mut ours = entries.iter().filter(|entry| permission::is_ours(entry));
+        let terms = match (&self.policy.permission, ours.next()) {
+            (None, None) => None,
+            (None, Some(_)) if mutants::skips("perm-entry-unasked") => None,
+            (None, Some(_)) => return Err(TransactionDataError::Unasked),
+            (Some(_), None) if mutants::skips("perm-entry-missing") => None,
+            (Some(_), None) => return Err(TransactionDataError::Missing),
+            (Some(_), Some(_)) if entries.len() > 1 && !mutants::skips("perm-entry-several") => {
+                return Err(TransactionDataError::Several);
+            }
+            (Some(_), Some(entry)) => Some(Terms::of_entry(entry, &self.policy, &self.plan, self.as_of)?),
+        };
+        Ok(Self { transaction_data: entries, terms, ..self })
+    }
+
+    /// What the answer permits, where the policy asks for a permission.
+    #[must_use]
+    pub fn terms(&self) -> Option<&Terms> {
+        self.terms.as_ref()
     }
 
     /// The same with transaction data that the answer must cover.
@@ -209,7 +264,8 @@ impl Asked {
     #[must_use]
     pub fn option(&self, index: usize) -> Option<Chosen> {
         let option = self.plan.options.get(index)?;
-        Some(Chosen { index, outcome: option.outcome, queries: self.in_order(&option.queries) })
+        let queries = self.in_order(&option.queries);
+        Some(Chosen { index, outcome: option.outcome, queries, permission_key: None })
     }
 
     /// The option whose queries are exactly those that were answered.
@@ -265,6 +321,8 @@ impl Asked {
 
     /// What a proof for an option is bound to, with the presented credentials in DCQL order.
     ///
+    /// The hashes of the transaction data stand there, and the key of the permission that is given with the option.
+    ///
     /// Where a pseudonym is asked for, its context stands there, and the commitment to its secret on the one credential that
     /// it is of; its value is the caller's to add.
     #[must_use]
@@ -290,7 +348,11 @@ impl Asked {
                 as_of: day(self.as_of).expect("the day of asking is after 1600"),
                 tables: self.used_tables(),
             },
-            authorisation: context::Authorisation { pseudonym, ..context::Authorisation::default() },
+            authorisation: context::Authorisation {
+                transactions: self.transaction_data.iter().map(|entry| sha256(entry.text())).collect(),
+                pseudonym,
+                permission_key: chosen.permission_key.map(|key| *key.bytes()),
+            },
             credentials,
         }
     }

@@ -7,11 +7,12 @@ use vouchsafe_proofs::context::ReplyTo;
 
 use super::plain::Question;
 use super::request::{CONTEXT, ContextInfo, Info, POLICY, PURPOSE, RequestError, SERVICE, TABLE};
-use super::transaction_data::{self, TransactionType};
+use super::transaction_data::{self, TransactionDataError, TransactionType};
 use super::{Asked, Party, ResponseKey};
 use crate::dcql::Query;
 use crate::json;
-use crate::policy::{Policy, covers_plan};
+use crate::permission;
+use crate::policy::{Policy, covers_permission, covers_plan};
 use crate::text::Env;
 use crate::time::UnixTime;
 use crate::trust::{Extract, Judge, Purpose, ServiceEntry, Table, Tables};
@@ -67,12 +68,24 @@ impl Asking<'_> {
         let asked = carried.recompute(self, &service, tables)?;
         // The registrar's limit, whatever the policy says.
         covers_plan(purpose.document(), asked.plan()).map_err(RequestError::OverAsking)?;
-        let entries = self
-            .transaction_data
-            .map(|sent| transaction_data::read(sent, &asked.plan().query, against.types));
+        let asked =
+            self.permitting(asked, purpose.document(), against).map_err(RequestError::TransactionData)?;
+        Ok(Vouched { service, purpose, asked, reg_version })
+    }
+
+    /// The entries of types that are known, and the permission that the policy asks for and the purpose allows.
+    fn permitting(
+        &self,
+        asked: Asked,
+        purpose: &Purpose,
+        against: &Against<'_>,
+    ) -> Result<Asked, TransactionDataError> {
+        covers_permission(purpose, asked.policy())?;
+        let types = [against.types, &permission::TYPES].concat();
+        let entries =
+            self.transaction_data.map(|sent| transaction_data::read(sent, &asked.plan().query, &types));
         // 5.1: what is not known must be refused, never passed over.
-        let entries = entries.transpose().map_err(RequestError::TransactionData)?.unwrap_or_default();
-        Ok(Vouched { service, purpose, asked: asked.with_transaction_data(entries), reg_version })
+        asked.taking(entries.transpose()?.unwrap_or_default())
     }
 
     /// Step 8: the registrar knows this service under this client id and lets it ask for this purpose.

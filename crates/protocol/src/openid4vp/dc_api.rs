@@ -295,7 +295,7 @@ impl Claims {
 /// The answer in clear.
 #[must_use]
 pub fn plain(vp_token: &VpToken) -> Value {
-    json!({"vp_token": vp_token.to_value()})
+    Value::Object(vp_token.to_members())
 }
 
 /// The encrypted answer.
@@ -341,7 +341,7 @@ impl Answer {
             (Some(jwe), None, None) => {
                 Encrypted::parse(jwe?).map(Self::Encrypted).map_err(|_| ResponseError::Malformed)
             }
-            (None, Some(vp_token), None) => VpToken::from_value(vp_token).map(Self::Plain),
+            (None, Some(_), None) => VpToken::from_members(&members).map(Self::Plain),
             (None, None, Some(code)) => Ok(Self::Error(code?.chars().take(64).collect())),
             _ => Err(ResponseError::Kind),
         }

@@ -16,6 +16,7 @@ use crate::form::{self, Form};
 use crate::jose::jwe::{Encrypted, Recipient, encrypt};
 use crate::jose::{Aead, Enc, KeyAgreement};
 use crate::json;
+use crate::permission::GRANT_MEMBER;
 
 /// The most bytes of a posted form.
 pub const MAX_POST: usize = 512 * 1024;
@@ -26,9 +27,13 @@ pub const MAX_ANSWER: usize = 256 * 1024;
 /// The most presentations of one answer.
 const MAX_PRESENTATIONS: usize = 16;
 
-/// What was presented, by query id. Not shown: presentations are about people.
+/// What was presented, by query id, with the grant of a permission beside it where one is given. Not shown: presentations
+/// are about people.
 #[derive(Clone, PartialEq, Eq)]
-pub struct VpToken(BTreeMap<String, Vec<String>>);
+pub struct VpToken {
+    presentations: BTreeMap<String, Vec<String>>,
+    grant: Option<String>,
+}
 
 /// An answer: presentations and the state of the request.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,6 +62,7 @@ pub enum Posted {
 /// The members of an answer in clear.
 pub struct Clear {
     vp_token: String,
+    grant: Option<String>,
     state: Option<String>,
 }
 
@@ -104,22 +110,34 @@ impl VpToken {
     /// The presentations for each query id, several where the query has `multiple`.
     #[must_use]
     pub fn several(presentations: BTreeMap<String, Vec<String>>) -> Self {
-        Self(presentations)
+        Self { presentations, grant: None }
+    }
+
+    /// The same with the grant of a permission, which is sent beside `vp_token`.
+    #[must_use]
+    pub fn with_grant(self, grant: String) -> Self {
+        Self { grant: Some(grant), ..self }
+    }
+
+    /// The grant of a permission that came beside `vp_token`; not verified.
+    #[must_use]
+    pub fn grant(&self) -> Option<&str> {
+        self.grant.as_deref()
     }
 
     /// The query ids that are answered.
     pub fn queries(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.presentations.keys().map(String::as_str)
     }
 
     /// The presentation for a query.
     #[must_use]
     pub fn presentation(&self, query: &str) -> Option<&str> {
-        self.0.get(query)?.first().map(String::as_str)
+        self.presentations.get(query)?.first().map(String::as_str)
     }
 
     /// 8.1: an object; each value an array of one string.
-    pub(super) fn from_value(value: &Value) -> Result<Self, ResponseError> {
+    fn from_value(value: &Value) -> Result<Self, ResponseError> {
         let members = match value {
             Value::Object(members) => members,
             Value::String(_) | Value::Array(_) => return Err(ResponseError::OlderDraft),
@@ -132,12 +150,29 @@ impl VpToken {
             .iter()
             .map(|(id, value)| Ok((id.clone(), vec![single(value)?])))
             .collect::<Result<_, _>>()
-            .map(Self)
+            .map(Self::several)
     }
 
-    pub(super) fn to_value(&self) -> Value {
+    /// The members of an answer that are read here: `vp_token`, and the grant beside it.
+    pub(super) fn from_members(members: &Map<String, Value>) -> Result<Self, ResponseError> {
+        let vp_token = Self::from_value(members.get("vp_token").ok_or(ResponseError::Malformed)?)?;
+        match members.get(GRANT_MEMBER) {
+            None => Ok(vp_token),
+            Some(Value::String(grant)) => Ok(vp_token.with_grant(grant.clone())),
+            // Another form is an error, never an absent grant.
+            Some(_) => Err(ResponseError::Malformed),
+        }
+    }
+
+    /// The same members, to be sent.
+    pub(super) fn to_members(&self) -> Map<String, Value> {
+        let grant = self.grant.iter().map(|grant| (GRANT_MEMBER.to_owned(), Value::from(grant.as_str())));
+        [("vp_token".to_owned(), self.to_value())].into_iter().chain(grant).collect()
+    }
+
+    fn to_value(&self) -> Value {
         let array = |(id, all): (&String, &Vec<String>)| (id.clone(), Value::from(all.clone()));
-        Value::Object(self.0.iter().map(array).collect())
+        Value::Object(self.presentations.iter().map(array).collect())
     }
 }
 
@@ -166,8 +201,7 @@ impl Response {
             Some(Value::String(state)) => Some(state.clone()),
             Some(_) => return Err(ResponseError::Malformed),
         };
-        let vp_token = members.get("vp_token").ok_or(ResponseError::Malformed)?;
-        Ok(Self { vp_token: VpToken::from_value(vp_token)?, state })
+        Ok(Self { vp_token: VpToken::from_members(&members)?, state })
     }
 
     /// Whether `state` is that of the request.
@@ -188,6 +222,7 @@ impl Response {
     pub fn plain_form(&self) -> String {
         let vp_token = self.vp_token.to_value().to_string();
         let mut members = vec![("vp_token", vp_token.as_str())];
+        members.extend(self.vp_token.grant().map(|grant| (GRANT_MEMBER, grant)));
         members.extend(self.state.as_deref().map(|state| ("state", state)));
         form::write(&members)
     }
@@ -217,7 +252,7 @@ pub(super) fn seal(
     aead: &dyn Aead,
     rng: &mut dyn rand_core::CryptoRngCore,
 ) -> Result<String, ResponseError> {
-    let mut plaintext = Map::from_iter([("vp_token".to_owned(), vp_token.to_value())]);
+    let mut plaintext = vp_token.to_members();
     plaintext.extend(state.map(|state| ("state".to_owned(), Value::from(state))));
     let plaintext = zeroize::Zeroizing::new(Value::Object(plaintext).to_string());
     let recipient = Recipient::new(&to.key.key, to.key.kid.as_deref(), to.enc);
@@ -252,7 +287,8 @@ impl Posted {
                 Encrypted::parse(jwe).map(Self::Encrypted).map_err(|_| ResponseError::Malformed)
             }
             (None, Some(vp_token), None) => {
-                Ok(Self::Plain(Clear { vp_token: vp_token.to_owned(), state: state() }))
+                let grant = form.member(GRANT_MEMBER).map(str::to_owned);
+                Ok(Self::Plain(Clear { vp_token: vp_token.to_owned(), grant, state: state() }))
             }
             (None, None, Some(code)) => {
                 Ok(Self::Error { code: code.chars().take(64).collect(), state: state() })
@@ -287,7 +323,8 @@ impl Clear {
     fn read(self) -> Result<Response, ResponseError> {
         let vp_token =
             json::parse(self.vp_token.as_bytes(), MAX_ANSWER).map_err(|_| ResponseError::OlderDraft)?;
-        Ok(Response { vp_token: VpToken::from_value(&vp_token)?, state: self.state })
+        let vp_token = VpToken { grant: self.grant, ..VpToken::from_value(&vp_token)? };
+        Ok(Response { vp_token, state: self.state })
     }
 }
 

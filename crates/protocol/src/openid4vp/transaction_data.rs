@@ -1,7 +1,8 @@
 //! `transaction_data`: what a resident authorises with an answer (sections 5.1, 8.4 and B.3.3).
 //!
 //! Each entry is hashed as the text that was sent, without decoding. Types come from whoever knows them, as an
-//! argument: this module knows none, and a wallet that knows none refuses all.
+//! argument: this module knows none, and a wallet that knows none refuses all. Those that ask for a permission, and stand
+//! under a policy alone, are [`crate::permission::TYPES`].
 //!
 //! Security: an unknown member could change what an entry means, so a type lists all that it has.
 
@@ -13,6 +14,7 @@ use vouchsafe_mutants as mutants;
 use crate::dcql::Query;
 use crate::encoding::{b64u, b64u_decode, sha256};
 use crate::json;
+use crate::policy::PermissionNotCovered;
 
 /// The claim of a key binding that covers entries.
 pub const HASHES: &str = "transaction_data_hashes";
@@ -85,6 +87,24 @@ pub enum TransactionDataError {
     /// Hashes without SHA-256.
     #[error("an entry allows no hash that is known here")]
     Algorithm,
+    /// The policy asks for a permission, and there is no entry.
+    #[error("the policy asks for a permission, and the request has no entry for it")]
+    Missing,
+    /// The policy asks for none, and there is an entry.
+    #[error("an entry asks for a permission that the policy does not ask for")]
+    Unasked,
+    /// More than the one entry of the permission.
+    #[error("a request for a permission has exactly one entry")]
+    Several,
+    /// Something else than the policy says.
+    #[error("an entry says something other than its policy")]
+    Differs,
+    /// More than the policy lets be paid.
+    #[error("an entry is about more than its policy lets be paid")]
+    Amount,
+    /// The purpose does not allow the permission.
+    #[error(transparent)]
+    NotCovered(#[from] PermissionNotCovered),
 }
 
 /// Why the key bindings of an answer do not cover the transaction data. The fault of whoever sent it.
@@ -119,7 +139,7 @@ pub fn read(
         entry.check(query, types)?;
         Ok(entry)
     });
-    let entries = entries.collect::<Result<Vec<Entry>, _>>()?;
+    let entries = entries.collect::<Result<Vec<Entry>, TransactionDataError>>()?;
     let is_new = |(at, entry): (usize, &Entry)| entries[..at].iter().all(|before| before.text != entry.text);
     if !(mutants::skips("vp-transaction-data-twice") || entries.iter().enumerate().all(is_new)) {
         return Err(TransactionDataError::Twice);
@@ -196,8 +216,9 @@ impl Entry {
         &self.members
     }
 
-    /// base64url of the hash of the text as it was sent.
-    fn hash(&self) -> String {
+    /// base64url of the hash of the text as it was sent, as key bindings carry it.
+    #[must_use]
+    pub fn hash(&self) -> String {
         b64u(sha256(&self.text))
     }
 

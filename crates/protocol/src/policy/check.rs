@@ -10,6 +10,7 @@ use vouchsafe_proofs::statement::{Statement, Term};
 
 use super::bound::{Crowd, PlanError};
 use super::coverage::{NotCovered, covers_plan};
+use super::permission::{PermissionNotCovered, covers_permission};
 use super::plan::{ContextOption, Plan, PlannedOutcome, plan};
 use super::{Body, Condition, Need, Test, Way};
 use crate::dcql::{DcqlError, Query};
@@ -45,6 +46,9 @@ pub enum CheckError {
     /// More than the purpose allows.
     #[error(transparent)]
     NotCovered(#[from] NotCovered),
+    /// A permission that the purpose does not allow.
+    #[error(transparent)]
+    Permission(#[from] PermissionNotCovered),
     /// The policy names another purpose.
     #[error("the policy asks for another purpose than the one it is checked against")]
     Purpose,
@@ -118,6 +122,7 @@ pub fn check(
     let plan = plan(policy, tables, as_of)?;
     check_taken(&plan.query)?;
     covers_plan(purpose, &plan)?;
+    covers_permission(purpose, policy)?;
     check_types(policy, types)?;
     check_links(&plan, types)?;
     plan.query.statements.iter().try_for_each(|one| check_crowd(one, &plan.query, tables, types))?;

@@ -17,6 +17,7 @@ mod condition;
 mod coverage;
 mod evaluate;
 mod joined;
+mod permission;
 mod plan;
 mod pseudonym;
 mod ways;
@@ -27,6 +28,8 @@ pub use check::{CheckError, Cost, check};
 pub use condition::{Condition, PolicyRule, PolicyTerm, Test};
 pub use coverage::{NotCovered, covers, covers_plan};
 pub use evaluate::{Holds, evaluate, holds, is_fresh};
+pub(crate) use permission::MOST_PENCE;
+pub use permission::{PermissionNotCovered, Permitting, covers_permission};
 pub use plan::{ContextOption, Needed, Plan, PlannedOutcome, Shown, plan};
 pub use pseudonym::{AskedPseudonym, Epoch, Pseudonymous};
 pub use ways::{Need, Period, Way};
@@ -82,6 +85,9 @@ pub struct Body {
     /// What the service may know a returning resident by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pseudonym: Option<Pseudonymous>,
+    /// What else the resident permits with the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission: Option<Permitting>,
     /// What people can do who say no.
     pub other_route: Bilingual,
 }
@@ -338,7 +344,7 @@ impl Body {
                     "subject_binding names a claim that no condition shows, or not in every way",
                 ))
             }
-            _ => pseudonym::check(self),
+            _ => pseudonym::check(self).and_then(|()| permission::check(self)),
         }
     }
 

@@ -121,8 +121,9 @@ pub fn plan(policy: &Body, tables: &Tables, as_of: Date) -> Result<Plan, PlanErr
     for (i, accept) in policy.accept.iter().enumerate() {
         made.entry(format!("q{i}"), accept, policy, &bounds);
     }
-    // Whoever says the contrary shows no name with it.
-    let first = policy.accept.iter().find(|accept| is_proof(&accept.vct) && policy.pseudonym.is_none());
+    // Whoever says the contrary shows no name with it, and permits nothing.
+    let contraries = policy.pseudonym.is_none() && policy.permission.is_none();
+    let first = policy.accept.iter().find(|accept| is_proof(&accept.vct) && contraries);
     if let Some(first) = first {
         for (j, (condition, bound)) in policy.conditions.iter().zip(&bounds).enumerate() {
             made.complements(j, first, condition, bound.as_ref());

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::permissions::{NamedAction, PermissionKind, RecordFacts, ThirdParty};
 use super::tables::Row;
 use super::{MAX_ENTRY, TrustError};
 use crate::statement::Rule;
@@ -182,6 +183,21 @@ pub struct Purpose {
     pub may_ask: Vec<MayAsk>,
     /// What people can do who say no.
     pub other_route: Bilingual,
+    /// What else a resident may be asked to permit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<PermissionKind>,
+    /// The actions that may be permitted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<NamedAction>,
+    /// With whom the outcome may be shared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sharing: Vec<ThirdParty>,
+    /// The least number of days between two askings under one standing permission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recheck_days: Option<u32>,
+    /// What the records of permissions say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordFacts>,
 }
 
 /// A table keyed by birth date, or a list of codes or of spans.
@@ -243,7 +259,8 @@ document!(
     Purpose,
     "vouchsafe-purpose+jwt",
     fn check(&self) -> Result<(), TrustError> {
-        complete([&self.text, &self.other_route].into_iter().chain(&self.recipients))
+        complete([&self.text, &self.other_route].into_iter().chain(&self.recipients))?;
+        self.check_permissions().map_err(|_| TrustError::Members)
     }
 );
 document!(

@@ -8,12 +8,14 @@
 //! an older one is refused. Nothing here is fetched.
 
 mod documents;
+mod permissions;
 mod register;
 mod tables;
 
 pub use documents::{
     Basis, Document, How, IssuerEntry, MayAsk, Purpose, RegisterDocument, ServiceEntry, Table,
 };
+pub use permissions::{BodyKind, Controller, NamedAction, PermissionKind, RecordFacts, ThirdParty};
 pub use register::Register;
 pub use tables::{CodeRow, MAX_ROWS, MIN_CROWD, PensionRow, Row, SpanRow, TableError, TableExtract, Tables};
 
