@@ -24,6 +24,7 @@ pub mod statement;
 pub mod status;
 pub mod text;
 pub mod time;
+pub mod tlog;
 pub mod trust;
 pub mod types;
 pub mod zkc;

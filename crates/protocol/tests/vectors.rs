@@ -5,6 +5,17 @@
 mod jwe;
 #[path = "vectors/lists.rs"]
 mod lists;
+#[path = "vectors/log.rs"]
+mod log;
+#[path = "vectors/log_notes.rs"]
+mod log_notes;
+#[cfg(feature = "mutants")]
+#[path = "vectors/log_switches.rs"]
+mod log_switches;
+#[path = "vectors/log_tiles.rs"]
+mod log_tiles;
+#[path = "vectors/logs.rs"]
+mod logs;
 #[path = "vectors/model.rs"]
 mod model;
 #[path = "vectors/presentation.rs"]
