@@ -140,6 +140,7 @@ impl Wallet {
     /// # Errors
     /// [`AnswerError`] says whether anything was sent.
     pub async fn share(&self, review: &Review, confirmed: Confirmed) -> Result<Answered, AnswerError> {
+        self.forget(&review.reading()).await?;
         let shared = self.share_or_fail(review, confirmed).await;
         if let Err(failed) = &shared {
             let event =

@@ -7,11 +7,13 @@
 //!
 //! Security: whoever holds a seed opens every commitment of a copy, so none leaves its wallet; nor does a signature
 //! before its owner's wallet has verified what it stands for. The wallet that gathers learns the exact values of the
-//! other person that bounds are proved of, and what is enough to check a guess of a hidden text that must differ: both
-//! reviews say so. Copies are spent before anything of them leaves.
+//! other person that bounds are proved of or that are compared, and what is enough to check a guess of a hidden text that
+//! is compared: both reviews say so. Copies are spent before anything of them leaves. The invitation comes in clear; that it
+//! is the one that was made is checked by people, who read a number to each other (`check.rs`).
 //!
 //! Left out: more than two people, ways that show something of the invited person, and looking up a status.
 
+mod check;
 mod contribute;
 mod foreign;
 mod gather;
@@ -30,14 +32,17 @@ use vouchsafe_protocol::openid4vp::request::Question;
 use vouchsafe_protocol::openid4vp::{Asked, Chosen};
 
 use crate::history::{self, Event, How, Named, Used};
-use crate::review::{Ability, HeldName, Review, ReviewError, Way, WayPart, Wish};
+use crate::review::read::{self, About, Seen};
+use crate::review::{Ability, HeldName, Reading, Review, ReviewError, Way, WayPart, Wish};
 use crate::vault::VaultError;
 use crate::words::{Language, say};
 use crate::{AnswerError, Answered, Fault, Wallet, store, trust};
+pub use check::CheckNumber;
 use foreign::{Against, Foreign};
 use message::Sealed;
 pub use message::Step;
-pub use page::{Known, Tells};
+pub use page::{Fact, Known, Tells};
+pub(crate) use record::wipe_ended;
 pub use record::{Exchange, Role};
 
 /// Why an answer of two wallets does not go on.
@@ -119,6 +124,12 @@ pub enum Refusal {
     /// Together the two do not meet the rule.
     #[error("what the two of you hold does not show what is asked")]
     NotMet,
+    /// Not the number of this invitation, or none.
+    #[error("that is not the check number of this invitation")]
+    Check,
+    /// An own credential was suspended.
+    #[error("a credential of yours was suspended when its status was last looked up")]
+    Suspended,
     /// For another option than was reviewed.
     #[error("the other wallet answers in another way than you were told of")]
     Option,
@@ -157,6 +168,8 @@ impl Refusal {
             Self::Openings => "joint-openings",
             Self::Opening => "joint-opening",
             Self::NotMet => "joint-not-met",
+            Self::Check => "joint-check",
+            Self::Suspended => "joint-suspended",
             Self::Option => "joint-option",
             Self::Proof => "joint-proof",
             Self::Binding => "joint-binding",
@@ -211,6 +224,8 @@ impl JointError {
             Refusal::Request | Refusal::Step | Refusal::Replaced | Refusal::Sealed => "do_joint_right",
             Refusal::Stale => "do_joint_collect",
             Refusal::NotMet => "do_joint_route",
+            Refusal::Check => "do_joint_check",
+            Refusal::Suspended => "do_joint_suspended",
             _ => "do_joint_beware",
         };
         [reason.as_str(), advice].map(|key| say(language, key, &[])).join(" ")
@@ -230,6 +245,7 @@ pub struct Invited {
     key: PublicJwk,
     invitation: [u8; 32],
     tells: Vec<Tells>,
+    check: CheckNumber,
 }
 
 /// What a message led to.
@@ -251,6 +267,13 @@ impl Joining {
         &self.review
     }
 
+    /// Its page, to be kept as shown.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        let page = |language| self.page(language);
+        Reading::new(&About::Joining(&self.review.fetched().link), page, &self.review)
+    }
+
     fn way(&self) -> Result<&Way, JointError> {
         self.mine.able(&self.review)
     }
@@ -268,6 +291,19 @@ impl Invited {
     pub fn tells(&self) -> &[Tells] {
         &self.tells
     }
+
+    /// The check number of the invitation as it came: the other person's wallet shows the same, if nobody changed it.
+    #[must_use]
+    pub fn check(&self) -> &CheckNumber {
+        &self.check
+    }
+
+    /// Its page, to be kept as shown.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        let page = |language| self.page(language);
+        Reading::new(&About::Invitation(self.invitation), page, &self.review)
+    }
 }
 
 impl Wallet {
@@ -277,12 +313,27 @@ impl Wallet {
     /// # Errors
     /// [`Refusal::Alone`], [`Refusal::NotForTwo`], and as a review.
     pub async fn join(&self, link: &str) -> Result<Joining, JointError> {
-        let done = self.look_joining(link).await;
+        let done = self.look_joining(link, None).await;
         self.noted(None, done).await
     }
 
-    async fn look_joining(&self, link: &str) -> Result<Joining, JointError> {
-        let review = self.look_as(link, &Wish::default(), None).await?;
+    /// As [`Wallet::join`], of the request as it was when its page was last shown ([`Wallet::shown`]).
+    ///
+    /// # Errors
+    /// As [`Wallet::join`], [`ReviewError::Unread`] and [`ReviewError::Changed`].
+    pub async fn join_as_read(&self, link: &str) -> Result<Joining, JointError> {
+        let done = async {
+            let seen = self.seen(&About::Joining(&read::named(link)?)).await?;
+            let joining = self.look_joining(link, seen.as_ref()).await?;
+            read::check(seen.as_ref(), &joining.reading())?;
+            Ok(joining)
+        };
+        let done = done.await;
+        self.noted(None, done).await
+    }
+
+    async fn look_joining(&self, link: &str, seen: Option<&Seen>) -> Result<Joining, JointError> {
+        let review = self.look_at(link, &Wish::default(), None, seen).await?;
         let mut met = review.facts().ways.iter().filter(|way| !way.contrary);
         let offered = review.facts().offered().ok_or(Refusal::NotForTwo)?;
         if offered.ability == Ability::Can {
@@ -416,7 +467,7 @@ impl Mine {
         Ok(way.ok_or(Refusal::NotForTwo)?)
     }
 
-    /// The way, if this wallet has what its person gives to it, all of it as fresh as the policy wants.
+    /// The way, if this wallet has what its person gives to it, all of it as fresh as the policy wants and none suspended.
     fn able<'r>(&self, review: &'r Review) -> Result<&'r Way, JointError> {
         let way = self.find(review)?;
         if !(mutants::skips("joint-able") || way.ability == Ability::AnotherPerson) {
@@ -424,6 +475,10 @@ impl Mine {
         }
         if !mutants::skips("joint-own-stale") && way.is_stale() {
             return Err(Refusal::Stale.into());
+        }
+        // The service would decide for both that the rule is not met.
+        if !mutants::skips("joint-own-suspended") && way.is_suspended() {
+            return Err(Refusal::Suspended.into());
         }
         Ok(way)
     }

@@ -13,6 +13,7 @@
 //! * a copy is shown once, and is marked spent before its presentation leaves;
 //! * of several credentials in one answer none is used twice, and a copy of each is spent or of none;
 //! * what its issuer took back is not offered; that is looked up when the resident asks, never while answering;
+//! * who agrees in another process than the one that showed the review agrees to what that one showed, or to nothing;
 //! * an answer that a rule is not met is sent only on a confirmation of its own;
 //! * what somebody qualifies for is worked out here ([`Wallet::entitled_at`]), by a document that is the same for everybody;
 //! * the history keeps names, times and purposes, never values;
@@ -82,7 +83,8 @@ pub struct Wallet {
 impl Wallet {
     /// Opens the vault in `directory`, or makes one there.
     ///
-    /// Copies that a crash left reserved were never sent and become unused again.
+    /// Copies that a crash left reserved were never sent and become unused again. Keys of exchanges whose request has
+    /// ended are deleted.
     ///
     /// # Errors
     /// [`OpenError`]: a wrong passphrase, a vault in use, unusable files.
@@ -94,6 +96,9 @@ impl Wallet {
     ) -> Result<Self, OpenError> {
         let vault = Vault::open(directory, passphrase, cost, &*machine.entropy).await?;
         store::release_all(&vault, &*machine.entropy).await.map_err(|_| OpenError::Database)?;
+        let (now, entropy) = (machine.clock.now(), &*machine.entropy);
+        joint::wipe_ended(&vault, now, entropy).await.map_err(|_| OpenError::Database)?;
+        review::read::forget_ended(&vault, now, entropy).await.map_err(|_| OpenError::Database)?;
         let (turn, collecting) = Default::default();
         Ok(Self { vault, machine, turn, collecting })
     }

@@ -15,6 +15,7 @@ mod often;
 mod page;
 mod page_direct;
 mod page_ways;
+pub(crate) mod read;
 mod refused;
 mod search;
 mod together;
@@ -34,6 +35,7 @@ pub use fetch::{Review, ReviewError};
 pub use learn::{Learn, Stated, What};
 pub use often::Often;
 pub use page::{Page, Part};
+pub use read::Reading;
 pub use together::{About, Compared, Mark, Place, SaidTerm, Sum, Together};
 
 use crate::history::Asked;

@@ -88,11 +88,13 @@ pub enum Section {
     Waiting,
     /// An answer that is being made with another person's wallet: its keys, copies that were used for it, its request.
     Joint,
+    /// A review that was shown, and is not agreed to yet: the request as it was fetched, and what its page said.
+    Read,
 }
 
 impl Section {
     /// Every section, for tests and exports.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Credential,
         Self::Copy,
         Self::HolderKey,
@@ -104,6 +106,7 @@ impl Section {
         Self::Link,
         Self::Waiting,
         Self::Joint,
+        Self::Read,
     ];
 
     fn name(self) -> &'static str {
@@ -119,6 +122,7 @@ impl Section {
             Self::Link => "link",
             Self::Waiting => "waiting",
             Self::Joint => "joint",
+            Self::Read => "read",
         }
     }
 }

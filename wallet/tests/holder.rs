@@ -13,9 +13,5 @@ mod waiting;
 #[expect(dead_code, reason = "the other stories use the rest")]
 mod world;
 
-/// The attack fails as things are, and succeeds once its check is gone.
 #[cfg(feature = "mutants")]
-async fn killed(name: &str, attack: impl AsyncFn() -> bool) {
-    assert!(!attack().await, "{name}: the attack succeeds with every check in place");
-    assert!(vouchsafe_mutants::without_async(name, attack()).await, "{name}: another check stops the attack");
-}
+use world::killed;

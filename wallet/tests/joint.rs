@@ -2,6 +2,8 @@
 //! of the other.
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "joint/agreed.rs"]
+mod agreed;
 #[path = "joint/double.rs"]
 mod double;
 #[path = "joint/refused.rs"]
@@ -15,16 +17,17 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use vouchsafe_protocol::openid4vp::link::Method;
-use vouchsafe_wallet::joint::Next;
+use vouchsafe_wallet::joint::{CheckNumber, JointError, Next};
 use vouchsafe_wallet::{Answered, Wallet};
 use world::World;
 use world::issuer::TX_CODE;
 use world::issuer::home::home;
+pub(crate) use world::killed;
 
 /// One of the two.
 pub(crate) struct Partner {
     pub(crate) wallet: Wallet,
-    _dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 /// Two people who live together, and a service that asks whether they are paid 1,400.00 together.
@@ -44,7 +47,7 @@ pub(crate) async fn partner(world: &Arc<World>, person: &'static str, total: u64
     for body in &world.payers {
         wallet.receive(&body.link(), Some(TX_CODE)).await.unwrap();
     }
-    Partner { wallet, _dir: dir }
+    Partner { wallet, dir }
 }
 
 impl Couple {
@@ -67,8 +70,7 @@ impl Couple {
 
     /// What the invited wallet tells.
     pub(crate) async fn contribution(&self) -> String {
-        let invited = self.two.wallet.invited(&self.invitation().await).await.unwrap();
-        self.two.wallet.contribute(&invited).await.unwrap()
+        contributes(&self.two.wallet, &self.invitation().await).await.unwrap()
     }
 
     /// What the other makes of it.
@@ -97,9 +99,8 @@ pub(crate) fn answered(next: Next) -> Answered {
     answered
 }
 
-/// The attack fails as things are, and succeeds once its check is gone.
-pub(crate) async fn killed(name: &str, attack: impl AsyncFn() -> bool) {
-    assert!(!attack().await, "{name}: the attack succeeds with every check in place");
-    #[cfg(feature = "mutants")]
-    assert!(vouchsafe_mutants::without_async(name, attack()).await, "{name}: another check stops the attack");
+/// The invited person takes part, and types the number as the other one reads it out.
+pub(crate) async fn contributes(wallet: &Wallet, invitation: &str) -> Result<String, JointError> {
+    let invited = wallet.invited(invitation).await?;
+    wallet.contribute(&invited, &CheckNumber::of(invitation).to_string()).await
 }

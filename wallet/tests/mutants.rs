@@ -7,21 +7,15 @@ mod world;
 use std::path::Path;
 
 use sqlx::{Connection as _, SqliteConnection};
-use vouchsafe_mutants::{without, without_async};
+use vouchsafe_mutants::without;
 use vouchsafe_protocol::openid4vp::link::Method;
 use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_wallet::vault::{Change, Cost, Section, Vault};
 use vouchsafe_wallet::{Confirmed, Wallet, http};
 use world::issuer::{COPIES, Spoil, TX_CODE};
 use world::service::{Line, Rogue};
-use world::{World, old_resident};
+use world::{World, killed, old_resident};
 use zeroize::Zeroizing;
-
-/// The attack fails as things are, and succeeds once its check is gone.
-async fn killed(name: &str, attack: impl AsyncFn() -> bool) {
-    assert!(!attack().await, "{name}: the attack succeeds with every check in place");
-    assert!(without_async(name, attack()).await, "{name}: another check stops the attack");
-}
 
 #[test]
 fn addresses_in_clear() {

@@ -5,6 +5,8 @@
 mod budget;
 #[path = "story/named.rs"]
 mod named;
+#[path = "story/read.rs"]
+mod read;
 #[path = "story/several.rs"]
 mod several;
 #[expect(dead_code, reason = "the other stories use the rest")]

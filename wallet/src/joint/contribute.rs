@@ -17,13 +17,14 @@ use super::gather::{jwts, taken_copies, thread};
 use super::message::{
     Bindings, Contribution, Invitation, Proof, Sealed, Step, Thread, VERSION, check_version,
 };
-use super::page::Tells;
+use super::page::{Fact, Tells};
 use super::record::{Begins, Conversation, Open, Role};
 use super::share::{self, Own, wanted};
-use super::{Invited, JointError, Mine, Refusal, check_shown, mine, policy};
+use super::{CheckNumber, Invited, JointError, Mine, Refusal, check_shown, mine, policy};
 use crate::Wallet;
 use crate::answer::{TakenCopy, ToProve};
 use crate::history::{self, Event};
+use crate::review::read::{self, About, Seen};
 use crate::review::{Review, Way, Wish, asked};
 use crate::store::{self, Held};
 use crate::vault::Section;
@@ -35,21 +36,39 @@ impl Wallet {
     /// # Errors
     /// [`JointError`].
     pub async fn invited(&self, invitation: &str) -> Result<Invited, JointError> {
-        let done = self.look_invited(invitation.trim()).await;
+        let done = self.look_invited(invitation.trim(), None).await;
         self.noted(None, done).await
     }
 
-    async fn look_invited(&self, text: &str) -> Result<Invited, JointError> {
+    /// As [`Wallet::invited`], of the request as it was when its page was last shown ([`Wallet::shown`]).
+    ///
+    /// # Errors
+    /// As [`Wallet::invited`], [`crate::ReviewError::Unread`] and [`crate::ReviewError::Changed`].
+    pub async fn invited_as_read(&self, invitation: &str) -> Result<Invited, JointError> {
+        let done = async {
+            let text = invitation.trim();
+            let seen = self.seen(&About::Invitation(sha256(text))).await?;
+            let invited = self.look_invited(text, seen.as_ref()).await?;
+            read::check(seen.as_ref(), &invited.reading())?;
+            Ok(invited)
+        };
+        let done = done.await;
+        self.noted(None, done).await
+    }
+
+    async fn look_invited(&self, text: &str, seen: Option<&Seen>) -> Result<Invited, JointError> {
         let (invitation, key) = Invitation::parse(text)?;
-        let review = self.look_as(&invitation.request, &Wish::default(), Some(&invitation.person)).await?;
+        let (wish, person) = (Wish::default(), Some(invitation.person.as_str()));
+        let review = self.look_at(&invitation.request, &wish, person, seen).await?;
         let mine = mine(&review, invitation.option, &invitation.person)?;
         check_shown(&review, mine.option, &mine.label)?;
         mine.able(&review)?;
         let tells = self.tells(&review, &mine).await?;
-        Ok(Invited { review, mine, key, invitation: sha256(text), tells })
+        let check = CheckNumber::of(text);
+        Ok(Invited { review, mine, key, invitation: sha256(text), tells, check })
     }
 
-    /// What the other person's wallet would learn.
+    /// What the other person's wallet would learn: one for everything that is wanted of what this wallet holds.
     async fn tells(&self, review: &Review, mine: &Mine) -> Result<Vec<Tells>, JointError> {
         let (question, chosen) = policy(review, mine.option)?;
         let way = mine.find(review)?;
@@ -57,37 +76,46 @@ impl Wallet {
         let all = store::credentials(&self.vault).await?;
         let mut tells = Vec::new();
         for one in wanted(&question.statements(&chosen), &|query: &str| own.contains(&query)) {
-            let [at] = one.of.as_slice() else { continue };
-            let place = own.iter().position(|query| *query == at.query);
-            let Some(batch) = place.and_then(|place| batches.get(place)) else { continue };
-            let credential = all.iter().find(|(id, _)| id == batch).map(|(_, known)| known);
-            let held = store::peek(&self.vault, batch).await?;
-            let text = match held.and_then(|held| held.openings) {
-                Some(openings) => {
-                    matches!(openings.open()?.values.get(&at.pointer), Some(zkc::Value::Text(_)))
-                }
-                None => false,
-            };
-            tells.extend(credential.map(|credential| Tells::of(&one, text, &at.pointer, credential)));
+            let (mut of, mut texts) = (Vec::new(), false);
+            for at in &one.of {
+                let place = own.iter().position(|query| *query == at.query);
+                let Some(batch) = place.and_then(|place| batches.get(place)) else { continue };
+                let Some((_, credential)) = all.iter().find(|(id, _)| id == batch) else { continue };
+                texts |= self.is_text(batch, &at.pointer).await?;
+                of.push(Fact::of(&at.pointer, credential));
+            }
+            tells.extend(Tells::new(of, one.value, texts));
         }
         Ok(tells)
     }
 
-    /// Tells the other wallet what the review listed. One copy of each credential is used from here on.
+    /// Whether what a copy of the batch hides there is a text.
+    async fn is_text(&self, batch: &str, pointer: &str) -> Result<bool, JointError> {
+        let held = store::peek(&self.vault, batch).await?;
+        let Some(openings) = held.and_then(|held| held.openings) else { return Ok(false) };
+        Ok(matches!(openings.open()?.values.get(pointer), Some(zkc::Value::Text(_))))
+    }
+
+    /// Tells the other wallet what the review listed, if `read` is the check number of the invitation as the other person
+    /// read it out. One copy of each credential is used from here on.
     ///
     /// # Errors
-    /// [`JointError`]; no copy is used then.
-    pub async fn contribute(&self, invited: &Invited) -> Result<String, JointError> {
-        let done = self.contribute_or_fail(invited).await;
+    /// [`Refusal::Check`], and [`JointError`]; no copy is used then.
+    pub async fn contribute(&self, invited: &Invited, read: &str) -> Result<String, JointError> {
+        let done = self.contribute_or_fail(invited, read).await;
         self.noted(Some(asked(invited.review.request())), done).await
     }
 
-    async fn contribute_or_fail(&self, invited: &Invited) -> Result<String, JointError> {
+    async fn contribute_or_fail(&self, invited: &Invited, read: &str) -> Result<String, JointError> {
         let (review, mine) = (&invited.review, &invited.mine);
+        if !(mutants::skips("joint-check") || invited.check.is(read)) {
+            return Err(Refusal::Check.into());
+        }
         if !(mutants::skips("joint-ended") || self.machine.clock.now() < review.request().expires_at()) {
             return Err(Refusal::Ended.into());
         }
         let way = mine.able(review)?;
+        self.forget(&invited.reading()).await?;
         let batches = mine.batches(way);
         let taken = self.take(way, review, &batches).await?;
         match self.tell_and_spend(invited, way, &taken).await {
@@ -123,6 +151,7 @@ impl Wallet {
             person: &mine.label,
             batches: &mine.batches(way),
             partner: Some(&invited.key),
+            check: None,
         };
         let mut conversation = Conversation::begin(begins, &key, sha256(&text));
         conversation.keep(taken);

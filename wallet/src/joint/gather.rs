@@ -10,7 +10,6 @@ use vouchsafe_protocol::answer::{
     AnswerClaims, Holding, PROOF_CLAIM, PROOF_HASH_CLAIM, ProveError, carried, prove_over,
 };
 use vouchsafe_protocol::encoding::{b64u, b64u_decode, sha256};
-use vouchsafe_protocol::jose::PublicJwk;
 use vouchsafe_protocol::openid4vp::response::VpToken;
 use vouchsafe_protocol::openid4vp::transaction_data;
 use vouchsafe_protocol::openid4vp::{Asked, Chosen};
@@ -22,11 +21,11 @@ use vouchsafe_service::keys::{AgreementKey, Jws};
 
 use super::foreign::Foreign;
 use super::message::{
-    Bindings, Contribution, Invitation, Proof, Sealed, Step, Thread, Told, VERSION, check_version,
+    Bindings, Contribution, Invitation, Proof, Sealed, Step, Thread, Told, VERSION, check_version, reply_key,
 };
 use super::record::{Begins, Conversation, Open, Role};
 use super::share::{self, Own, wanted};
-use super::{Joining, JointError, Mine, Refusal, mine, policy};
+use super::{CheckNumber, Joining, JointError, Mine, Refusal, mine, policy};
 use crate::answer::{TakenCopy, ToProve};
 use crate::history::{self, Event};
 use crate::review::{Review, Way};
@@ -36,12 +35,14 @@ use crate::{Answered, Wallet};
 
 impl Wallet {
     /// Begins: makes a key for this conversation and gives the invitation for the other wallet, one line of text that
-    /// fits a QR code. Nothing about the resident is in it, and no copy is used.
+    /// fits a QR code. Nothing about the resident is in it, and no copy is used. Its [`CheckNumber`] is for the other
+    /// person, by another way than the invitation's.
     ///
     /// # Errors
     /// [`JointError`].
     pub async fn invite(&self, joining: &Joining) -> Result<String, JointError> {
         let (review, way) = (&joining.review, joining.way()?);
+        self.forget(&joining.reading()).await?;
         let (mine, entropy) = (&joining.mine, &*self.machine.entropy);
         let key = AgreementKey::generate(entropy);
         let link = &review.fetched().link;
@@ -55,6 +56,7 @@ impl Wallet {
             person: &mine.label,
             batches: &mine.batches(way),
             partner: None,
+            check: Some(CheckNumber::of(&text)),
         };
         let conversation = Conversation::begin(begins, &key, sha256(&text));
         self.begin_exchange(&conversation, Vec::new()).await?;
@@ -70,7 +72,7 @@ impl Wallet {
         let contribution: Contribution =
             sealed.open(&thread(&review, &open.conversation, Step::Contribution)?, &key)?;
         check_version(contribution.v)?;
-        let partner = PublicJwk::from_value(&contribution.key).map_err(|_| Refusal::Content)?;
+        let partner = reply_key(&contribution.key).ok_or(Refusal::Content)?;
         let mine = mine(&review, open.conversation.option, &open.conversation.person)?;
         let way = mine.way(&review, &open.conversation.batches)?;
         let (asked, chosen) = policy(&review, mine.option)?;

@@ -94,7 +94,7 @@ impl Invitation {
         if !(mutants::skips("joint-invitation-version") || read.vouchsafe_joint == VERSION) {
             return Err(Refusal::Invitation);
         }
-        let key = PublicJwk::from_value(&read.key).map_err(|_| Refusal::Invitation)?;
+        let key = reply_key(&read.key).ok_or(Refusal::Invitation)?;
         Ok((read, key))
     }
 }
@@ -192,6 +192,12 @@ impl Thread<'_> {
     }
 }
 
+/// The key that an answer is to be sealed to: a point of P-256, and no key of another kind, to which nothing is sealed.
+pub(super) fn reply_key(value: &Value) -> Option<PublicJwk> {
+    let key = PublicJwk::from_value(value).ok()?;
+    (mutants::skips("joint-reply-key") || key.to_sec1().is_some()).then_some(key)
+}
+
 /// The name of a key of a conversation.
 pub(super) fn kid(key: &PublicJwk) -> String {
     b64u(key.thumbprint())
@@ -243,7 +249,8 @@ pub(super) fn check_version(v: u8) -> Result<(), Refusal> {
     if mutants::skips("joint-version") || v == VERSION { Ok(()) } else { Err(Refusal::Content) }
 }
 
-fn lp(bytes: &[u8]) -> Vec<u8> {
+/// A part with its length before it.
+pub(super) fn lp(bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).expect("parts of a request and names are short");
     [length.to_be_bytes().as_slice(), bytes].concat()
 }

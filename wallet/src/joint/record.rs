@@ -11,16 +11,17 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::encoding::{b64u, b64u_array, b64u_decode};
 use vouchsafe_protocol::jose::{KeyAgreement as _, PublicJwk};
 use vouchsafe_protocol::time::UnixTime;
+use vouchsafe_service::entropy::Entropy;
 use vouchsafe_service::keys::AgreementKey;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::message::{Sealed, Step, kid};
-use super::{JointError, Refusal};
+use super::{CheckNumber, JointError, Refusal};
 use crate::Wallet;
 use crate::history::Asked;
 use crate::review::Fetched;
 use crate::store::{self, Held};
-use crate::vault::{Change, Record, Section, VaultError};
+use crate::vault::{Change, Record, Section, Vault, VaultError};
 use crate::words::{Language, say};
 
 /// Which of the two wallets this one is.
@@ -48,7 +49,12 @@ pub(super) struct Conversation {
     pub(super) person: String,
     /// The credentials that the review named, by their ids, in the order of this person's queries.
     pub(super) batches: Vec<String>,
+    /// The name of its key, by which a message finds it, also when the key is deleted.
+    #[serde(default)]
+    kid: String,
     key: String,
+    /// The check number of the invitation, where this wallet made it.
+    check: Option<CheckNumber>,
     /// The key of the wallet that invited, where this one was.
     partner: Option<Value>,
     previous: String,
@@ -94,11 +100,12 @@ pub(super) struct Begins<'a> {
     pub(super) person: &'a str,
     pub(super) batches: &'a [&'a str],
     pub(super) partner: Option<&'a PublicJwk>,
+    pub(super) check: Option<CheckNumber>,
 }
 
 impl Conversation {
     pub(super) fn begin(begins: Begins<'_>, key: &AgreementKey, previous: [u8; 32]) -> Self {
-        let Begins { role, asked, fetched, expires_at, option, person, batches, partner } = begins;
+        let Begins { role, asked, fetched, expires_at, option, person, batches, partner, check } = begins;
         let awaits = if role == Role::Gathers { Step::Contribution } else { Step::Proof };
         Self {
             role,
@@ -109,7 +116,9 @@ impl Conversation {
             option,
             person: person.to_owned(),
             batches: batches.iter().map(|id| (*id).to_owned()).collect(),
+            kid: kid(key.public()),
             key: b64u(key.to_bytes().as_slice()),
+            check,
             partner: partner.map(PublicJwk::to_value),
             previous: b64u(previous),
             copies: Vec::new(),
@@ -174,6 +183,45 @@ impl Conversation {
     fn is_over(&self, now: UnixTime) -> bool {
         !mutants::skips("joint-ended") && now.0 >= self.expires_at
     }
+
+    /// Deletes all that it takes to go on. What is left says that it is over.
+    fn wipe(&mut self) {
+        self.key.zeroize();
+        self.fetched.zeroize();
+        for kept in &mut self.copies {
+            kept.sd_jwt.zeroize();
+            kept.key.zeroize();
+        }
+        (self.partner, self.check, self.proof) = (None, None, None);
+        self.theirs.clear();
+    }
+
+    fn is_wiped(&self) -> bool {
+        self.key.is_empty()
+    }
+}
+
+/// Deletes the keys of every exchange whose request has ended, and what the other wallet told. That it is over and what
+/// it used is still told once, by [`Wallet::exchanges`].
+pub(crate) async fn wipe_ended(
+    vault: &Vault,
+    now: UnixTime,
+    entropy: &dyn Entropy,
+) -> Result<(), VaultError> {
+    let mut changes = Vec::new();
+    for record in vault.scan(Section::Joint).await? {
+        let mut conversation: Conversation = store::decode(&record)?;
+        let kept = mutants::skips("joint-wipe") || conversation.is_wiped();
+        if conversation.is_over(now) && !kept {
+            conversation.wipe();
+            changes.push(Change::Replace(Section::Joint, record, conversation.encode()));
+        }
+    }
+    match vault.apply(changes, entropy).await {
+        // Somebody else is at it; what is left goes the next time.
+        Err(VaultError::Stale) => Ok(()),
+        done => done,
+    }
 }
 
 /// A conversation with the row that it was read from.
@@ -214,10 +262,14 @@ pub struct Exchange {
     pub ended: bool,
     /// How many copies it used.
     pub used: usize,
+    /// The check number of the invitation, while the other wallet has not answered it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<CheckNumber>,
 }
 
 impl Exchange {
     fn of(id: &str, conversation: &Conversation, now: UnixTime) -> Self {
+        let invites = conversation.awaits == Step::Contribution && !conversation.is_over(now);
         Self {
             id: id.to_owned(),
             role: conversation.role,
@@ -226,6 +278,7 @@ impl Exchange {
             expires_at: conversation.expires_at,
             ended: conversation.is_over(now),
             used: conversation.copies.len(),
+            check: conversation.check.clone().filter(|_| invites),
         }
     }
 
@@ -242,7 +295,9 @@ impl Exchange {
         let used = if self.used == 0 { "joint_used_none" } else { "joint_used" };
         let values = [("service", service), ("id", &*self.id)];
         let waits = say(language, waits, &values);
-        format!("{waits} {}", say(language, used, &[("n", &self.used.to_string())]))
+        let used = say(language, used, &[("n", &self.used.to_string())]);
+        let check = self.check.as_ref().filter(|_| !self.ended).map(|check| check.words(language));
+        [Some(waits), Some(used), check].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -278,11 +333,13 @@ impl Wallet {
         Ok(told)
     }
 
-    /// The conversation that a message is sealed to, if its request has not ended.
+    /// The conversation that a message is sealed to, if its request has not ended. The keys of those whose request has
+    /// are deleted.
     pub(super) async fn conversation(&self, sealed: &Sealed) -> Result<Open, JointError> {
+        wipe_ended(&self.vault, self.machine.clock.now(), &*self.machine.entropy).await?;
         for record in self.vault.scan(Section::Joint).await? {
             let conversation: Conversation = store::decode(&record)?;
-            if kid(conversation.key()?.public()) != sealed.kid {
+            if conversation.kid != sealed.kid {
                 continue;
             }
             if conversation.is_over(self.machine.clock.now()) {

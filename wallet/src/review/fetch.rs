@@ -13,6 +13,7 @@ use vouchsafe_service::entropy;
 use vouchsafe_service::keys::Jws;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::read::{About, Reading, Seen};
 use super::{Facts, Page, Wish, assess};
 use crate::history::{Asked, Event};
 use crate::http::{self, HttpError, Incoming, Outgoing};
@@ -75,6 +76,12 @@ pub enum ReviewError {
     /// No request stands for the code that was typed.
     #[error("the code is wrong, used or out of date: look at the page again, or ask for a new one")]
     Code,
+    /// Its page was not shown in this wallet, or too long ago.
+    #[error("this was not read yet: look at it first")]
+    Unread,
+    /// Its page is another than the one that was shown.
+    #[error("what is asked has changed since it was read: look at it again")]
+    Changed,
     /// What the resident named cannot be sent.
     #[error("what you named cannot answer this request")]
     Wish,
@@ -118,6 +125,12 @@ impl Review {
         &self.request
     }
 
+    /// Its page, to be kept as shown.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        Reading::new(&About::Answer(&self.fetched.link), |language| self.page(language), self)
+    }
+
     /// The request as it was fetched.
     pub(crate) fn fetched(&self) -> &Fetched {
         &self.fetched
@@ -147,7 +160,15 @@ impl Wallet {
     /// # Errors
     /// As [`Wallet::review`], and [`ReviewError::Wish`].
     pub async fn review_wishing(&self, link: &str, wish: &Wish) -> Result<Review, ReviewError> {
-        let review = self.look(link, wish).await;
+        let review = self.look_as(link, wish, None).await;
+        self.noted_review(review).await
+    }
+
+    /// Keeps the code of a refusal in the history.
+    pub(super) async fn noted_review(
+        &self,
+        review: Result<Review, ReviewError>,
+    ) -> Result<Review, ReviewError> {
         if let Err(refused) = &review {
             let event = Event::Failed { asked: None, code: refused.code().to_owned() };
             self.record(event).await?;
@@ -155,8 +176,18 @@ impl Wallet {
         review
     }
 
-    async fn look(&self, link: &str, wish: &Wish) -> Result<Review, ReviewError> {
-        self.look_as(link, wish, None).await
+    /// As [`Wallet::look_as`], of the request as it was shown where it was, and without fetching it then.
+    pub(crate) async fn look_at(
+        &self,
+        link: &str,
+        wish: &Wish,
+        person: Option<&str>,
+        seen: Option<&Seen>,
+    ) -> Result<Review, ReviewError> {
+        match seen {
+            Some(seen) => self.look_wishing(&seen.fetched, wish, person).await,
+            None => self.look_as(link, wish, person).await,
+        }
     }
 
     /// As [`Wallet::review_wishing`], answering for one person of several, and without a trace in the history.
@@ -185,10 +216,18 @@ impl Wallet {
         };
         let registrar = &request.service().iss;
         trust::saw(&self.vault, registrar, request.reg_version(), &*self.machine.entropy).await?;
-        let now = self.machine.clock.now();
-        let facts = assess(&self.vault, &request, now, wish, person).await?;
+        let facts = self.assessed(&request, wish, person).await?;
         let fetched = Fetched { link: link.to_string(), object, wallet_nonce };
         Ok(Review { facts, request, fetched })
+    }
+
+    async fn assessed(
+        &self,
+        request: &Verified<Question>,
+        wish: &Wish,
+        person: Option<&str>,
+    ) -> Result<Facts, ReviewError> {
+        assess(&self.vault, request, self.machine.clock.now(), wish, person).await
     }
 
     /// Verifies once more a request that was reviewed, and compares it with what this wallet holds now.
@@ -197,10 +236,18 @@ impl Wallet {
         fetched: &Fetched,
         person: Option<&str>,
     ) -> Result<Review, ReviewError> {
+        self.look_wishing(fetched, &Wish::default(), person).await
+    }
+
+    async fn look_wishing(
+        &self,
+        fetched: &Fetched,
+        wish: &Wish,
+        person: Option<&str>,
+    ) -> Result<Review, ReviewError> {
         let (link, pinned) = (Link::parse(&fetched.link)?, trust::pinned(&self.vault).await?);
         let request = self.verify(&fetched.object, &link, fetched.wallet_nonce.as_deref(), &pinned)?;
-        let (now, wish) = (self.machine.clock.now(), Wish::default());
-        let facts = assess(&self.vault, &request, now, &wish, person).await?;
+        let facts = self.assessed(&request, wish, person).await?;
         Ok(Review { facts, request, fetched: fetched.clone() })
     }
 

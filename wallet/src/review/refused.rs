@@ -26,6 +26,8 @@ enum Advice {
     Clock,
     /// Name something else.
     Wish,
+    /// Read it first.
+    Read,
     /// Add a trust file.
     Trust,
     /// Wait.
@@ -45,6 +47,7 @@ impl Advice {
             Self::Beware => "do_beware",
             Self::Clock => "do_clock",
             Self::Wish => "do_wish",
+            Self::Read => "do_read",
             Self::Trust => "do_trust",
             Self::Later => "do_later",
             Self::Restore => "do_restore",
@@ -80,6 +83,8 @@ impl ReviewError {
             Self::Refused(refused) => of_request(refused),
             Self::Code => ("typed-code", Advice::Again),
             Self::Wish => ("wish", Advice::Wish),
+            Self::Unread => ("unread", Advice::Read),
+            Self::Changed => ("changed", Advice::Read),
             Self::Http(HttpError::Address) => ("address", Advice::Service),
             Self::Http(HttpError::Unreachable) => ("network", Advice::Later),
             Self::Http(HttpError::TooLarge) => ("too-large", Advice::Service),
@@ -220,7 +225,7 @@ mod tests {
         let links = [LinkError::Form, LinkError::RequestUri, LinkError::Method];
         let nets = [HttpError::Address, HttpError::Unreachable, HttpError::TooLarge];
         let vaults = [VaultError::Damaged, VaultError::Unavailable];
-        let named = [ReviewError::Code, ReviewError::Wish];
+        let named = [ReviewError::Code, ReviewError::Wish, ReviewError::Unread, ReviewError::Changed];
         let others = [ReviewError::NoTrust, ReviewError::Gone, ReviewError::NotARequest];
         let mut all: Vec<ReviewError> = requests.map(ReviewError::Refused).into();
         all.extend(links.map(ReviewError::Link));

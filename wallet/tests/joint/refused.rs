@@ -14,16 +14,16 @@ use super::story::left;
 use super::world::issuer::home::{HOME_VCT, home};
 use super::world::issuer::{COPIES, TX_CODE};
 use super::world::{ISSUER, World};
-use super::{Couple, killed, partner, proof};
+use super::{Couple, contributes, killed, partner, proof};
 
 const ALL: usize = COPIES as usize;
 
-fn code<T>(done: Result<T, JointError>) -> String {
+pub(crate) fn code<T>(done: Result<T, JointError>) -> String {
     done.map_or_else(|refused| refused.code().to_owned(), |_| "taken".to_owned())
 }
 
 /// What the gathering wallet says to a contribution that was changed on the way.
-async fn contributed(change: impl FnOnce(&mut Value)) -> String {
+pub(crate) async fn contributed(change: impl FnOnce(&mut Value)) -> String {
     let couple = Couple::new().await;
     let message = couple.contribution().await;
     let lie = changed(&message, &couple.one.wallet, change).await;
@@ -311,8 +311,7 @@ async fn a_proof_of_another_statement_or_request() {
     for (least, nonce) in [(100_000, None), (140_000, Some("bm90LXRoZS1zYW1lLW5vbmNl"))] {
         let couple = Couple::new().await;
         let invitation = couple.invitation().await;
-        let invited = couple.two.wallet.invited(&invitation).await.unwrap();
-        let honest = couple.two.wallet.contribute(&invited).await.unwrap();
+        let honest = contributes(&couple.two.wallet, &invitation).await.unwrap();
         let told = opened(&honest, &key_of(&couple.one.wallet).await);
         let back = key_of(&couple.two.wallet).await;
         // The gathering wallet is led to answer another question with what it was told for this one.
@@ -535,9 +534,10 @@ async fn invitations_that_are_none() {
 async fn a_conversation_whose_request_ended() {
     killed("joint-ended", async || {
         let couple = Couple::new().await;
-        let invited = couple.two.wallet.invited(&couple.invitation().await).await.unwrap();
+        let invitation = couple.invitation().await;
+        let invited = couple.two.wallet.invited(&invitation).await.unwrap();
         couple.world.clock.advance(601);
-        couple.two.wallet.contribute(&invited).await.is_ok()
+        couple.two.wallet.contribute(&invited, &invited.check().to_string()).await.is_ok()
     })
     .await;
 }

@@ -1,5 +1,7 @@
 //! What two residents see and do, from the question to the answer.
 
+use std::collections::BTreeSet;
+
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::openid4vp::link::Method;
 use vouchsafe_wallet::history::Event;
@@ -11,7 +13,7 @@ use vouchsafe_wallet::{Confirmed, Wallet};
 use super::world::World;
 use super::world::issuer::{COPIES, TX_CODE};
 use super::world::service::{RETURN, copies_shown, judged};
-use super::{Couple, answered, binding, partner, proof};
+use super::{Couple, answered, binding, contributes, partner, proof};
 
 pub(crate) async fn left(wallet: &Wallet) -> Vec<usize> {
     wallet.list().await.unwrap().iter().map(|one| one.copies.unused).collect()
@@ -25,8 +27,16 @@ async fn two_wallets_answer_one_question() {
     let (one, two) = (&one.wallet, &two.wallet);
     let joining = one.join(&world.service.link(Method::Post)).await.unwrap();
     let page = joining.page(Language::En).to_string();
-    assert!(page.contains("Your wallet will learn the other person’s exact amounts."), "{page}");
+    for words in [
+        "Your wallet will learn the other person’s exact amounts.",
+        "learns where it is published whether the other’s credentials still count.",
+        "the service decides that the rule is not met.",
+        "What Larkfield Buses will not learn",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
     let invitation = one.invite(&joining).await.unwrap();
+    let number = one.exchanges().await.unwrap()[0].check.clone().unwrap().to_string();
     assert!(invitation.len() < 700, "{}", invitation.len());
 
     let invited = two.invited(&invitation).await.unwrap();
@@ -34,8 +44,14 @@ async fn two_wallets_answer_one_question() {
     for words in [
         "What the other person’s wallet will learn",
         "– your exact “pay” from one.example",
-        "– a fingerprint of “person number” from two.example: not what it is, but enough to check a guess",
-        "– that “household number” from two.example is the same as theirs",
+        "– a fingerprint of “person number” from two.example: enough to check a guess, so a short one can be found",
+        "– a fingerprint of “household number” from two.example: enough to check a guess, so a short one can be found",
+        "– that “person number” from two.example and “person number” from one.example are the same",
+        "before theirs has shown anything of the other person.",
+        "learns where it is published whether the other’s credentials still count.",
+        "the service decides that the rule is not met.",
+        "What Larkfield Buses will not learn",
+        "Check the invitation first",
         "add up to £1,400.00 or more",
         "Take part: your wallet sends what is listed above to the other person’s wallet.",
     ] {
@@ -44,12 +60,17 @@ async fn two_wallets_answer_one_question() {
     let welsh = invited.page(Language::Cy).to_string();
     assert!(welsh.contains("eich union “pay (cy)” gan one.example"), "{welsh}");
     assert!(!page.contains("500") && !page.contains("LD-0041"));
-    let tells: Vec<_> = invited.tells().iter().map(|one| (one.pointer.as_str(), one.what)).collect();
-    assert_eq!(tells.len(), 3);
-    assert!(tells.contains(&("/total", Known::Exact)) && tells.contains(&("/person", Known::Fingerprint)));
+    let tells = invited.tells().iter().map(|one| (one.of.pointer.as_str(), one.with.is_some(), one.what));
+    let all = [
+        ("/household", false, Known::Fingerprint),
+        ("/person", false, Known::Fingerprint),
+        ("/person", true, Known::Same),
+        ("/total", false, Known::Exact),
+    ];
+    assert_eq!(tells.collect::<BTreeSet<_>>(), BTreeSet::from(all));
     assert_eq!((left(one).await, left(two).await), (vec![ALL; 2], vec![ALL; 2]));
 
-    let contribution = two.contribute(&invited).await.unwrap();
+    let contribution = two.contribute(&invited, &number).await.unwrap();
     assert_eq!((left(one).await, left(two).await), (vec![ALL; 2], vec![ALL - 1; 2]));
     let made = proof(one.exchange(&contribution).await.unwrap());
     assert_eq!(left(one).await, vec![ALL - 1; 2]);
@@ -100,7 +121,7 @@ async fn a_wallet_may_be_closed_between_any_two_messages() {
     let invitation = one.invite(&one.join(&link).await.unwrap()).await.unwrap();
     one.close().await;
     let two = world.bare_wallet(dirs[1].path()).await;
-    let mut message = two.contribute(&two.invited(&invitation).await.unwrap()).await.unwrap();
+    let mut message = contributes(&two, &invitation).await.unwrap();
     two.close().await;
     for turn in 0.. {
         let wallet = world.bare_wallet(dirs[turn % 2].path()).await;
@@ -201,8 +222,7 @@ async fn sums_cannot_find_a_partner_s_value_by_asking() {
         let link = couple.world.service.link(Method::Post);
         let joining = couple.one.wallet.join(&link).await.unwrap();
         let invitation = couple.one.wallet.invite(&joining).await.unwrap();
-        let invited = couple.two.wallet.invited(&invitation).await.unwrap();
-        match couple.two.wallet.contribute(&invited).await {
+        match contributes(&couple.two.wallet, &invitation).await {
             Ok(contribution) => {
                 let made = couple.one.wallet.exchange(&contribution).await.unwrap();
                 codes.push(None);

@@ -453,7 +453,7 @@ impl Issuer {
             })
             .collect();
         let zkc = zkc::write(forms.iter().map(|(pointer, form, c)| (*pointer, form, *c)));
-        let claims = Map::from_iter([
+        let mut claims = Map::from_iter([
             ("iss".to_owned(), json!(self.iss)),
             ("vct".to_owned(), json!(vct)),
             ("iat".to_owned(), json!(midnight)),
@@ -461,6 +461,7 @@ impl Issuer {
             ("facts_as_of".to_owned(), json!(*self.facts.lock().unwrap())),
             ("zkc".to_owned(), zkc),
         ]);
+        claims.extend(self.extras());
         let header = NewHeader::new(Alg::Es256, "dc+sd-jwt").x5c(&[&self.leaf.certificate]).encode();
         let issuable =
             Builder::new(claims).holder(key).build(&header, &mut EntropyRng(&OsEntropy::new())).unwrap();

@@ -41,6 +41,13 @@ pub(crate) fn both(text: &str) -> Bilingual {
     Bilingual { en: text.to_owned(), cy: format!("{text} (cy)") }
 }
 
+/// The attack fails as things are, and succeeds once its check is gone.
+pub(crate) async fn killed(name: &str, attack: impl AsyncFn() -> bool) {
+    assert!(!attack().await, "{name}: the attack succeeds with every check in place");
+    #[cfg(feature = "mutants")]
+    assert!(vouchsafe_mutants::without_async(name, attack()).await, "{name}: another check stops the attack");
+}
+
 /// Everybody but the wallet.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,

@@ -259,7 +259,7 @@ impl Service {
         now: UnixTime,
     ) -> Result<Incoming, HttpError> {
         match (path, body) {
-            ("r/1", body) => Ok(self.request(body.as_deref(), now)),
+            (path, body) if path.starts_with("r/") => Ok(self.request(body.as_deref(), now)),
             ("a/1", Some(body)) => self.take(body),
             _ => Ok(reply(404, "text/plain", "")),
         }

@@ -28,7 +28,7 @@ use crate::{
 };
 use layout::{Read, Written};
 pub use openings::Openings;
-pub use shown::pseudonym;
+pub use shown::dangerous_claimed_pseudonym;
 
 /// The proof does not hold, or not here, or not for this. Nothing more is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -59,7 +59,7 @@ fn index(plan: &Plan) -> u64 {
 ///
 /// `None` where the context shows none, or the answer has another form than its plan.
 #[must_use]
-pub fn pseudonym(context: &Context, statements: &[Statement], bytes: &[u8]) -> Option<Nym> {
+pub fn dangerous_claimed_pseudonym(context: &Context, statements: &[Statement], bytes: &[u8]) -> Option<Nym> {
     let plan = plan_in(context, statements).ok()?;
     link::shown(Read::new(bytes, &plan)?.pseudonym?)
 }

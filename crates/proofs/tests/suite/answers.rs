@@ -2,7 +2,10 @@
 
 use crate::common::{Case, age, bus_pass, everything, link_blinding, link_secret, rng, scope};
 use vouchsafe_proofs::{
-    answer::{Given, MAX_LENGTH, Openings, ProofFailed, ProveError, length, prove, pseudonym, verify_all},
+    answer::{
+        Given, MAX_LENGTH, Openings, ProofFailed, ProveError, dangerous_claimed_pseudonym, length, prove,
+        verify_all,
+    },
     commitment::{Blinding, Commitment, Seed, commit},
     context::{Pseudonym, SignedRange},
     planner::PlanError,
@@ -263,7 +266,9 @@ fn a_pseudonym_is_in_the_answer() {
     assert_eq!(answer[1], 0x07);
     let mut asked = case.context.clone();
     asked.authorisation.pseudonym.as_mut().unwrap().value.clear();
-    let shown = |bytes: &[u8]| pseudonym(&asked, &case.statements, bytes).map(|nym| nym.to_bytes().to_vec());
+    let shown = |bytes: &[u8]| {
+        dangerous_claimed_pseudonym(&asked, &case.statements, bytes).map(|nym| nym.to_bytes().to_vec())
+    };
     assert_eq!(shown(&answer), Some(link_secret().pseudonym(&scope("2026")).value));
     for wrong in [&answer[..answer.len() - 1], &answer[1..], &[]] {
         assert_eq!(shown(wrong), None);
@@ -271,7 +276,9 @@ fn a_pseudonym_is_in_the_answer() {
     let mut identity = answer.clone();
     identity[6..38].fill(0);
     assert_eq!(shown(&identity), None);
-    assert!(pseudonym(&age().context, &age().statements, &age().prove().unwrap()).is_none());
+    assert!(
+        dangerous_claimed_pseudonym(&age().context, &age().statements, &age().prove().unwrap()).is_none()
+    );
 }
 
 /// Neither comes without the other, both ways; and the sub-proof is nowhere else and there once.

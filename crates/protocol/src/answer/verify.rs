@@ -346,7 +346,7 @@ impl Proof {
         let Some(bytes) = bytes else {
             return if asked.scope().is_some() { Err(AnswerError::Pseudonym) } else { Ok(None) };
         };
-        let shown = answer::pseudonym(&context, &statements, &bytes);
+        let shown = answer::dangerous_claimed_pseudonym(&context, &statements, &bytes);
         if let Some(item4) = &mut context.authorisation.pseudonym {
             item4.value = shown.ok_or(AnswerError::Pseudonym)?.to_bytes().to_vec();
         }

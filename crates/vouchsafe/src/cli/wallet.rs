@@ -97,7 +97,8 @@ enum WalletCommand {
 struct AnswerArgs {
     #[command(flatten)]
     asked: AskedArgs,
-    /// Share what the review lists.
+    /// Share what the review lists. It is what `review` showed here: without that, and where it has changed, nothing is
+    /// sent.
     #[arg(long, group = "choice", required_unless_present_any = ["no", "contrary"])]
     yes: bool,
     /// Say no.
@@ -167,10 +168,7 @@ async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Resul
         }
         WalletCommand::Receive { offer: None, .. } => waiting(wallet, args.json, language).await,
         WalletCommand::List { refresh } => list(wallet, args.json, language, *refresh).await,
-        WalletCommand::Review(asked) => {
-            let review = review(wallet, asked, language).await?;
-            print::one(args.json, review.facts(), || review.page(language).to_string())
-        }
+        WalletCommand::Review(asked) => show(wallet, args.json, asked, language).await,
         WalletCommand::Answer(choice) => share(wallet, args.json, choice, language).await,
         WalletCommand::Join(asked) => joint::join(wallet, args.json, asked, language).await,
         WalletCommand::Contribute(invited) => joint::contribute(wallet, args.json, invited, language).await,
@@ -230,17 +228,50 @@ async fn list(wallet: &Wallet, json: bool, language: Language, refresh: bool) ->
     print::list(json, &held, |one| one.words(language))
 }
 
+fn refused(language: Language) -> impl Fn(ReviewError) -> Failure {
+    move |e| failure(e.fault(), e.code(), e.words(language))
+}
+
+/// The link of the request, where a code was typed by what its page says.
+async fn link(wallet: &Wallet, asked: &AskedArgs, language: Language) -> Result<String, Failure> {
+    match &asked.at {
+        Some(page) => wallet.find(page, &asked.request).await.map_err(refused(language)),
+        None => Ok(asked.request.clone()),
+    }
+}
+
 async fn review(wallet: &Wallet, asked: &AskedArgs, language: Language) -> Result<Review, Failure> {
-    let refused = |e: ReviewError| failure(e.fault(), e.code(), e.words(language));
-    let link = match &asked.at {
-        Some(page) => wallet.find(page, &asked.request).await.map_err(refused)?,
-        None => asked.request.clone(),
-    };
-    wallet.review_wishing(&link, &asked.wish.wish()).await.map_err(refused)
+    let link = link(wallet, asked, language).await?;
+    wallet.review_wishing(&link, &asked.wish.wish()).await.map_err(refused(language))
+}
+
+/// Shows the review, and keeps that it was shown.
+async fn show(wallet: &Wallet, json: bool, asked: &AskedArgs, language: Language) -> Result<(), Failure> {
+    let review = review(wallet, asked, language).await?;
+    print::one(json, review.facts(), || review.page(language).to_string())?;
+    wallet.shown(&review.reading()).await.map_err(Failure::unavailable)
+}
+
+/// The review that was shown before. One that has changed is shown instead, and refused.
+async fn read(wallet: &Wallet, json: bool, asked: &AskedArgs, language: Language) -> Result<Review, Failure> {
+    let link = link(wallet, asked, language).await?;
+    let read = wallet.review_as_read(&link, &asked.wish.wish()).await;
+    if let Err(ReviewError::Changed) = &read {
+        show(wallet, json, asked, language).await?;
+    }
+    read.map_err(|e| match e {
+        ReviewError::Unread => {
+            failure(e.fault(), e.code(), format!("{} (`vouchsafe wallet review`)", e.words(language)))
+        }
+        e => refused(language)(e),
+    })
 }
 
 async fn share(wallet: &Wallet, json: bool, choice: &AnswerArgs, language: Language) -> Result<(), Failure> {
-    let review = review(wallet, &choice.asked, language).await?;
+    let review = match choice.no {
+        true => review(wallet, &choice.asked, language).await?,
+        false => read(wallet, json, &choice.asked, language).await?,
+    };
     let answered = match (choice.no, choice.contrary) {
         (true, _) => wallet.decline(&review).await,
         (false, true) => wallet.share(&review, Confirmed::Contrary).await,

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use jiff::civil::{Date, date};
-use vouchsafe_wallet::joint::{JointError, Next};
+use vouchsafe_wallet::joint::{CheckNumber, JointError, Next};
 use vouchsafe_wallet::words::Language;
 
 use super::Stage;
@@ -33,7 +33,8 @@ pub(super) async fn tell<W: Write>(stage: &mut Stage<W>) -> Result<(), Failure> 
     let joins = receive(stage, "household/partner/receive", residents::PARTNER).await?;
     let mut question = ask(stage).await?;
     let invitation = invite(stage, &gathers, &question).await?;
-    let contribution = contribute(stage, &joins, &invitation).await?;
+    let number = CheckNumber::of(&invitation).to_string();
+    let contribution = contribute(stage, &joins, &invitation, &number).await?;
     let proof = prove(stage, &gathers, &contribution).await?;
     let binding = agree(stage, &joins, &proof).await?;
     stage
@@ -86,7 +87,9 @@ async fn invite<W: Write>(
             let wallet = &resident.wallet;
             let joining = wallet.join(&question.link).await.map_err(refused)?;
             let invitation = wallet.invite(&joining).await.map_err(refused)?;
-            Ok(Told::ok(invitation, "The first wallet cannot answer alone, and invites the other one."))
+            let sentence = "The first wallet cannot answer alone, and invites the other one. Its resident reads out the \
+                number of the invitation.";
+            Ok(Told::ok(invitation, sentence))
         })
         .await
 }
@@ -95,12 +98,13 @@ async fn contribute<W: Write>(
     stage: &mut Stage<W>,
     resident: &Resident,
     invitation: &str,
+    number: &str,
 ) -> Result<String, Failure> {
     stage
         .step("household/contribute", async |_| {
             let invited = resident.wallet.invited(invitation).await.map_err(refused)?;
             let page = indented(&invited.page(Language::En).to_string());
-            let contribution = resident.wallet.contribute(&invited).await.map_err(refused)?;
+            let contribution = resident.wallet.contribute(&invited, number).await.map_err(refused)?;
             let sentence =
                 format!("The other reads the request for itself, and shows what will be learnt:\n\n{page}");
             Ok(Told::ok(contribution, sentence))

@@ -7,7 +7,7 @@ use vouchsafe_protocol::text::Env;
 use vouchsafe_service::clock::Clock;
 use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_wallet::http::Client;
-use vouchsafe_wallet::review::Review;
+use vouchsafe_wallet::review::{Review, Wish};
 use vouchsafe_wallet::vault::Cost;
 use vouchsafe_wallet::words::Language;
 use vouchsafe_wallet::{Confirmed, Machine, Wallet};
@@ -57,12 +57,14 @@ impl Resident {
         self.wallet.review(link).await.map_err(|e| Failure::refused(e.code(), e))
     }
 
-    /// The review as the resident reads it.
+    /// The review as the resident reads it; the wallet keeps that it was shown.
     ///
     /// # Errors
     /// As [`Self::review`].
     pub async fn read(&self, link: &str) -> Result<String, Failure> {
-        Ok(self.review(link).await?.page(Language::En).to_string())
+        let review = self.review(link).await?;
+        self.wallet.shown(&review.reading()).await.map_err(Failure::unavailable)?;
+        Ok(review.page(Language::En).to_string())
     }
 
     /// What the resident qualifies for, by the policies published at `url`, as they read it.
@@ -91,7 +93,9 @@ impl Resident {
     }
 
     async fn send(&self, link: &str, confirmed: Confirmed) -> Result<String, Failure> {
-        let review = self.review(link).await?;
+        self.read(link).await?;
+        let review = self.wallet.review_as_read(link, &Wish::default()).await;
+        let review = review.map_err(|e| Failure::refused(e.code(), e))?;
         let answered =
             self.wallet.share(&review, confirmed).await.map_err(|e| Failure::refused(e.code(), e))?;
         answered

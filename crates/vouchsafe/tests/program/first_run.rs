@@ -73,6 +73,9 @@ async fn a_newcomer_gets_from_nothing_to_a_checked_decision() {
     let (id, link) = (asked["id"].as_str().unwrap(), asked["qr_text"].as_str().unwrap());
     let mut browser = Browser::new(newcomer.http.clone());
     browser.open(asked["url"].as_str().unwrap()).await.unwrap();
+    let unread = newcomer.wallet(&["answer", link, "--yes"]);
+    assert_eq!((unread.code, unread.out.as_str()), (3, ""));
+    assert!(unread.err.contains("Read it first, then say yes.") && unread.err.contains("wallet review"));
     let read = newcomer.told(&["review", link]);
     assert!(read.contains("Larkfield Buses"), "{read}");
     let answered = newcomer.told(&["--json", "answer", link, "--yes"]);
@@ -166,8 +169,9 @@ async fn checks_the_decision(newcomer: &Newcomer, id: &str) {
 
 fn is_refused_a_second_time(newcomer: &Newcomer, link: &str) {
     let again = newcomer.wallet(&["answer", link, "--yes"]);
-    assert!(matches!(again.code, 3 | 4), "{}: {}", again.code, again.err);
-    assert_eq!(again.out, "");
+    assert_eq!((again.code, again.out.as_str()), (3, ""), "agreed to once: {}", again.err);
+    let gone = newcomer.wallet(&["review", link]);
+    assert!(matches!(gone.code, 3 | 4) && gone.out.is_empty(), "{}: {}", gone.code, gone.err);
     let nonsense = newcomer.wallet(&["review", "openid4vp://?request_uri=https://localhost/"]);
     assert!(matches!(nonsense.code, 2 | 3), "{}: {}", nonsense.code, nonsense.err);
 }
@@ -188,7 +192,7 @@ async fn finds_nobody(mut newcomer: Newcomer) {
     let asked = newcomer.ask().await;
     signal(newcomer.dev.id(), "INT");
     assert!(newcomer.dev.wait().0.success());
-    let nobody = newcomer.wallet(&["answer", asked["qr_text"].as_str().unwrap(), "--yes"]);
+    let nobody = newcomer.wallet(&["review", asked["qr_text"].as_str().unwrap()]);
     assert_eq!((nobody.code, nobody.out.as_str()), (5, ""), "{}", nobody.err);
     assert!(newcomer.told(&["list"]).contains("29 of 30 copies left"));
     std::fs::write(newcomer.dir.path().join("pass"), "wrong horse").unwrap();

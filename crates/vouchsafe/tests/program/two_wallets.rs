@@ -12,7 +12,7 @@ use vouchsafe::district::{HOUSEHOLD, residents};
 use vouchsafe::world::{Ports, World};
 use vouchsafe_service::clock::{Clock as _, SystemClock};
 
-use crate::child::run;
+use crate::child::{Ended, run};
 
 /// One of the two, at a command line.
 struct Partner<'a> {
@@ -24,10 +24,22 @@ struct Partner<'a> {
 impl Partner<'_> {
     /// A command that must succeed and say nothing beside its result.
     fn told(&self, args: &[&str]) -> String {
-        let wallet = ["wallet", "--vault", &self.vault, "--passphrase-file", "pass", "--dev-ca", &self.ca];
-        let ended = tokio::task::block_in_place(|| run(self.dir, &[&wallet[..], args].concat()));
+        let ended = self.wallet(args);
         assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{args:?}");
         ended.out
+    }
+
+    /// A command that is refused with this exit code, prints no result, and begins nothing.
+    fn refused(&self, code: i32, args: &[&str]) -> String {
+        let ended = self.wallet(args);
+        assert_eq!((ended.code, ended.out.as_str()), (code, ""), "{args:?}: {}", ended.err);
+        assert_eq!(self.told(&["exchanges"]), "", "{args:?}");
+        ended.err
+    }
+
+    fn wallet(&self, args: &[&str]) -> Ended {
+        let wallet = ["wallet", "--vault", &self.vault, "--passphrase-file", "pass", "--dev-ca", &self.ca];
+        tokio::task::block_in_place(|| run(self.dir, &[&wallet[..], args].concat()))
     }
 }
 
@@ -76,6 +88,9 @@ async fn two_residents_answer_with_files_between_them() {
 fn converse(one: &Partner<'_>, two: &Partner<'_>, link: &str) -> String {
     let read = one.told(&["join", link]);
     assert!(read.contains("Invite: show the invitation to the other person’s wallet."), "{read}");
+    assert!(
+        one.refused(2, &["join", link, "--yes", "--out", "absent/invitation"]).contains("cannot be written")
+    );
     let invited = one.told(&["join", link, "--yes", "--qr", "--out", "invitation"]);
     assert!(invited.ends_with("Bring invitation to the other person's wallet.\n"), "{invited}");
     assert!(invited.lines().count() > 20, "a picture stands before it");
@@ -83,7 +98,16 @@ fn converse(one: &Partner<'_>, two: &Partner<'_>, link: &str) -> String {
     for words in ["your exact “your income of the month” from Larkfield Payer One", "fingerprint"] {
         assert!(read.contains(words), "{words}\n{read}");
     }
-    two.told(&["contribute", "@invitation", "--yes", "--out", "contribution"]);
+    // The first resident reads their number out, and the other one types it.
+    let shown = one.told(&["exchanges"]);
+    let number = shown.split("The number of this invitation is ").nth(1).unwrap();
+    let number = number.split('.').next().unwrap();
+    assert!(invited.contains(number) && read.contains(number), "{number}");
+    let unchecked = two.refused(3, &["contribute", "@invitation", "--yes", "--out", "contribution"]);
+    assert!(unchecked.contains("read you the number on their screen"), "{unchecked}");
+    let agreed = ["contribute", "@invitation", "--yes", "--check", number, "--out"];
+    two.refused(2, &[&agreed[..], &["absent/contribution"]].concat());
+    two.told(&[&agreed[..], &["contribution"]].concat());
     assert!(two.told(&["exchanges"]).contains("Copies used: 3."));
     one.told(&["join", "--message", "@contribution", "--out", "proof"]);
     two.told(&["contribute", "--message", "@proof", "--out", "binding"]);

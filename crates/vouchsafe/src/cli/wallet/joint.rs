@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fast_qr::QRBuilder;
-use serde_json::json;
-use vouchsafe_wallet::Wallet;
-use vouchsafe_wallet::joint::{JointError, Next};
+use serde_json::{Value, json};
+use vouchsafe_wallet::joint::{CheckNumber, JointError, Next};
 use vouchsafe_wallet::words::Language;
+use vouchsafe_wallet::{ReviewError, Wallet};
 
 use super::super::print;
 use super::{failure, words};
@@ -25,7 +25,7 @@ pub(super) struct JoinArgs {
     /// The request's link: read what the service and the other wallet would learn.
     #[arg(required_unless_present = "message", conflicts_with = "message")]
     request: Option<String>,
-    /// Invite the other person's wallet.
+    /// Invite the other person's wallet, once this command has shown what for.
     #[arg(long, requires = "request")]
     yes: bool,
     /// Print the invitation as a QR code as well.
@@ -43,9 +43,12 @@ pub(super) struct ContributeArgs {
     /// The invitation of the other wallet: the text, @FILE, or - for standard input.
     #[arg(required_unless_present = "message", conflicts_with = "message")]
     invitation: Option<String>,
-    /// Send the other wallet what the review lists.
+    /// Send the other wallet what the review lists, once this command has shown it.
     #[arg(long, requires = "invitation")]
     yes: bool,
+    /// The number of the invitation, as the other person reads it from their screen.
+    #[arg(long, requires = "yes", value_name = "NUMBER", default_value = "", hide_default_value = true)]
+    check: String,
     /// Go on with the message of the other wallet: the text, @FILE, or - for standard input.
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
@@ -89,12 +92,17 @@ pub(super) async fn join(
     }
     let refused = refused(language);
     let request = args.request.as_deref().unwrap_or_default();
-    let joining = wallet.join(request).await.map_err(&refused)?;
     if !args.yes {
-        return print::one(json, joining.review().facts(), || joining.page(language).to_string());
+        return show_joining(wallet, json, request, language).await;
     }
+    let joining = wallet.join_as_read(request).await;
+    if let Err(JointError::Review(ReviewError::Changed)) = &joining {
+        show_joining(wallet, json, request, language).await?;
+    }
+    let joining = joining.map_err(&refused)?;
     args.out.ready()?;
     let text = wallet.invite(&joining).await.map_err(&refused)?;
+    let check = CheckNumber::of(&text);
     if args.qr && !json {
         let code = QRBuilder::new(text.as_str()).build();
         print::lines(
@@ -102,7 +110,15 @@ pub(super) async fn join(
             &[code.map_err(|_| Failure::usage("the invitation is too long for a QR code"))?.to_str()],
         )?;
     }
-    hand_over(json, "invitation", &text, &args.out)
+    print::lines(json, &[check.words(language)])?;
+    hand_over(json, "invitation", &text, &args.out, Some(&check))
+}
+
+/// Shows what inviting would mean, and keeps that it was shown.
+async fn show_joining(wallet: &Wallet, json: bool, request: &str, language: Language) -> Result<(), Failure> {
+    let joining = wallet.join(request).await.map_err(refused(language))?;
+    print::one(json, joining.review().facts(), || joining.page(language).to_string())?;
+    wallet.shown(&joining.reading()).await.map_err(Failure::unavailable)
 }
 
 pub(super) async fn contribute(
@@ -116,14 +132,31 @@ pub(super) async fn contribute(
     }
     let refused = refused(language);
     let invitation = brought(args.invitation.as_deref().unwrap_or_default())?;
-    let invited = wallet.invited(&invitation).await.map_err(&refused)?;
     if !args.yes {
-        let told = json!({"review": invited.review().facts(), "partner": invited.tells()});
-        return print::one(json, &told, || invited.page(language).to_string());
+        return show_invited(wallet, json, &invitation, language).await;
     }
+    let invited = wallet.invited_as_read(&invitation).await;
+    if let Err(JointError::Review(ReviewError::Changed)) = &invited {
+        show_invited(wallet, json, &invitation, language).await?;
+    }
+    let invited = invited.map_err(&refused)?;
     args.out.ready()?;
-    let text = wallet.contribute(&invited).await.map_err(&refused)?;
-    hand_over(json, "contribution", &text, &args.out)
+    let text = wallet.contribute(&invited, &args.check).await.map_err(&refused)?;
+    hand_over(json, "contribution", &text, &args.out, None)
+}
+
+/// Shows what taking part would mean, and keeps that it was shown.
+async fn show_invited(
+    wallet: &Wallet,
+    json: bool,
+    invitation: &str,
+    language: Language,
+) -> Result<(), Failure> {
+    let invited = wallet.invited(invitation).await.map_err(refused(language))?;
+    let (review, check) = (invited.review().facts(), invited.check());
+    let told = json!({"review": review, "partner": invited.tells(), "check": check});
+    print::one(json, &told, || invited.page(language).to_string())?;
+    wallet.shown(&invited.reading()).await.map_err(Failure::unavailable)
 }
 
 pub(super) async fn exchanges(
@@ -151,24 +184,33 @@ async fn go_on(
     let message = brought(message)?;
     out.ready()?;
     match wallet.exchange(&message).await.map_err(refused(language))? {
-        Next::Proof(text) => hand_over(json, "proof", &text, out),
-        Next::Binding(text) => hand_over(json, "binding", &text, out),
+        Next::Proof(text) => hand_over(json, "proof", &text, out, None),
+        Next::Binding(text) => hand_over(json, "binding", &text, out, None),
         Next::Answered(answered) => print::one(json, &answered, || words(&answered, false)),
     }
 }
 
-/// The text for the other wallet, alone on its line, or in a file.
-fn hand_over(json: bool, name: &str, text: &str, out: &OutArgs) -> Result<(), Failure> {
+/// The text for the other wallet, alone on its line, or in a file; for a script with its check number.
+fn hand_over(
+    json: bool,
+    name: &str,
+    text: &str,
+    out: &OutArgs,
+    check: Option<&CheckNumber>,
+) -> Result<(), Failure> {
+    let told = |text: Value| {
+        let mut told = json!({ name: text });
+        check.inspect(|check| told["check"] = json!(check));
+        told
+    };
     if let Some(file) = &out.out {
         std::fs::write(file, format!("{text}\n")).map_err(|e| {
             Failure::unavailable(format!("{} cannot be written: {}", file.display(), e.kind()))
         })?;
         let line = format!("Bring {} to the other person's wallet.", file.display());
-        return print::one(json, &json!({ name: file }), || line);
+        return print::one(json, &told(json!(file)), || line);
     }
-    print::one(json, &json!({ name: text }), || {
-        format!("Bring this line to the other person's wallet:\n{text}")
-    })
+    print::one(json, &told(json!(text)), || format!("Bring this line to the other person's wallet:\n{text}"))
 }
 
 /// A text that was pasted, or stands in a file or on standard input.
