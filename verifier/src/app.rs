@@ -23,7 +23,7 @@ use vouchsafe_service::client::{FetchError, Http};
 use vouchsafe_service::clock::Clock;
 use vouchsafe_service::config::{ConfigError, SecretFile};
 use vouchsafe_service::entropy::Entropy;
-use vouchsafe_service::keys::{Jws, KeyError, SigningKey};
+use vouchsafe_service::keys::{Ed25519Key, Jws, KeyError, SigningKey};
 use vouchsafe_service::problem::Reference;
 use vouchsafe_service::secret::{SecretError, ServerKey};
 use vouchsafe_service::store::{self as database, Database, Schema};
@@ -32,6 +32,7 @@ use crate::answer::Concluding;
 use crate::clients::{ClientFault, Clients};
 use crate::config::{Config, MAX_REQUEST_TTL};
 use crate::decision::{Closing, Desk};
+use crate::log::{LogDesk, LogError};
 use crate::paths::PathCache;
 use crate::policies::{self, FileFault, Installed, Refusal, Sender, warnings};
 use crate::pool::gather::Gathering;
@@ -91,6 +92,7 @@ pub struct App {
     rules: RwLock<Arc<Rules>>,
     signer: RequestSigner,
     desk: Desk,
+    log_desk: Option<LogDesk>,
     clients: Clients,
     questions: Questions,
     pub(crate) pool: ProofPool,
@@ -110,6 +112,9 @@ pub enum OpenError {
     /// A signing key cannot be used.
     #[error("a signing key cannot be used: {0}")]
     Key(#[from] KeyError),
+    /// A log is named after the origin, and this one makes no name.
+    #[error("the log is named after origin, which must have no space and no plus")]
+    Log,
     /// The server key cannot be used.
     #[error(transparent)]
     ServerKey(#[from] SecretError),
@@ -186,6 +191,9 @@ pub enum Unavailable {
     /// All proof workers are busy.
     #[error(transparent)]
     Full(#[from] Full),
+    /// The log cannot be read, or is damaged.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// A page could not be made.
     #[error("a page could not be made")]
     Page,
@@ -236,6 +244,7 @@ impl App {
         let signer = request_signer(&config, &trust, clock.now())?;
         let decision_key = SigningKey::from_pkcs8_pem(&config.decision.key.read()?)?;
         let desk = Desk::new(Arc::new(decision_key), &config.origin, config.decision.ttl_seconds);
+        let log_desk = log_desk(&config)?;
         let clients = Clients::load(&config.services, &config.limits)?;
         let rules = load_rules(&config, &*store, &signer, clock.now()).await?;
         let flights = Cap::new(config.limits.answers_at_once);
@@ -256,6 +265,7 @@ impl App {
             rules: RwLock::new(Arc::new(rules)),
             signer,
             desk,
+            log_desk,
             clients,
             questions: Questions::default(),
             pool,
@@ -394,6 +404,12 @@ impl App {
         &self.desk
     }
 
+    /// Who signs the log, where it is shown.
+    #[must_use]
+    pub fn log_desk(&self) -> Option<&LogDesk> {
+        self.log_desk.as_ref()
+    }
+
     pub(crate) fn keep_question(&self, digest: [u8; 32], question: Arc<Question>) {
         self.questions.put(digest, question);
     }
@@ -459,6 +475,12 @@ fn check_numbers(config: &Config) -> Result<(), OpenError> {
 }
 
 /// The request key with its certificate path, which must lead to an anchor that wallets have.
+fn log_desk(config: &Config) -> Result<Option<LogDesk>, OpenError> {
+    let Some(settings) = &config.log else { return Ok(None) };
+    let key = Ed25519Key::from_pkcs8_pem(&settings.key.read()?)?;
+    LogDesk::new(key, &config.origin).map(Some).map_err(|_| OpenError::Log)
+}
+
 fn request_signer(config: &Config, trust: &TrustFile, now: UnixTime) -> Result<RequestSigner, OpenError> {
     let key = SigningKey::from_pkcs8_pem(&config.request.key.read()?)?;
     let pem = SecretFile::new(&config.request.certificates).read()?;

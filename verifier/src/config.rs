@@ -38,6 +38,9 @@ pub struct Config {
     pub request: Requests,
     /// How decisions are signed and how long they are about now.
     pub decision: Decisions,
+    /// How the log is shown; without it, entries are kept and nothing is shown.
+    #[serde(default)]
+    pub log: Option<LogSettings>,
     /// The services that may ask through us.
     pub services: Vec<Service>,
     /// How often one part of the network may call.
@@ -153,6 +156,17 @@ pub struct Decisions {
     pub ttl_seconds: u32,
 }
 
+/// How the log is shown.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// The key of the log, Ed25519 as PKCS#8 in PEM; it signs checkpoints and nothing else.
+    pub key: SecretFile,
+    /// How often a checkpoint is signed, in seconds, if anything was decided since.
+    #[serde(default = "log_every")]
+    pub every_seconds: u32,
+}
+
 /// One service: the tenant.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,6 +212,10 @@ fn request_ttl() -> u32 {
 
 fn decision_ttl() -> u32 {
     900
+}
+
+fn log_every() -> u32 {
+    60
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod api;
 mod events;
+mod log;
 mod oauth;
 mod openapi;
 mod pages;
@@ -40,6 +41,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/requests", post(api::create).get(api::list))
         .route("/v1/requests/{id}", get(api::standing))
         .route("/v1/requests/{id}/decision", get(api::decision))
+        .route("/v1/requests/{id}/log-proof", get(api::log_proof))
         .route("/v1/requests/{id}/events", get(events::events))
         .route("/oauth/token", post(oauth::token))
         .route_layer(gate(most.requests_per_minute));
@@ -53,12 +55,16 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/p/{page}", get(pages::open).head(pages::no_head))
         .route("/p/{page}/return", get(pages::come_back).head(pages::no_head))
         .route_layer(gate(most.pages_per_minute));
+    let log = Router::new()
+        .route("/log/checkpoint", get(log::checkpoint))
+        .route("/log/tile/{*path}", get(log::tile))
+        .route_layer(gate(most.objects_per_minute));
     let files = Router::new()
         .route("/.well-known/jwks.json", get(api::jwks))
         .route("/.well-known/oauth-authorization-server", get(oauth::metadata))
         .route("/openapi.json", get(openapi::serve))
         .route("/style.css", get(pages::style));
-    let small = api.merge(wallet).merge(pages).merge(files).layer(DefaultBodyLimit::max(API_BODY));
+    let small = api.merge(wallet).merge(pages).merge(log).merge(files).layer(DefaultBodyLimit::max(API_BODY));
     Router::new()
         .route("/a/{handle}", post(wallet::answer).layer(DefaultBodyLimit::max(ANSWER_BODY)))
         .route_layer(gate(most.answers_per_minute))

@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use vouchsafe_mutants as mutants;
-use vouchsafe_protocol::decision::{Outcome, reference_hash};
+use vouchsafe_protocol::decision::{self, Outcome, reference_hash};
 use vouchsafe_protocol::policy::{Policy, SubjectBinding};
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::{entropy, problem};
@@ -28,6 +28,7 @@ pub use self::once::{KEPT, RepeatKey, create_once};
 use crate::app::{App, Unavailable};
 use crate::decision::outcome_of;
 use crate::expiry;
+use crate::log;
 use crate::policies::{self, Refusal};
 use crate::question::Question;
 use crate::secrets::{Kind, OpenSecrets};
@@ -303,6 +304,24 @@ pub async fn decision(
     let Some(stored) = bound_decision(app, tenant, id).await? else { return Ok(Some(None)) };
     let decision = app.desk().sign(&stored).await?;
     Ok(Some(Some(SignedDecision { decision, outcome: stored.outcome, ref_salt: stored.ref_salt })))
+}
+
+/// That the decision of the service's own request is in the log: `None` for no such request, `Some(None)` while no checkpoint
+/// has it.
+///
+/// # Errors
+/// When the store does not answer or the log is damaged.
+pub async fn log_proof(
+    app: &App,
+    tenant: &Tenant,
+    id: &RequestId,
+) -> Result<Option<Option<String>>, Unavailable> {
+    if own(app, tenant, id).await?.is_none() {
+        return Ok(None);
+    }
+    let Some(stored) = bound_decision(app, tenant, id).await? else { return Ok(Some(None)) };
+    let entry = decision::leaf(decision::TYP, stored.signing_input.as_bytes());
+    Ok(Some(log::proof(app, entry).await?))
 }
 
 /// Where a typed code leads: never a redirect, never the `state`.

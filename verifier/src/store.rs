@@ -9,6 +9,7 @@
 //! alone has; those return the service with the row.
 
 mod clients;
+mod log;
 pub mod memory;
 pub mod postgres;
 mod rows;
@@ -25,6 +26,7 @@ use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::UnixTime;
 
 pub use self::clients::{Attempt, Calls, Earlier, Grant, Position, Tenant};
+pub use self::log::{Log, Published};
 use vouchsafe_service::store::{Database, Migrators};
 
 /// How long a lease holds, in seconds (profile, section 7).
@@ -512,8 +514,8 @@ pub trait Guesses: Send + Sync {
 }
 
 /// All of it.
-pub trait Store: Requests + Answers + Decisions + Guesses + Calls {}
-impl<T: Requests + Answers + Decisions + Guesses + Calls> Store for T {}
+pub trait Store: Requests + Answers + Decisions + Guesses + Calls + Log {}
+impl<T: Requests + Answers + Decisions + Guesses + Calls + Log> Store for T {}
 
 /// The verifier's migrations in both dialects.
 pub const MIGRATORS: Migrators = Migrators { sqlite: &sqlite::MIGRATOR, postgres: &postgres::MIGRATOR };

@@ -11,7 +11,10 @@ use sqlx::{Connection as _, SqliteConnection};
 use vouchsafe_mutants::without_async;
 use vouchsafe_protocol::openid4vp::response::error_form;
 use vouchsafe_protocol::text::Env;
+use vouchsafe_service::clock::Clock as _;
+use vouchsafe_verifier::expiry::sweep;
 use vouchsafe_verifier::http::router;
+use vouchsafe_verifier::log::publish;
 use vouchsafe_verifier::trust::{Sources, sign};
 use world::{BUS_KEY, NOON, POOL_KEY, World, cookie_of, path_of};
 
@@ -29,6 +32,8 @@ macro_rules! kills {
 kills! {
     own_service "trust-own-service" => serve_a_service_under_a_foreign_certificate
     policy_issuer "trust-policy-issuer" => accept_an_issuer_of_our_own_choice
+    log_continues "log-continues" => have_a_second_history_signed
+    log_tile_within "log-tile-within" => see_what_no_checkpoint_has
     register_current "trust-register-current" => ask_by_a_register_that_ran_out
     sign_older "trust-sign-older" => sign_an_older_register
     sign_length "trust-sign-length" => sign_what_nobody_reads
@@ -177,6 +182,39 @@ async fn have_an_outcome_of_our_own_told() -> bool {
         .await
         .unwrap();
     fetch().await == StatusCode::OK
+}
+
+/// So many requests that ran out, and with them as many entries of the log.
+async fn logged(world: &World, many: usize) {
+    for _ in 0..many {
+        world.ask("counter", "cross_device").await;
+    }
+    world.clock.advance(7200);
+    sweep(&world.app, world.clock.now()).await.unwrap();
+}
+
+/// With the database and without the log's key.
+async fn have_a_second_history_signed() -> bool {
+    let world = World::new().await;
+    logged(&world, 2).await;
+    publish(&world.app).await.unwrap();
+    let file = world.folder.path().join("v.sqlite");
+    let mut database = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    sqlx::query("UPDATE log_leaves SET leaf = randomblob(32) WHERE place = 0")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    logged(&world, 1).await;
+    publish(&world.app).await.is_ok()
+}
+
+/// Entries as they come, before a checkpoint says that they are there.
+async fn see_what_no_checkpoint_has() -> bool {
+    let world = World::new().await;
+    logged(&world, 1).await;
+    publish(&world.app).await.unwrap();
+    logged(&world, 1).await;
+    world.get("/log/tile/entries/000.p/2").await.status() == StatusCode::OK
 }
 
 async fn decline_for_somebody_else() -> bool {

@@ -77,9 +77,10 @@ async fn every_route_is_described_and_every_description_is_a_route() {
     let described: BTreeSet<&str> =
         document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let source = include_str!("../src/http.rs");
-    let routes: BTreeSet<&str> =
-        source.split(".route(").skip(1).filter_map(|rest| rest.split('"').nth(1)).collect();
-    assert_eq!(described, routes);
+    let routes = source.split(".route(").skip(1).filter_map(|rest| rest.split('"').nth(1));
+    // The description has no way to say that the last part may have slashes.
+    let routes: BTreeSet<String> = routes.map(|path| path.replace("{*", "{")).collect();
+    assert_eq!(described, routes.iter().map(String::as_str).collect());
     for (path, methods) in document["paths"].as_object().unwrap() {
         let parts = path.split('/').map(|part| if part.starts_with('{') { "none" } else { part });
         let place = parts.collect::<Vec<_>>().join("/");

@@ -41,12 +41,14 @@ pub async fn run(port_base: u16, data_dir: &Path, databases: &Databases, json: b
     let stopped = tokio::time::timeout(Duration::ZERO, stop.as_mut()).await.is_ok();
     print::one(json, &ready, || words(&ready))?;
     let sweeper = tokio::spawn(serve::sweep(Arc::clone(&world.verifier)));
+    let signer = tokio::spawn(serve::sign_log(Arc::clone(&world.verifier)));
     let [one, two] = world.payers.each_ref().map(Arc::clone);
     let publishers = [Arc::clone(&world.bureau), one, two].map(|body| tokio::spawn(serve::publish(body)));
     if !stopped {
         stop.await;
     }
     sweeper.abort();
+    signer.abort();
     publishers.iter().for_each(JoinHandle::abort);
     world.stop().await;
     Ok(())

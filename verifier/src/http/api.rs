@@ -148,6 +148,20 @@ pub(super) async fn decision(
     Ok(Json(DecisionBody::from(signed)).into_response())
 }
 
+pub(super) async fn log_proof(
+    State(app): State<Arc<App>>,
+    envelope: Envelope,
+    Name(id): Name,
+) -> Result<Response, Problem> {
+    let caller = caller(&app, &envelope, Scope::DecisionsRead).await?;
+    let id = RequestId(id);
+    let found = request::log_proof(&app, caller.tenant(), &id).await;
+    let found = found.map_err(|fault| about(&app, &caller, &id, Refusal::from(&fault)))?;
+    let proof = found.ok_or_else(|| Refusal::NoSuchRequest.problem())?;
+    let proof = proof.ok_or_else(|| about(&app, &caller, &id, Refusal::NotLogged))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], proof).into_response())
+}
+
 pub(super) async fn jwks(State(app): State<Arc<App>>) -> Response {
     let headers =
         [(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, "public, max-age=300")];

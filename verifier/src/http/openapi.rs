@@ -67,7 +67,7 @@ const OPEN_REFUSALS: &[Refusal] = &[
     R::KeyOver,
 ];
 
-const API: [Operation; 5] = [
+const API: [Operation; 6] = [
     Operation {
         method: "post",
         path: "/v1/requests",
@@ -137,6 +137,18 @@ const API: [Operation; 5] = [
         gives: &[(200, "The decision.", JSON, "Decision")],
         refusals: &[R::NeedsDecisionsRead, R::NoSuchRequest, R::NotDecided],
     },
+    Operation {
+        method: "get",
+        path: "/v1/requests/{id}/log-proof",
+        id: "readLogProof",
+        tag: "requests",
+        summary: "That the decision is in the log, in the form of C2SP tlog-proof: to be kept beside the decision.",
+        scope: Some(Scope::DecisionsRead),
+        parameters: &["Id", "Proof"],
+        takes: None,
+        gives: &[(200, "The proof with the newest checkpoint.", "text/plain", "Text")],
+        refusals: &[R::NeedsDecisionsRead, R::NoSuchRequest, R::NotLogged],
+    },
 ];
 
 const fn open(
@@ -150,10 +162,12 @@ const fn open(
     Operation { method, path, id, tag, summary, scope, parameters: &[], takes, gives: &[], refusals: &[] }
 }
 
+const NOT_SHOWN: (u16, &str, &str, &str) =
+    (404, "`not-in-the-log`: no checkpoint has that.", PROBLEM, "Problem");
 const OAUTH_ERROR: (u16, &str, &str, &str) = (400, "Refused.", JSON, "OauthError");
 
 /// Routes that need no credentials: for whoever checks decisions, for wallets and for browsers.
-const OPEN: [Operation; 14] = [
+const OPEN: [Operation; 16] = [
     Operation {
         parameters: &["Proof"],
         takes: Some((FORM, "TokenRequest")),
@@ -186,6 +200,21 @@ const OPEN: [Operation; 14] = [
             "access",
             "The keys that decisions are checked with.",
         )
+    },
+    Operation {
+        gives: &[(200, "A signed note.", "text/plain", "Text"), NOT_SHOWN],
+        ..open(
+            "get",
+            "/log/checkpoint",
+            "logCheckpoint",
+            "log",
+            "The newest checkpoint of the log (C2SP tlog-checkpoint).",
+        )
+    },
+    Operation {
+        parameters: &["TilePath"],
+        gives: &[(200, "Hashes or entries.", "application/octet-stream", "Any"), NOT_SHOWN],
+        ..open("get", "/log/tile/{path}", "logTile", "log", "A tile of the log (C2SP tlog-tiles).")
     },
     Operation {
         gives: &[(200, "This document.", JSON, "Any")],
@@ -437,6 +466,7 @@ fn parameters() -> Value {
         "Id": path("id", "The request's id."),
         "Handle": path("handle", "The handle of the request's link."),
         "Page": path("page", "The handle of the hosted page."),
+        "TilePath": path("path", "Level, or `entries`, and number of the tile, with slashes between: `0/x001/234.p/7`."),
         "IdempotencyKey": other("Idempotency-Key", "header",
             "Drawn anew for each request to open. A call that is repeated with the same key and body within a day is \
              answered as the first was, while that request is open.",

@@ -1,6 +1,7 @@
 //! The store in memory: for tests, and the plain statement of what the other stores must do.
 
 mod clients;
+mod log;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,7 +27,9 @@ struct Tables {
     spent: HashSet<(Once, Tag)>,
     decisions: HashMap<(ServiceId, RequestId), String>,
     jtis: HashSet<String>,
+    /// In the order of their places.
     leaves: Vec<[u8; 32]>,
+    checkpoints: BTreeMap<u64, String>,
     outbox: Vec<(RequestId, &'static str)>,
     guesses: HashMap<(Tag, i64), i64>,
     registers: HashMap<String, u64>,

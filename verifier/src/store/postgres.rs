@@ -20,6 +20,13 @@ macro_rules! forget {
     };
 }
 
+/// The row is this transaction's until its end.
+macro_rules! locked {
+    ($select:literal) => {
+        concat!($select, " FOR UPDATE")
+    };
+}
+
 #[expect(clippy::duplicate_mod, reason = "one text for both dialects, compiled for each")]
 #[path = "sql/mod.rs"]
 mod sql;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod clients;
+mod log;
 
 use std::sync::Arc;
 
@@ -12,6 +13,10 @@ use vouchsafe_service::store::{Schema, Sqlite};
 use self::clients::{
     a_key_opens_one_request, a_token_is_there_until_it_is_over, fifty_calls_with_one_key_open_one_request,
     lists_are_the_tenants_own_newest_first, values_are_used_once, what_is_over_is_forgotten,
+};
+use self::log::{
+    a_checkpoint_is_published_once, entries_have_their_places_from_the_transaction_that_wrote_them,
+    hashes_of_full_tiles_are_kept, many_writers_share_one_log, what_is_not_decided_is_not_in_the_log,
 };
 use super::memory::MemoryStore;
 use super::sqlite::{MIGRATOR, SqliteStore};
@@ -449,6 +454,10 @@ suite! {
     lists_are_the_tenants_own_newest_first
     what_is_over_is_forgotten
     a_person_is_met_so_often_and_no_more
+    entries_have_their_places_from_the_transaction_that_wrote_them
+    what_is_not_decided_is_not_in_the_log
+    hashes_of_full_tiles_are_kept
+    a_checkpoint_is_published_once
 }
 
 /// The mutant of each check breaks the case that is there for it, in both stores.
@@ -498,6 +507,7 @@ mod kills {
         sweep_lease "store-sweep-lease" => a_lease_taken_in_time_may_commit_late
         sweep_time "store-sweep-time" => the_sweep_finds_what_is_over
         nym_limit "store-nym-limit" => a_person_is_met_so_often_and_no_more
+        log_published_once "store-log-published-once" => a_checkpoint_is_published_once
         list_env "store-env-list" => lists_are_the_tenants_own_newest_first
         list_tenant "store-tenant-list" => lists_are_the_tenants_own_newest_first
         once_taken "store-once-taken" => a_key_opens_one_request
@@ -515,6 +525,7 @@ async fn memory_fifty_at_once() {
     fifty_at_once_give_one_decision(Arc::new(MemoryStore::default())).await;
     fifty_calls_with_one_key_open_one_request(Arc::new(MemoryStore::default())).await;
     fifty_of_one_person_at_once_are_met_once(Arc::new(MemoryStore::default())).await;
+    many_writers_share_one_log(Arc::new(MemoryStore::default())).await;
 }
 
 #[tokio::test]
@@ -525,6 +536,8 @@ async fn sqlite_fifty_at_once() {
     fifty_calls_with_one_key_open_one_request(store).await;
     let (_folder, store) = sqlite().await;
     fifty_of_one_person_at_once_are_met_once(Arc::new(store)).await;
+    let (_folder, store) = sqlite().await;
+    many_writers_share_one_log(Arc::new(store)).await;
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ use vouchsafe_protocol::trust::{Judge, Registrar, TrustFile};
 use vouchsafe_service::clock::{Clock as _, ManualClock};
 use vouchsafe_service::dev_ca::{DevCa, Leaf};
 use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
-use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey, install};
+use vouchsafe_service::keys::{AgreementKey, Ed25519Key, Jws, RingAead, SigningKey, install};
 use vouchsafe_service::secret::ServerKey;
 use vouchsafe_service::store::Schema;
 use vouchsafe_verifier::app::{App, OpenError};
@@ -368,6 +368,8 @@ fn write_keys(path: &Path, request: &Leaf) {
     std::fs::write(path.join("request.key"), request.key.to_pkcs8_pem().as_bytes()).unwrap();
     let decision = SigningKey::generate().unwrap();
     std::fs::write(path.join("decision.key"), decision.to_pkcs8_pem().as_bytes()).unwrap();
+    let log = Ed25519Key::generate().unwrap();
+    std::fs::write(path.join("log.key"), log.to_pkcs8_pem().as_bytes()).unwrap();
     std::fs::write(path.join("server.key"), ServerKey::generate(&OsEntropy::new()).to_text().as_bytes())
         .unwrap();
 }
@@ -399,6 +401,7 @@ http = {{ address = "127.0.0.1:0", certificate = "none", key = "none" }}
 ops = {{ address = "127.0.0.1:0" }}
 request = {{ key = "{}", certificates = "{}" }}
 decision = {{ key = "{}" }}
+log = {{ key = "{}" }}
 [[services]]
 id = "{BUSES}"
 env = "test"
@@ -417,6 +420,7 @@ test_key_hash = "{}"
         at("request.key"),
         at("request.pem"),
         at("decision.key"),
+        at("log.key"),
         b64u(sha256(BUS_KEY)),
         b64u(sha256(POOL_KEY)),
     );

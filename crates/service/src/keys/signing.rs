@@ -4,7 +4,6 @@ use jsonwebtoken::signature::Signer as _;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
-use vouchsafe_protocol::encoding::b64;
 use vouchsafe_protocol::jose::{BoxFuture, PublicJwk, SignError, Signer};
 use zeroize::Zeroizing;
 
@@ -53,18 +52,7 @@ impl SigningKey {
     /// The key as PKCS#8 PEM.
     #[must_use]
     pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
-        let body = Zeroizing::new(b64(self.document.as_slice()));
-        let mut pem = Zeroizing::new(String::with_capacity(body.len() + 64));
-        pem.push_str("-----BEGIN PRIVATE KEY-----\n");
-        // RFC 7468 2: lines of 64 letters.
-        for (at, letter) in body.chars().enumerate() {
-            if at > 0 && at % 64 == 0 {
-                pem.push('\n');
-            }
-            pem.push(letter);
-        }
-        pem.push_str("\n-----END PRIVATE KEY-----\n");
-        pem
+        super::pem(&self.document)
     }
 
     /// The key as a PKCS#8 document.

@@ -128,9 +128,11 @@ async fn serve_verifier(config: &verifier::config::Config) -> Result<(), Failure
         Box::pin(async move { app.is_ready().await })
     });
     let sweeper = tokio::spawn(sweep(Arc::clone(&app)));
+    let signer = tokio::spawn(sign_log(Arc::clone(&app)));
     let ops = Some(operations(config.ops.address, readiness));
     let served = serve(door, verifier::http::router(Arc::clone(&app)), ops).await;
     sweeper.abort();
+    signer.abort();
     app.close().await;
     served
 }
@@ -153,6 +155,22 @@ pub(crate) async fn sweep(app: Arc<verifier::app::App>) {
         every.tick().await;
         if verifier::expiry::sweep(&app, app.now()).await.is_err() {
             tracing::warn!("over-due requests could not be closed; the next sweep tries again");
+        }
+    }
+}
+
+/// Signs the log's checkpoints at their times, for as long as the program runs; at once ends where no log is shown.
+pub(crate) async fn sign_log(app: Arc<verifier::app::App>) {
+    let Some(settings) = &app.config().log else { return };
+    let mut every = tokio::time::interval(Duration::from_secs(settings.every_seconds.max(1).into()));
+    loop {
+        every.tick().await;
+        match verifier::log::publish(&app).await {
+            Ok(_) => {}
+            Err(verifier::log::LogError::Store(_)) => {
+                tracing::warn!("the log could not be read; the next round tries again");
+            }
+            Err(fault) => tracing::error!("no checkpoint of the log is signed: {fault}"),
         }
     }
 }

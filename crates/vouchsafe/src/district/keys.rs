@@ -11,7 +11,7 @@ use vouchsafe_protocol::jose::Signer as _;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::dev_ca::{DevCa, Leaf};
 use vouchsafe_service::entropy::{self, OsEntropy};
-use vouchsafe_service::keys::SigningKey;
+use vouchsafe_service::keys::{Ed25519Key, SigningKey};
 use vouchsafe_service::secret::ServerKey;
 
 use super::files::Folder;
@@ -52,6 +52,7 @@ pub(super) fn prepare(folder: &Folder, at: &Addresses, now: UnixTime) -> Result<
     }
     let request_leaf = signer(folder, &anchor, "verifier/keys/request", BUSES, now)?;
     key(folder, "verifier/keys/decision.pem")?;
+    log_key(folder, "verifier/keys/log.pem")?;
     test_key(folder, "client/test.key")?;
     test_key(folder, "client/schools.key")?;
     client_key(folder)?;
@@ -105,6 +106,13 @@ fn key(folder: &Folder, name: &str) -> Result<SigningKey, Failure> {
     let made = SigningKey::generate().map_err(Failure::unavailable)?;
     folder.write_secret(name, &made.to_pkcs8_pem())?;
     Ok(made)
+}
+
+fn log_key(folder: &Folder, name: &str) -> Result<(), Failure> {
+    if folder.read(name).is_some() {
+        return Ok(());
+    }
+    folder.write_secret(name, &Ed25519Key::generate().map_err(Failure::unavailable)?.to_pkcs8_pem())
 }
 
 fn server_key(folder: &Folder, program: &str) -> Result<(), Failure> {

@@ -19,6 +19,8 @@ use crate::exit::Failure;
 pub(super) enum Holds {
     /// A P-256 key, PKCS#8 PEM.
     SigningKey,
+    /// An Ed25519 key, PKCS#8 PEM.
+    LogKey,
     /// 32 bytes in base64url.
     ServerKey,
     /// The listener's key, for the certificates beside it.
@@ -135,6 +137,7 @@ fn of_verifier(config: verifier::config::Config) -> Installation {
         secret("decision.key", &config.decision.key, Holds::SigningKey),
         secret("http.key", &config.http.key, Holds::ListenerKey),
     ];
+    secrets.extend(config.log.iter().map(|log| secret("log.key", &log.key, Holds::LogKey)));
     let tests = config.services.iter().filter_map(|service| service.test_key_file.as_ref());
     secrets.extend(tests.map(|file| secret("services.test_key_file", file, Holds::Text)));
     Installation {

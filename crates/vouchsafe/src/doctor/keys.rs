@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use vouchsafe_service::keys::SigningKey;
+use vouchsafe_service::keys::{Ed25519Key, SigningKey};
 use vouchsafe_service::listen::Identity;
 use vouchsafe_service::secret::ServerKey;
 
@@ -38,6 +38,7 @@ fn of_secret(secret: &Secret, listener: Option<&Path>) -> Finding {
     }
     let wrong = match secret.holds {
         Holds::SigningKey => SigningKey::from_pkcs8_pem(&text).err().map(|error| error.to_string()),
+        Holds::LogKey => Ed25519Key::from_pkcs8_pem(&text).err().map(|error| error.to_string()),
         Holds::ServerKey => ServerKey::from_text(&text).err().map(|error| error.to_string()),
         Holds::ListenerKey => listener.and_then(|chain| {
             Identity::from_files(chain, secret.file.clone()).err().map(|error| error.to_string())

@@ -4,6 +4,7 @@ use vouchsafe_service::problem::Problem;
 
 use crate::app::Unavailable;
 use crate::clients::{Denied, Scope};
+use crate::log::LogError;
 use crate::request::{BodyError, CreateError, ListError};
 
 macro_rules! refusals {
@@ -50,6 +51,8 @@ refusals! {
         .detail("End a stream, or look at the requests one by one.").retry_after(30);
     NoSuchRequest => Problem::not_found("no-such-request", "This service has no such request.");
     NotDecided => Problem::conflict("not-decided", "The request is not decided yet.").detail("Ask again later.");
+    NotLogged => Problem::conflict("not-logged", "No checkpoint of the log has the decision yet, or no log is shown.")
+        .detail("Ask again when the next checkpoint is signed.").retry_after(60);
     MediaType => Problem::unsupported("media-type", "This call takes application/json.");
     TooLarge => Problem::too_large("body-too-large", "The body is too large.");
     NotAnObject => Problem::bad_request("not-an-object", "The body is not one JSON object with each member once.");
@@ -84,9 +87,11 @@ refusals! {
 impl From<&Unavailable> for Refusal {
     fn from(fault: &Unavailable) -> Self {
         match fault {
-            Unavailable::Store(_) | Unavailable::Sign(_) | Unavailable::Full(_) | Unavailable::Register => {
-                Self::Unavailable
-            }
+            Unavailable::Store(_)
+            | Unavailable::Sign(_)
+            | Unavailable::Full(_)
+            | Unavailable::Register
+            | Unavailable::Log(LogError::Store(_)) => Self::Unavailable,
             _ => Self::Internal,
         }
     }

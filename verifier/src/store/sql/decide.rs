@@ -9,8 +9,8 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_service::store::code;
 
-use super::super::super::{ATTEMPTS, Consume, Count, Decided, Effect, Ground, Stale};
-use super::{Db, Pools, Tx};
+use super::super::super::{ATTEMPTS, Consume, Count, Decided, Effect, Ground, Stale, StoreError};
+use super::{Db, Pools, Tx, log};
 
 type Savepoint<'a> = sqlx::Transaction<'a, Db>;
 
@@ -21,14 +21,14 @@ const AGAIN: usize = 3;
 pub(super) async fn many(
     database: &Pools,
     members: &[Consume],
-) -> Result<Vec<Result<Decided, Stale>>, sqlx::Error> {
+) -> Result<Vec<Result<Decided, Stale>>, StoreError> {
     for _ in 0..AGAIN {
-        match once(database, members).await {
+        match closed(database, members).await {
             Err(error) if is_given_up(&error) => {}
-            done => return done,
+            done => return log_and_commit(done?).await,
         }
     }
-    once(database, members).await
+    log_and_commit(closed(database, members).await?).await
 }
 
 /// A server's deadlock (40P01) or serialization failure (40001): nothing of the transaction was kept. The one writer of a
@@ -37,13 +37,24 @@ fn is_given_up(error: &sqlx::Error) -> bool {
     matches!(code(error).as_deref(), Some("40P01" | "40001"))
 }
 
-async fn once(database: &Pools, members: &[Consume]) -> Result<Vec<Result<Decided, Stale>>, sqlx::Error> {
+/// What was done to each member, and the transaction that did it.
+type Closed = (Tx, Vec<Result<Decided, Stale>>);
+
+async fn closed(database: &Pools, members: &[Consume]) -> Result<Closed, sqlx::Error> {
     let mut writing = database.write().await?;
     let mut order: Vec<usize> = (0..members.len()).collect();
     order.sort_by_key(|at| (&members[*at].service, &members[*at].request));
     let mut results = vec![Err(Stale); members.len()];
     for at in order {
         results[at] = one(&mut writing, &members[at]).await?;
+    }
+    Ok((writing, results))
+}
+
+/// The log's edge is taken when everything else is done, and held for no longer than the commit takes.
+async fn log_and_commit((mut writing, results): Closed) -> Result<Vec<Result<Decided, Stale>>, StoreError> {
+    if results.iter().any(Result::is_ok) {
+        log::append(&mut writing).await?;
     }
     writing.commit().await?;
     Ok(results)

@@ -8,6 +8,7 @@
 
 mod clients;
 mod decide;
+mod log;
 mod rows;
 
 use vouchsafe_mutants as mutants;
@@ -242,7 +243,7 @@ impl Decisions for Own {
     fn decide_many(&self, members: Vec<Consume>) -> Pending<'_, Vec<Result<Decided, Stale>>> {
         let database = self.0.clone();
         Box::pin(async move {
-            let whole = async move { Ok(decide::many(&database, &members).await?) };
+            let whole = async move { decide::many(&database, &members).await };
             detached(whole).await.unwrap_or(Err(StoreError::Unavailable))
         })
     }
