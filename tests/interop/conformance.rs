@@ -34,6 +34,12 @@ fn place(name: &str) -> (String, String) {
         ["dates", _] => "crates/proofs/src/dates/mod.rs".to_owned(),
         ["group", _] => "crates/proofs/src/group.rs".to_owned(),
         [module @ ("answer" | "range" | "sigma"), _] => format!("crates/proofs/src/{module}/tests.rs"),
+        [of @ ("answer" | "range" | "sigma"), module, _] => {
+            format!("crates/proofs/src/{of}/tests/{module}.rs")
+        }
+        ["link", _] => "crates/proofs/src/sigma/link/tests/mod.rs".to_owned(),
+        ["link", module, _] => format!("crates/proofs/src/sigma/link/tests/{module}.rs"),
+        ["time", _] => "crates/protocol/src/time.rs".to_owned(),
         ["refusals", module, _] => format!("tests/refusals/{module}.rs"),
         ["verifier", module, _] => format!("verifier/tests/{module}.rs"),
         ["peers", module, _] => format!("tests/interop/{module}.rs"),

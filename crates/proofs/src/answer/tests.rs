@@ -1,5 +1,7 @@
 //! Answers of a prover that does not keep to the rules: it knows openings over the group's order, not over the integers.
 
+mod sums;
+
 use std::collections::BTreeMap;
 
 use curve25519_dalek::Scalar;

@@ -8,6 +8,7 @@ use bulletproofs::{BulletproofGens, PedersenGens, RangeProof};
 use dalek4::{Scalar, ristretto::CompressedRistretto};
 use merlin::Transcript;
 use rand_core::CryptoRngCore;
+use vouchsafe_mutants as mutants;
 use zeroize::Zeroizing;
 
 const MAX_N: usize = 64;
@@ -32,7 +33,8 @@ pub(crate) fn prove(
     witness: &Witness,
     mut rng: &mut dyn CryptoRngCore,
 ) -> Option<(Vec<u8>, Vec<[u8; 32]>)> {
-    let mut builder = t.build_rng();
+    let repeats = mutants::skips("zk-nonce-transcript");
+    let mut builder = if repeats { Transcript::new(b"").build_rng() } else { t.build_rng() };
     for (w, r) in witness.values.iter().zip(witness.blindings.iter()) {
         let w = Zeroizing::new(w.to_be_bytes());
         builder = builder.rekey_with_witness_bytes(b"w", w.as_ref()).rekey_with_witness_bytes(b"r", r);

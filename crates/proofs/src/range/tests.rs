@@ -1,5 +1,8 @@
 //! Our verdicts beside the package's, on proofs that are right, wrong in one place, and wrong together.
 
+mod mutated;
+mod nonces;
+
 use merlin::Transcript;
 use rand_chacha::{
     ChaCha20Rng,

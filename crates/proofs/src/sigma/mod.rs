@@ -220,9 +220,12 @@ struct Nonces(TranscriptRng);
 
 impl Nonces {
     fn new(t: &Transcript, witnesses: &[&Scalar], mut rng: &mut dyn CryptoRngCore) -> Self {
-        let mut builder = t.build_rng();
+        let repeats = mutants::skips("zk-nonce-transcript");
+        let mut builder = if repeats { Transcript::new(b"").build_rng() } else { t.build_rng() };
         for witness in witnesses {
-            builder = builder.rekey_with_witness_bytes(b"w", witness.as_bytes());
+            if !mutants::skips("zk-nonce-witness") {
+                builder = builder.rekey_with_witness_bytes(b"w", witness.as_bytes());
+            }
         }
         Self(builder.finalize(&mut rng))
     }

@@ -5,10 +5,13 @@
 mod answers;
 mod bindings;
 mod common;
+mod honest;
 mod kinds;
 mod many;
+mod mixed;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod properties;
 mod table;
+mod variable_time;
 mod vectors;

@@ -108,6 +108,8 @@ fn every_name_has_a_test() {
         include_str!("../../src/answer/tests.rs"),
         include_str!("../../src/range/tests.rs"),
         include_str!("../../src/sigma/tests.rs"),
+        include_str!("../../src/sigma/tests/nonces.rs"),
+        include_str!("../../src/sigma/tests/words.rs"),
         include_str!("../../src/sigma/link/tests/forged.rs"),
         include_str!("../../src/pseudonym.rs"),
     ];

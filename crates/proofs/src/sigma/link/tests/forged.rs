@@ -107,7 +107,7 @@ fn forged_batch(late: Late) -> bool {
     statement(&asked, &batch.copies, used, own).holds(&proof)
 }
 
-fn statement<'a>(
+pub(super) fn statement<'a>(
     asked: &'a Asked<'a>,
     copies: &'a [NewCopy],
     base: RistrettoPoint,

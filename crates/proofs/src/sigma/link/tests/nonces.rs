@@ -3,7 +3,7 @@
 use curve25519_dalek::Scalar;
 
 use super::{super::Statement, *};
-use crate::pseudonym::tests::Noughts;
+use crate::{pseudonym::tests::Noughts, sigma::Nonces};
 
 /// x from two answers to one announcement; the formula of whoever waits for a nonce to repeat.
 fn extracted([c, z]: [Scalar; 2], [other_c, other_z]: [Scalar; 2]) -> Scalar {
@@ -76,4 +76,53 @@ fn blindings_do_not_rest_on_the_generator_alone() {
     all.dedup();
     assert_eq!(all.len(), 4 * registration::MOST);
     assert!(!all.contains(&[0; 32]));
+}
+
+/// The first response is of x, in both kinds: what two answers tell, and one answer by the nonce that anybody could draw.
+fn told(proofs: &[Vec<u8>; 2], t: &Transcript) -> [Scalar; 2] {
+    let [one, other] = proofs.each_ref().map(|proof| words(proof));
+    let k = *Nonces::new(t, &[], &mut Noughts).next();
+    [extracted([one[0], one[1]], [other[0], other[1]]), (one[1] - k) * one[0].invert()]
+}
+
+/// A pseudonym shown for two epochs.
+fn told_by_pseudonyms() -> [Scalar; 2] {
+    let cases = [honest(), Case::of(&secret(5), "a", "2027")];
+    let mut t = start();
+    Statement::new(&cases[0].link, &cases[0].item4).unwrap().begin(&mut t, 4);
+    told(&cases.each_ref().map(|case| case.prove_with(&mut Noughts).unwrap()), &t)
+}
+
+/// A batch registered for two requests.
+fn told_by_registrations() -> [Scalar; 2] {
+    let x = secret(5);
+    let batches = [Batch::of(&x, 3), Batch { c_nonce: "QmF0Y2ggdHdv", ..Batch::of(&x, 3) }];
+    let (asked, base) = (batches[0].asked(), registration_base(ISSUER));
+    let statement = forged::statement(&asked, &batches[0].copies, base, registration_nym(&x));
+    told(&batches.each_ref().map(|batch| batch.prove_with(&x, &mut Noughts).unwrap()), &statement.begin())
+}
+
+#[test]
+fn neither_formula_tells_the_secret() {
+    for told in [told_by_pseudonyms(), told_by_registrations()] {
+        assert!(!told.contains(&secret(5).0));
+    }
+}
+
+#[cfg(feature = "mutants")]
+mod switched_off {
+    use vouchsafe_mutants::without;
+
+    use super::*;
+
+    #[test]
+    fn without_either_part_of_the_nonces_a_formula_tells_the_secret() {
+        let x = secret(5).0;
+        for (name, expected) in [("zk-nonce-transcript", [true, false]), ("zk-nonce-witness", [false, true])]
+        {
+            for of in [told_by_pseudonyms, told_by_registrations] {
+                assert_eq!(without(name, of).map(|told| told == x), expected, "{name}");
+            }
+        }
+    }
 }
