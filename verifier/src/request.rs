@@ -173,6 +173,9 @@ fn question(app: &App, service: &ServiceId, ask: &Ask, now: UnixTime) -> Result<
         return Err(CreateError::Purpose);
     }
     policies::costs(policy, &rules.types, &rules.register, as_of)?;
+    if !(mutants::skips("vp-ask-permission") || policy.permission.is_none()) {
+        return Err(Refusal::Permission.into());
+    }
     let made = Question::new(policy.clone(), &service.0, &rules.register, as_of);
     Ok(made.map_err(Unavailable::from)?)
 }
