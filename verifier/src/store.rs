@@ -10,6 +10,7 @@
 
 mod clients;
 pub mod memory;
+mod outbox;
 pub mod postgres;
 mod rows;
 pub mod sqlite;
@@ -25,6 +26,9 @@ use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::UnixTime;
 
 pub use self::clients::{Attempt, Calls, Earlier, Grant, Position, Tenant};
+pub use self::outbox::{
+    DELIVERY_SECONDS, Delivery, KEEP_SECONDS, Message, Outbox, Settled, TRY_SECONDS, event_id,
+};
 use vouchsafe_service::store::{Database, Migrators};
 
 /// How long a lease holds, in seconds (profile, section 7).
@@ -505,8 +509,8 @@ pub trait Guesses: Send + Sync {
 }
 
 /// All of it.
-pub trait Store: Requests + Answers + Decisions + Guesses + Calls {}
-impl<T: Requests + Answers + Decisions + Guesses + Calls> Store for T {}
+pub trait Store: Requests + Answers + Decisions + Guesses + Calls + Outbox {}
+impl<T: Requests + Answers + Decisions + Guesses + Calls + Outbox> Store for T {}
 
 /// The verifier's migrations in both dialects.
 pub const MIGRATORS: Migrators = Migrators { sqlite: &sqlite::MIGRATOR, postgres: &postgres::MIGRATOR };

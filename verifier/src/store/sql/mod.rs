@@ -8,6 +8,7 @@
 
 mod clients;
 mod decide;
+mod outbox;
 mod rows;
 
 use vouchsafe_mutants as mutants;
