@@ -45,6 +45,7 @@ use crate::store::{
     self, Consume, Decided, Effect, Ground, Request, RequestId, Stale, Store, StoreError, Tenant,
 };
 use crate::trust::{self, LoadFault};
+use crate::webhook::{EndpointFault, Endpoints};
 
 /// What changes when the register or the policies are loaded anew.
 pub struct Rules {
@@ -94,6 +95,7 @@ pub struct App {
     desk: Desk,
     log_desk: Option<LogDesk>,
     clients: Clients,
+    endpoints: Endpoints,
     questions: Questions,
     pub(crate) pool: ProofPool,
     pub(crate) proofs: Gathering<Concluding>,
@@ -145,6 +147,9 @@ pub enum OpenError {
     /// A service's clients cannot be used.
     #[error(transparent)]
     Clients(#[from] ClientFault),
+    /// A service's endpoint cannot be used.
+    #[error(transparent)]
+    Endpoints(#[from] EndpointFault),
     /// A service is not in the register as the configuration says.
     #[error("the register has no service {0} with this request certificate and this env")]
     ServiceUnknown(String),
@@ -246,6 +251,7 @@ impl App {
         let desk = Desk::new(Arc::new(decision_key), &config.origin, config.decision.ttl_seconds);
         let log_desk = log_desk(&config)?;
         let clients = Clients::load(&config.services, &config.limits)?;
+        let endpoints = Endpoints::load(&config.services, config.webhooks)?;
         let rules = load_rules(&config, &*store, &signer, clock.now()).await?;
         let flights = Cap::new(config.limits.answers_at_once);
         let pool = ProofPool::per_core(Duration::from_millis(config.limits.worker_wait_ms.into()));
@@ -267,6 +273,7 @@ impl App {
             desk,
             log_desk,
             clients,
+            endpoints,
             questions: Questions::default(),
             pool,
             proofs,
@@ -367,6 +374,11 @@ impl App {
     /// The systems that may call, and what goes on between them and us.
     pub(crate) fn clients(&self) -> &Clients {
         &self.clients
+    }
+
+    /// Where services are told that something happened.
+    pub(crate) fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// What problems, pages and the log call a request: a keyed name, from which nothing can be learnt.

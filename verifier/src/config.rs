@@ -11,6 +11,7 @@ use vouchsafe_service::config::SecretFile;
 use vouchsafe_service::store::Place;
 
 use crate::status::StatusSettings;
+use crate::webhook::{EndpointSettings, HookSettings};
 
 /// The whole configuration of the verifier.
 #[derive(Clone, Debug, Deserialize)]
@@ -49,6 +50,9 @@ pub struct Config {
     /// How status lists of issuers are fetched and kept.
     #[serde(default)]
     pub status: StatusSettings,
+    /// How messages are sent to services.
+    #[serde(default)]
+    pub webhooks: HookSettings,
 }
 
 /// Calls a minute that one part of the network may make, by door: a flood from there is refused with 429 before anything
@@ -184,6 +188,9 @@ pub struct Service {
     /// The systems that may call for it with access tokens. A live service has at least one.
     #[serde(default)]
     pub clients: Vec<ClientSettings>,
+    /// Where it is told that something happened; nowhere when left out.
+    #[serde(default)]
+    pub webhook: Option<EndpointSettings>,
 }
 
 /// A system of a service, known by the keys that it signs its assertions with.

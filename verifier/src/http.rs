@@ -9,6 +9,7 @@ mod events;
 mod log;
 mod oauth;
 mod openapi;
+mod outbox;
 mod pages;
 mod wallet;
 
@@ -43,6 +44,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/requests/{id}/decision", get(api::decision))
         .route("/v1/requests/{id}/log-proof", get(api::log_proof))
         .route("/v1/requests/{id}/events", get(events::events))
+        .route("/v1/events", get(outbox::list))
+        .route("/v1/events/{id}/send", post(outbox::send_again))
+        .route("/v1/events/test", post(outbox::make_up))
         .route("/oauth/token", post(oauth::token))
         .route_layer(gate(most.requests_per_minute));
     let wallet = Router::new()

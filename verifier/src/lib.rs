@@ -28,4 +28,5 @@ pub mod session;
 pub mod status;
 pub mod store;
 pub mod trust;
+pub mod webhook;
 pub mod words;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use vouchsafe_mutants as mutants;
-use vouchsafe_protocol::encoding::{b64u, b64u_array};
+use vouchsafe_protocol::encoding::{b64u, b64u_array, b64u_decode};
 use vouchsafe_service::entropy::{self, Entropy};
 use vouchsafe_service::keys::AgreementKey;
 use vouchsafe_service::secret::{Sealer, ServerKey, same};
@@ -51,6 +51,8 @@ pub enum Kind {
     Cursor,
     /// What a request is called in problems, on pages and in the log.
     Reference,
+    /// The id of a message to a service.
+    Event,
 }
 
 impl Kind {
@@ -73,6 +75,7 @@ impl Kind {
             Self::RepeatBody => "repeat body",
             Self::Cursor => "cursor",
             Self::Reference => "reference",
+            Self::Event => "event",
         }
     }
 }
@@ -194,6 +197,22 @@ impl Vault {
     }
 }
 
+impl Vault {
+    /// Seals a place in the feed of that name: places are counted over all tenants, and tell nobody how many there are.
+    #[must_use]
+    pub fn seal_place(&self, feed: &str, position: i64, entropy: &dyn Entropy) -> String {
+        b64u(self.sealer.seal(&position.to_be_bytes(), format!("outbox\n{feed}").as_bytes(), entropy))
+    }
+
+    /// Opens what [`Vault::seal_place`] made for the same feed; `None` for everything else.
+    #[must_use]
+    pub fn open_place(&self, feed: &str, sealed: &str) -> Option<i64> {
+        let sealed = b64u_decode(sealed).ok()?;
+        let plain = self.sealer.open(&sealed, format!("outbox\n{feed}").as_bytes()).ok()?;
+        Some(i64::from_be_bytes(plain.as_slice().try_into().ok()?))
+    }
+}
+
 /// Table and row, with a separator that neither id holds.
 fn row(service: &ServiceId, id: &RequestId) -> String {
     format!("requests\n{}\n{}", service.0, id.0)
@@ -231,6 +250,18 @@ mod tests {
         assert_eq!(vault.bound(Kind::Decision, &ServiceId("t".into()), &id, &kept), None);
         for altered in [kept.replace("claims", "claimz"), "header.claims".into(), "x".into(), String::new()] {
             assert_eq!(vault.bound(Kind::Decision, &service, &id, &altered), None, "{altered}");
+        }
+    }
+
+    #[test]
+    fn a_place_opens_in_its_own_feed_alone() {
+        let entropy = OsEntropy::new();
+        let vault = Vault::new(ServerKey::generate(&entropy));
+        let sealed = vault.seal_place("one", 42, &entropy);
+        assert_eq!(vault.open_place("one", &sealed), Some(42));
+        assert_eq!(vault.open_place("other", &sealed), None);
+        for strange in ["", "AAAA", "!", &sealed[1..], &sealed[..sealed.len() - 4]] {
+            assert_eq!(vault.open_place("one", strange), None, "{strange}");
         }
     }
 

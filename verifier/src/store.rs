@@ -11,6 +11,7 @@
 mod clients;
 mod log;
 pub mod memory;
+mod outbox;
 pub mod postgres;
 mod rows;
 pub mod sqlite;
@@ -27,6 +28,9 @@ use vouchsafe_protocol::time::UnixTime;
 
 pub use self::clients::{Attempt, Calls, Earlier, Grant, Position, Tenant};
 pub use self::log::{Log, Published};
+pub use self::outbox::{
+    DELIVERY_SECONDS, Delivery, KEEP_SECONDS, Message, Outbox, Settled, TRY_SECONDS, event_id,
+};
 use vouchsafe_service::store::{Database, Migrators};
 
 /// How long a lease holds, in seconds (profile, section 7).
@@ -514,8 +518,8 @@ pub trait Guesses: Send + Sync {
 }
 
 /// All of it.
-pub trait Store: Requests + Answers + Decisions + Guesses + Calls + Log {}
-impl<T: Requests + Answers + Decisions + Guesses + Calls + Log> Store for T {}
+pub trait Store: Requests + Answers + Decisions + Guesses + Calls + Log + Outbox {}
+impl<T: Requests + Answers + Decisions + Guesses + Calls + Log + Outbox> Store for T {}
 
 /// The verifier's migrations in both dialects.
 pub const MIGRATORS: Migrators = Migrators { sqlite: &sqlite::MIGRATOR, postgres: &postgres::MIGRATOR };

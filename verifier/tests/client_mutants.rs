@@ -6,7 +6,8 @@ mod world;
 
 use axum::http::{Method, StatusCode};
 use callers::{
-    FORM, SYSTEM, System, call, changed, counter, get, post, reopened, send_assertion, with_system,
+    FORM, SYSTEM, System, call, changed, counter, get, live_and_test, post, reopened, send_assertion,
+    with_system,
 };
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
@@ -45,6 +46,9 @@ kills! {
     cursor "api-cursor" => go_on_in_a_list_by_a_cursor_of_our_own
     grant_type "api-grant-type" => ask_by_a_grant_that_is_not_there
     assertion_signature "jose-signature" => sign_with_a_key_that_nobody_registered
+    event_cursor "hook-cursor" => go_on_in_the_feed_of_another_service
+    event_held_back "hook-held-back" => read_what_an_earlier_one_may_still_come_before
+    event_test "hook-test-env" => make_up_an_event_of_a_live_service
     repeat_body "api-repeat-body" => get_the_answer_to_another_question
     repeat_busy "api-repeat-busy" => send_a_call_twice_at_a_time
     repeat_key "api-repeat-key" => send_a_key_that_is_none
@@ -181,6 +185,32 @@ async fn go_on_in_a_list_by_a_cursor_of_our_own() -> bool {
     let first = json_of(get(&world, "/v1/requests?limit=1", BUS_KEY).await).await;
     let path = format!("/v1/requests?cursor={}", first["next"].as_str().unwrap());
     get(&world, &path, POOL_KEY).await.status() == StatusCode::OK
+}
+
+async fn made_up(world: &World, token: &str) -> StatusCode {
+    let body = json!({"type": "decision.met"}).to_string();
+    let headers = [("content-type", "application/json")];
+    call(world, Method::POST, "/v1/events/test", Some(token), &headers, &body).await.status()
+}
+
+async fn go_on_in_the_feed_of_another_service() -> bool {
+    let world = World::new().await;
+    let first = json_of(get(&world, "/v1/events", BUS_KEY).await).await;
+    let path = format!("/v1/events?after={}", first["next"].as_str().unwrap());
+    get(&world, &path, POOL_KEY).await.status() == StatusCode::OK
+}
+
+async fn read_what_an_earlier_one_may_still_come_before() -> bool {
+    let world = World::new().await;
+    assert_eq!(made_up(&world, BUS_KEY).await, StatusCode::ACCEPTED);
+    let page = json_of(get(&world, "/v1/events", BUS_KEY).await).await;
+    !page["events"].as_array().unwrap().is_empty()
+}
+
+async fn make_up_an_event_of_a_live_service() -> bool {
+    let (world, system) = live_and_test().await;
+    let token = system.token(&world).await;
+    made_up(&world, &token).await == StatusCode::ACCEPTED
 }
 
 const KEY: [(&str, &str); 1] = [("idempotency-key", "one")];

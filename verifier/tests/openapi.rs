@@ -148,6 +148,8 @@ async fn what_is_answered_is_as_described() {
     is("Request", &json_of(get(&world, &place, BUS_KEY).await).await);
     is("Decision", &json_of(get(&world, &format!("{place}/decision"), BUS_KEY).await).await);
     is("RequestList", &json_of(get(&world, "/v1/requests", BUS_KEY).await).await);
+    world.clock.advance(3);
+    is("MessageList", &json_of(get(&world, "/v1/events", BUS_KEY).await).await);
     opened(&world, BUS_KEY).await;
     is("RequestList", &json_of(get(&world, "/v1/requests?limit=1", BUS_KEY).await).await);
     let stray = serde_json::json!({"id": "x", "more": 1});

@@ -55,6 +55,8 @@ pub enum FetchError {
 pub struct Http {
     inner: reqwest::Client,
     reach: Reach,
+    /// Whether clear text may be spoken with this machine itself.
+    clear: bool,
 }
 
 impl Http {
@@ -63,9 +65,21 @@ impl Http {
     /// # Errors
     /// [`FetchError::Setup`] when an anchor is no certificate.
     pub fn new(anchors: &[CertificateDer<'_>], reach: Reach) -> Result<Self, FetchError> {
+        Self::build(anchors, reach, false)
+    }
+
+    /// A client that speaks with this machine alone, in clear text too: for whoever develops a receiver on it.
+    ///
+    /// # Errors
+    /// [`FetchError::Setup`] when the client cannot be built.
+    pub fn to_this_machine() -> Result<Self, FetchError> {
+        Self::build(&[], Reach::Loopback, true)
+    }
+
+    fn build(anchors: &[CertificateDer<'_>], reach: Reach, clear: bool) -> Result<Self, FetchError> {
         let inner = builder()
             .tls_backend_preconfigured(tls(anchors)?)
-            .https_only(true)
+            .https_only(!clear)
             .redirect(redirects())
             .no_proxy()
             .connect_timeout(CONNECT)
@@ -73,7 +87,20 @@ impl Http {
             .dns_resolver(Arc::new(Guard(reach)))
             .build()
             .map_err(|_| FetchError::Setup)?;
-        Ok(Self { inner, reach })
+        Ok(Self { inner, reach, clear })
+    }
+
+    /// Whether `url` is one that can be tried: plain, of a scheme that this client speaks, and not the number of an
+    /// address that may not be reached. What a name leads to is seen when it is called.
+    ///
+    /// # Errors
+    /// [`FetchError::Url`] and [`FetchError::Address`].
+    pub fn check(&self, url: &str) -> Result<(), FetchError> {
+        self.checked(url).map(drop)
+    }
+
+    fn checked(&self, url: &str) -> Result<Url, FetchError> {
+        if self.clear { check_near(url) } else { check_url(url, self.reach) }
     }
 
     /// A GET request.
@@ -89,7 +116,7 @@ impl Http {
     }
 
     fn request(&self, method: Method, url: &str) -> Outgoing<'_> {
-        let url = check_url(url, self.reach);
+        let url = self.checked(url);
         Outgoing { http: self, method, url, headers: HeaderMap::new(), body: Vec::new(), max: MAX_REPLY }
     }
 }
@@ -176,10 +203,23 @@ impl Outgoing<'_> {
     /// # Errors
     /// See [`FetchError`].
     pub async fn send(self) -> Result<Reply, FetchError> {
-        let request = self.http.inner.request(self.method, self.url?).headers(self.headers).body(self.body);
-        let response = request.send().await.map_err(|e| refusal(&e))?;
+        let max = self.max;
+        let response = self.begin().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Reply { status, headers, body: read(response, self.max).await? })
+        Ok(Reply { status, headers, body: read(response, max).await? })
+    }
+
+    /// Sends the request and hears the status alone; nothing of the body is read.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
+    pub async fn status(self) -> Result<u16, FetchError> {
+        Ok(self.begin().await?.status().as_u16())
+    }
+
+    async fn begin(self) -> Result<reqwest::Response, FetchError> {
+        let request = self.http.inner.request(self.method, self.url?).headers(self.headers).body(self.body);
+        request.send().await.map_err(|e| refusal(&e))
     }
 }
 
@@ -233,6 +273,24 @@ fn check_url(url: &str, reach: Reach) -> Result<Url, FetchError> {
         None => return Err(FetchError::Url),
     };
     if !(mutants::skips("svc-ssrf-literal") || literal.is_none_or(|address| may_reach(address, reach))) {
+        return Err(FetchError::Address);
+    }
+    Ok(url)
+}
+
+/// An address of this machine: by number or by the one name for it. No other name is asked for.
+fn check_near(url: &str) -> Result<Url, FetchError> {
+    let url = Url::parse(url).map_err(|_| FetchError::Url)?;
+    let near = match url.host() {
+        Some(Host::Ipv4(v4)) => v4.is_loopback(),
+        Some(Host::Ipv6(v6)) => v6.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => return Err(FetchError::Url),
+    };
+    if url.scheme() != "http" || !url.username().is_empty() || url.password().is_some() {
+        return Err(FetchError::Url);
+    }
+    if !(mutants::skips("svc-near") || near) {
         return Err(FetchError::Address);
     }
     Ok(url)
@@ -368,6 +426,34 @@ mod tests {
         ] {
             assert_eq!(http.get(url).send().await.err(), Some(why), "{url}");
         }
+    }
+
+    #[test]
+    fn clear_text_goes_to_this_machine_alone() {
+        let http = Http::to_this_machine().unwrap();
+        for url in ["http://127.0.0.1:3000/hook", "http://localhost:3000/hook", "http://[::1]/hook"] {
+            assert_eq!(http.check(url), Ok(()), "{url}");
+        }
+        for (url, why) in [
+            ("http://192.168.1.1/", FetchError::Address),
+            ("http://example.org/", FetchError::Address),
+            ("http://localhost.example.org/", FetchError::Address),
+            ("https://localhost/", FetchError::Url),
+            ("http://user@localhost/", FetchError::Url),
+            ("file:///etc/hosts", FetchError::Url),
+            ("hook", FetchError::Url),
+        ] {
+            assert_eq!(http.check(url), Err(why), "{url}");
+        }
+        let global = Http::new(&[], Reach::Global).unwrap();
+        assert_eq!(global.check("http://localhost:3000/hook"), Err(FetchError::Url));
+    }
+
+    #[cfg(feature = "mutants")]
+    #[test]
+    fn a_switch_that_is_noticed() {
+        let http = Http::to_this_machine().unwrap();
+        assert_eq!(mutants::without("svc-near", || http.check("http://example.org/")), Ok(()));
     }
 
     #[tokio::test]

@@ -16,3 +16,4 @@ pub mod problem;
 pub mod secret;
 pub mod store;
 pub mod telemetry;
+pub mod webhook;

@@ -154,6 +154,13 @@ impl World {
         for (listener, router) in others.into_iter().chain(paid) {
             self.servers.spawn(listener.serve(router, until(stopped.clone())));
         }
+        let (teller, stop) = (Arc::clone(&self.verifier), stopped.clone());
+        self.servers.spawn(async move {
+            tokio::select! {
+                _ = verifier::webhook::deliver_every(teller) => {}
+                () = until(stop) => {}
+            }
+        });
     }
 
     /// The key by which the bus operator calls the verifier.

@@ -18,6 +18,7 @@ use super::api::body::{
     StandingBody, StatusWord, TokenBody,
 };
 use super::api::refusal::Refusal;
+use super::outbox::{EventType, MessageBody, MessageListBody, MessageState, Subject};
 use crate::clients::Scope;
 use crate::clients::assertion::TYPE;
 
@@ -67,7 +68,7 @@ const OPEN_REFUSALS: &[Refusal] = &[
     R::KeyOver,
 ];
 
-const API: [Operation; 6] = [
+const API: [Operation; 9] = [
     Operation {
         method: "post",
         path: "/v1/requests",
@@ -148,6 +149,51 @@ const API: [Operation; 6] = [
         takes: None,
         gives: &[(200, "The proof with the newest checkpoint.", "text/plain", "Text")],
         refusals: &[R::NeedsDecisionsRead, R::NoSuchRequest, R::NotLogged],
+    },
+    Operation {
+        method: "get",
+        path: "/v1/events",
+        id: "listEvents",
+        tag: "events",
+        summary: "The service's own messages, in the order in which they were made, some seconds after: what is sent to \
+                  its webhook, and how far that is.",
+        scope: Some(Scope::DecisionsRead),
+        parameters: &["After", "Limit", "State", "Proof"],
+        takes: None,
+        gives: &[(200, "A page of the feed.", JSON, "MessageList")],
+        refusals: &[R::NeedsDecisionsRead, R::EventQuery, R::Cursor],
+    },
+    Operation {
+        method: "post",
+        path: "/v1/events/{id}/send",
+        id: "sendEventAgain",
+        tag: "events",
+        summary: "Send a message again that was given up, or delivered.",
+        scope: Some(Scope::RequestsWrite),
+        parameters: &["EventId", "Proof"],
+        takes: None,
+        gives: &[(202, "It is on its way, for three days from now.", "", "")],
+        refusals: &[R::NeedsRequestsWrite, R::NoSuchEvent],
+    },
+    Operation {
+        method: "post",
+        path: "/v1/events/test",
+        id: "makeUpEvent",
+        tag: "events",
+        summary: "Make up a message about a request named test, to try a receiver; for test services.",
+        scope: Some(Scope::RequestsWrite),
+        parameters: &["Proof"],
+        takes: Some((JSON, "EventType")),
+        gives: &[(202, "It is on its way.", "", "")],
+        refusals: &[
+            R::NeedsRequestsWrite,
+            R::MediaType,
+            R::TooLarge,
+            R::NotAnObject,
+            R::EventMember,
+            R::EventTest,
+            R::EventType,
+        ],
     },
 ];
 
@@ -323,6 +369,7 @@ pub fn document() -> Value {
         "servers": [{"url": "https://ask.example"}],
         "tags": [
             {"name": "requests", "description": "For the systems of services."},
+            {"name": "events", "description": "What a service is told by webhook (Standard Webhooks 1.0.0)."},
             {"name": "access", "description": "Tokens, keys and this document."},
             {"name": "wallets", "description": "OpenID4VP 1.0, for wallets."},
             {"name": "pages", "description": "For the applicant's browser."},
@@ -419,6 +466,11 @@ fn schemas() -> Value {
         "RequestList": of::<ListBody>(),
         "Decision": of::<DecisionBody>(),
         "Event": of::<EventBody<'static>>(),
+        "Message": of::<MessageBody>(),
+        "MessageState": of::<MessageState>(),
+        "MessageList": of::<MessageListBody>(),
+        "Subject": of::<Subject>(),
+        "EventType": of::<EventType>(),
         "Token": of::<TokenBody>(),
         "Problem": problem(),
         "OauthError": of::<OauthErrorBody>(),
@@ -464,6 +516,7 @@ fn parameters() -> Value {
     let other = |name: &str, place: &str, means: &str, schema: Value| json!({"name": name, "in": place, "required": false, "description": means, "schema": schema});
     json!({
         "Id": path("id", "The request's id."),
+        "EventId": path("id", "The event's id, as webhook-id has it."),
         "Handle": path("handle", "The handle of the request's link."),
         "Page": path("page", "The handle of the hosted page."),
         "TilePath": path("path", "Level, or `entries`, and number of the tile, with slashes between: `0/x001/234.p/7`."),
@@ -478,6 +531,8 @@ fn parameters() -> Value {
              request it binds the token; with a bound token it is needed.",
             json!({"type": "string"})),
         "Cursor": other("cursor", "query", "`next` of the page before.", json!({"type": "string"})),
+        "After": other("after", "query", "`next` of the page before: what is behind it.", json!({"type": "string"})),
+        "State": other("state", "query", "Those that stand so now.", refer("MessageState")),
         "Limit": other("limit", "query", "How many at most.",
             json!({"type": "integer", "minimum": 1, "maximum": crate::request::MOST, "default": crate::request::USUAL})),
         "Status": other("status", "query", "Those that stand so.", refer("Status")),

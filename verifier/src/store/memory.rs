@@ -2,6 +2,7 @@
 
 mod clients;
 mod log;
+mod outbox;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,7 +31,9 @@ struct Tables {
     /// In the order of their places.
     leaves: Vec<[u8; 32]>,
     checkpoints: BTreeMap<u64, String>,
-    outbox: Vec<(RequestId, &'static str)>,
+    outbox: Vec<outbox::Kept>,
+    /// How many messages there ever were.
+    told: usize,
     guesses: HashMap<(Tag, i64), i64>,
     registers: HashMap<String, u64>,
     tokens: HashMap<Tag, Grant>,
@@ -289,7 +292,7 @@ impl Tables {
             self.pseudonyms.entry(counted).or_insert((0, count.until)).0 += 1;
         }
         for effect in effects {
-            self.apply(&key, effect);
+            self.apply(&key, effect, member.at);
         }
         if let Some(row) = self.requests.get_mut(&key) {
             row.close(outcome);
@@ -316,7 +319,12 @@ impl Tables {
         })
     }
 
-    fn apply(&mut self, key: &(ServiceId, RequestId), effect: &Effect) {
+    fn tell(&mut self, tenant: Tenant, about: RequestId, topic: &str, at: UnixTime) {
+        self.told += 1;
+        self.outbox.push(outbox::Kept::new(tenant, about, topic, at, self.told));
+    }
+
+    fn apply(&mut self, key: &(ServiceId, RequestId), effect: &Effect, at: UnixTime) {
         match effect {
             Effect::Spend(once, tag) => {
                 self.spent.insert((*once, *tag));
@@ -326,7 +334,12 @@ impl Tables {
                 self.decisions.insert(key.clone(), signing_input.clone());
             }
             Effect::Leaf(leaf) => self.leaves.push(*leaf),
-            Effect::Outbox(topic) => self.outbox.push((key.1.clone(), topic)),
+            Effect::Outbox(topic) => {
+                let tenant = self.requests.get(key).map(|row| row.request.tenant());
+                if let Some(tenant) = tenant {
+                    self.tell(tenant, key.1.clone(), topic, at);
+                }
+            }
         }
     }
 }

@@ -27,6 +27,13 @@ macro_rules! locked {
     };
 }
 
+/// Rows that one statement takes for itself: what another takes at the same time is passed over.
+macro_rules! chosen {
+    ($select:expr) => {
+        concat!("position = ANY (ARRAY (", $select, " FOR UPDATE SKIP LOCKED))")
+    };
+}
+
 #[expect(clippy::duplicate_mod, reason = "one text for both dialects, compiled for each")]
 #[path = "sql/mod.rs"]
 mod sql;

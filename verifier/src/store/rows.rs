@@ -6,6 +6,7 @@ use vouchsafe_protocol::time::UnixTime;
 use crate::clients::Scopes;
 
 use super::clients::{Earlier, Grant, Tenant, env_of};
+use super::outbox::{Delivery, Message};
 use super::{
     ATTEMPTS, Flow, NoLease, Reference, Request, RequestId, ServiceId, Status, StoreError, StoredDecision,
     Tag,
@@ -125,6 +126,36 @@ impl TryFrom<EarlierRow> for Earlier {
 
     fn try_from((body, request): EarlierRow) -> Result<Self, StoreError> {
         Ok(Self { body: tag(body, "body_tag")?, request: RequestId(request) })
+    }
+}
+
+/// A row of `outbox`.
+#[derive(sqlx::FromRow)]
+pub(super) struct MessageRow {
+    position: i64,
+    request_id: String,
+    topic: String,
+    created_at: i64,
+    again_at: Option<i64>,
+    state: String,
+    attempts: i64,
+    next_at: i64,
+}
+
+impl TryFrom<MessageRow> for Message {
+    type Error = StoreError;
+
+    fn try_from(row: MessageRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            position: row.position,
+            about: RequestId(row.request_id),
+            topic: row.topic,
+            created_at: UnixTime(row.created_at),
+            again_at: row.again_at.map(UnixTime),
+            state: Delivery::parse(&row.state).ok_or(StoreError::Damaged("state"))?,
+            attempts: row.attempts,
+            next_at: UnixTime(row.next_at),
+        })
     }
 }
 

@@ -19,6 +19,13 @@ macro_rules! locked {
     };
 }
 
+/// Rows that one statement takes for itself: nobody else is there.
+macro_rules! chosen {
+    ($select:expr) => {
+        concat!("position IN (", $select, ")")
+    };
+}
+
 #[expect(clippy::duplicate_mod, reason = "one text for both dialects, compiled for each")]
 #[path = "sql/mod.rs"]
 mod sql;

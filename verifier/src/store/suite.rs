@@ -3,6 +3,7 @@
 
 mod clients;
 mod log;
+mod outbox;
 
 use std::sync::Arc;
 

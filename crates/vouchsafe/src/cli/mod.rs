@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and which library function answers it.
 
 mod doctor;
+mod events;
 mod issuer;
 mod openapi;
 pub(crate) mod print;
@@ -47,6 +48,10 @@ enum Command {
     /// Check or print a service's configuration.
     #[command(subcommand)]
     Config(serve::ConfigCommand),
+    /// Make up an event for the service of a running `dev`, to try its receiver of webhooks.
+    Trigger(events::TriggerArgs),
+    /// Post the events of a running `dev` to a receiver on this machine.
+    Listen(events::ListenArgs),
     /// Print the description of the verifier's API, OpenAPI 3.1.
     Openapi,
 }
@@ -95,6 +100,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Migrate(args) => serve::migrate(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Config(command) => serve::config(command).await,
+        Command::Trigger(args) => events::trigger(args).await,
+        Command::Listen(args) => events::listen(args).await,
         Command::Openapi => openapi::run(),
     }
 }

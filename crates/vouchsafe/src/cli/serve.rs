@@ -113,6 +113,11 @@ async fn serve_issuer(config: &issuer::Config) -> Result<(), Failure> {
 
 async fn serve_verifier(config: &verifier::config::Config) -> Result<(), Failure> {
     refuse_development(&config.request.certificates)?;
+    if config.webhooks.loopback {
+        return Err(Failure::usage(
+            "webhooks.loopback is for development and tests: endpoints are not on this machine",
+        ));
+    }
     let app = verifier::app::App::open(
         config.clone(),
         Arc::new(DatabaseClock::default()),
@@ -129,10 +134,12 @@ async fn serve_verifier(config: &verifier::config::Config) -> Result<(), Failure
     });
     let sweeper = tokio::spawn(sweep(Arc::clone(&app)));
     let signer = tokio::spawn(sign_log(Arc::clone(&app)));
+    let courier = tokio::spawn(verifier::webhook::deliver_every(Arc::clone(&app)));
     let ops = Some(operations(config.ops.address, readiness));
     let served = serve(door, verifier::http::router(Arc::clone(&app)), ops).await;
     sweeper.abort();
     signer.abort();
+    courier.abort();
     app.close().await;
     served
 }

@@ -174,6 +174,12 @@ pub struct District {
 }
 
 impl District {
+    /// The district that was set up in `dir`.
+    #[must_use]
+    pub fn in_folder(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
     /// The folder it lives in.
     #[must_use]
     pub fn dir(&self) -> &Path {

@@ -6,6 +6,7 @@ use crate::app::Unavailable;
 use crate::clients::{Denied, Scope};
 use crate::log::LogError;
 use crate::request::{BodyError, CreateError, ListError};
+use crate::webhook::EventError;
 
 macro_rules! refusals {
     ($($name:ident => $make:expr;)*) => {
@@ -80,6 +81,14 @@ refusals! {
         .detail("It takes cursor, limit (1 to 100) and status (waiting, answered or decided), each once.");
     Cursor => Problem::bad_request("cursor", "The cursor is not one that this list gave out.");
     LastEvent => Problem::bad_request("last-event-id", "Last-Event-ID is not one that this stream gave out.");
+    EventQuery => Problem::bad_request("query", "The query is not of its form.")
+        .detail("It takes after, limit (1 to 100) and state (waiting, delivered or dead), each once.");
+    NoSuchEvent => Problem::not_found("no-such-event", "This service has no such event that was delivered or given up.")
+        .detail("An event that is on its way is sent without being asked for.");
+    EventTest => Problem::forbidden("test-only", "Events are made up for test services alone.");
+    EventType => Problem::unprocessable("unknown-event", "There is no event of that type.").pointer("/type");
+    EventMember => Problem::unprocessable("unknown-member", "The body has a member that this call does not take.")
+        .detail("It takes type.");
     Unavailable => Problem::unavailable();
     Internal => Problem::internal();
 }
@@ -117,6 +126,18 @@ impl From<&ListError> for Refusal {
         match fault {
             ListError::Cursor => Self::Cursor,
             ListError::Unavailable(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<&EventError> for Refusal {
+    fn from(fault: &EventError) -> Self {
+        match fault {
+            EventError::Cursor => Self::Cursor,
+            EventError::Unknown => Self::NoSuchEvent,
+            EventError::Live => Self::EventTest,
+            EventError::Topic => Self::EventType,
+            EventError::Unavailable(fault) => fault.into(),
         }
     }
 }

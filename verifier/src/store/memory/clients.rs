@@ -77,6 +77,7 @@ impl Calls for MemoryStore {
         tables.tokens.retain(|_, grant| grant.expires_at > now);
         tables.attempts.retain(|_, (until, _)| *until > now);
         tables.pseudonyms.retain(|_, (_, until)| *until > now);
+        tables.outbox.retain(|kept| kept.is_kept(now));
         ready(())
     }
 }

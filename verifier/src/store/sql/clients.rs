@@ -121,6 +121,11 @@ impl Calls for Own {
                 forget!("used", "expires_at <= $1"),
                 forget!("attempts", "expires_at <= $1"),
                 forget!("pseudonyms", "expires_at <= $1"),
+                // Thirty days, and three for what was sent again.
+                forget!(
+                    "outbox",
+                    "created_at <= $1 - 2592000 AND (state <> 'waiting' OR next_at <= $1 - 259200)"
+                ),
             ] {
                 sqlx::query(query).bind(now.0).execute(&mut *writing).await?;
             }

@@ -197,7 +197,8 @@ fn insert(effect: &Effect) -> &'static str {
             "INSERT INTO log_leaves (service_id, leaf) SELECT $1, $3 WHERE CAST($2 AS TEXT) IS NOT NULL"
         }
         Effect::Outbox(_) => {
-            "INSERT INTO outbox (service_id, request_id, topic, created_at) VALUES ($1, $2, $3, $4)"
+            "INSERT INTO outbox (service_id, env, request_id, topic, created_at, next_at) \
+             SELECT $1, r.env, $2, $3, $4, $4 FROM requests r WHERE r.service_id = $1 AND r.id = $2"
         }
     }
 }

@@ -9,6 +9,7 @@
 mod clients;
 mod decide;
 mod log;
+mod outbox;
 mod rows;
 
 use vouchsafe_mutants as mutants;
