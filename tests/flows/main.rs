@@ -15,3 +15,4 @@ mod races;
 mod rogue;
 mod story;
 mod stranger;
+mod webhooks;

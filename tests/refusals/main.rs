@@ -25,4 +25,5 @@ mod status_list;
 mod together;
 mod town;
 mod ways;
+mod webhook;
 mod world;

@@ -33,7 +33,7 @@ const AREAS: [&str; 12] = [
 const FEWEST: usize = 25;
 
 /// Every surface that a row may name.
-const SURFACES: [&str; 16] = [
+const SURFACES: [&str; 17] = [
     "issuer",
     "sd-jwt",
     "key-binding",
@@ -50,6 +50,7 @@ const SURFACES: [&str; 16] = [
     "dcql",
     "ways",
     "policy",
+    "webhook",
 ];
 
 /// One attack. Closed.

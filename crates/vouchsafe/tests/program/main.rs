@@ -10,3 +10,4 @@ mod integrations;
 mod production;
 mod town;
 mod two_wallets;
+mod webhooks;

@@ -134,6 +134,14 @@ async fn nothing_is_served_in_the_clear() {
 }
 
 #[tokio::test]
+async fn endpoints_on_this_machine_are_not_served() {
+    let installation = Installation::new().await;
+    installation.own_certificates();
+    installation.edit("verifier", "[decision]", "[webhooks]\nloopback = true\n\n[decision]");
+    is_refused(&installation.serve("verifier"), 2, "webhooks.loopback");
+}
+
+#[tokio::test]
 async fn a_database_that_was_not_migrated_is_not_served_and_one_that_was_is() {
     let installation = Installation::new().await;
     installation.own_certificates();
