@@ -20,8 +20,8 @@ use crate::{group, planner::MAX_ENTRIES};
 
 /// Bits of the widest entry.
 pub(super) const MAX_N: usize = 64;
-/// Sizes n*m of which multiples are kept: beyond, a sum over so many points is no faster with them.
-const TABLES_UP_TO: usize = 128;
+/// Sizes n*m of which multiples are kept: beyond, they are more than the nearer caches hold, and a sum is slower with them.
+const TABLES_UP_TO: usize = 64;
 
 /// G and H of one party, [`MAX_N`] of each.
 struct Party {
@@ -37,9 +37,9 @@ static BASES: LazyLock<[RistrettoPoint; 2]> = LazyLock::new(|| {
     })
 });
 
-/// Tables for every n of 2^3 to 2^6 and m of 2^0 to 2^4 with n*m within bounds, made when first used.
-static TABLES: [[OnceLock<VartimeRistrettoPrecomputation>; 5]; 4] =
-    [const { [const { OnceLock::new() }; 5] }; 4];
+/// Tables for every n of 2^3 to 2^6 and m of 2^0 to 2^3 with n*m within bounds, made when first used.
+static TABLES: [[OnceLock<VartimeRistrettoPrecomputation>; 4]; 4] =
+    [const { [const { OnceLock::new() }; 4] }; 4];
 
 /// Whether this width and this number of entries exist: n of 8 to 64, m up to 32, each a power of two.
 pub(super) const fn exist(n: usize, m: usize) -> bool {
