@@ -2,6 +2,8 @@
 //! of the other.
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "joint/decoders.rs"]
+mod decoders;
 #[path = "joint/double.rs"]
 mod double;
 #[path = "joint/refused.rs"]
