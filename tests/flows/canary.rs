@@ -7,6 +7,7 @@
 
 mod entries;
 mod needles;
+mod sealed;
 mod watch;
 
 use jiff::civil::date;

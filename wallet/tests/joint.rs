@@ -4,6 +4,8 @@
 
 #[path = "joint/agreed.rs"]
 mod agreed;
+#[path = "joint/decoders.rs"]
+mod decoders;
 #[path = "joint/double.rs"]
 mod double;
 #[path = "joint/refused.rs"]

@@ -126,6 +126,28 @@ async fn a_copy_shown_and_kept() {
     .await;
 }
 
+/// Whether a batch of a body that does this is kept.
+async fn collects(spoil: Spoil) -> bool {
+    let world = World::with(old_resident(), spoil, Rogue::None);
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = world.wallet(directory.path()).await;
+    wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.is_ok()
+}
+
+#[tokio::test]
+async fn copies_with_a_mark() {
+    for (name, spoil) in [
+        ("vci-batch-header", Spoil::NumberedHeader),
+        ("vci-batch-headers-alike", Spoil::OtherHeader),
+        ("vci-batch-digests", Spoil::NumberedDecoy),
+        ("vci-batch-digests", Spoil::SameDecoy),
+        ("vci-batch-digests-alike", Spoil::OneDecoyMore),
+        ("vci-batch-visible", Spoil::Numbered),
+    ] {
+        killed(name, async || collects(spoil).await).await;
+    }
+}
+
 async fn vault(directory: &Path) -> Vault {
     Vault::open(directory, b"passphrase", Cost::LEAST, &OsEntropy::new()).await.unwrap()
 }

@@ -7,6 +7,8 @@ mod budget;
 mod named;
 #[path = "story/read.rs"]
 mod read;
+#[path = "story/secrets.rs"]
+mod secrets;
 #[path = "story/several.rs"]
 mod several;
 #[expect(dead_code, reason = "the other stories use the rest")]
@@ -207,6 +209,11 @@ async fn a_batch_with_one_thing_off_is_refused_as_a_whole() {
         (Spoil::ForeignZkc, BatchError::Opening),
         (Spoil::Numbered, BatchError::Visible),
         (Spoil::OwnKey, BatchError::Key),
+        (Spoil::NumberedHeader, BatchError::Marked),
+        (Spoil::OtherHeader, BatchError::Marked),
+        (Spoil::NumberedDecoy, BatchError::Marked),
+        (Spoil::SameDecoy, BatchError::Marked),
+        (Spoil::OneDecoyMore, BatchError::Marked),
     ] {
         refuses_a_batch(spoil, expected, |issuer| issuer.link()).await;
     }

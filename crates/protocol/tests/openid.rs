@@ -11,12 +11,16 @@ mod browser;
 mod collecting;
 #[path = "openid/credentials.rs"]
 mod credentials;
+#[path = "openid/decoders.rs"]
+mod decoders;
 #[path = "openid/district.rs"]
 mod district;
 #[path = "openid/documents.rs"]
 mod documents;
 #[path = "openid/joined.rs"]
 mod joined;
+#[path = "openid/macs.rs"]
+mod macs;
 #[path = "openid/messages.rs"]
 mod messages;
 #[path = "openid/pay.rs"]

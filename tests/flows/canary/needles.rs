@@ -1,5 +1,6 @@
 //! What is looked for, in every form in which it might have been written down.
 
+use serde_json::json;
 use vouchsafe_proofs::encoding::day;
 use vouchsafe_protocol::encoding::{b64, b64u};
 
@@ -24,6 +25,23 @@ impl Needle {
             ("escaped in a form", text.replace(' ', "+").into_bytes()),
         ];
         forms.extend(aligned(text).into_iter().map(|form| ("base64", form)));
+        Self { name: name.to_owned(), forms }
+    }
+
+    /// Bytes of chance: as they are, in either base64 at each of three alignments, in base64 twice, in hex, and as a list.
+    pub(crate) fn bytes(name: &str, bytes: &[u8]) -> Self {
+        assert!(bytes.len() >= 16, "{name} is too short to be told from chance");
+        let list = |between: &str| bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(between);
+        let mut forms = vec![
+            ("as it is", bytes.to_vec()),
+            ("hex", hex(bytes, |byte| format!("{byte:02x}"))),
+            ("HEX", hex(bytes, |byte| format!("{byte:02X}"))),
+            ("as a list", list(",").into_bytes()),
+            ("as a list", list(", ").into_bytes()),
+        ];
+        forms.extend(aligned(bytes).into_iter().map(|form| ("base64", form)));
+        // As a member of a token or of a message that was written down whole.
+        forms.extend(aligned(b64u(bytes)).into_iter().map(|form| ("base64 in base64", form)));
         Self { name: name.to_owned(), forms }
     }
 
@@ -81,15 +99,15 @@ fn stands_alone(hay: &[u8], at: usize, length: usize) -> bool {
     !(is_digit(before) || is_digit(Some(at + length)) || is_fraction)
 }
 
-fn hex(text: &str, form: impl Fn(u8) -> String) -> Vec<u8> {
-    text.bytes().map(form).collect::<String>().into_bytes()
+fn hex(bytes: impl AsRef<[u8]>, form: impl Fn(u8) -> String) -> Vec<u8> {
+    bytes.as_ref().iter().copied().map(form).collect::<String>().into_bytes()
 }
 
 /// The characters that a text leaves in base64 wherever it begins in its group of three, both alphabets.
-fn aligned(text: &str) -> Vec<Vec<u8>> {
+fn aligned(text: impl AsRef<[u8]>) -> Vec<Vec<u8>> {
     let mut forms = Vec::new();
     for lead in 0..3 {
-        let padded = [vec![0; lead], text.as_bytes().to_vec()].concat();
+        let padded = [vec![0; lead], text.as_ref().to_vec()].concat();
         // Characters that hold only bits of the text: whole groups, without what the bytes around it share.
         let from = (lead * 8).div_ceil(6);
         let to = padded.len() * 8 / 6;
@@ -114,5 +132,37 @@ fn every_form_of_a_needle_is_found_and_nothing_else() {
     }
     for day in [&br#"{"v":130805}"#[..], b"day.130805", b"130805", b"born=130805."] {
         assert_eq!(hits("planted", day, &needles), ["planted: the day, as a number"]);
+    }
+}
+
+#[test]
+fn every_form_of_bytes_is_found_and_nothing_else() {
+    let seed: [u8; 32] = std::array::from_fn(|at| 7 * at as u8 + 3);
+    let mut other = seed;
+    other[0] ^= 1;
+    let needles = [Needle::bytes("a seed", &seed)];
+    for lead in 0..4 {
+        let within = |bytes: &[u8]| [&vec![7; lead], bytes, &vec![9; lead]].concat();
+        let forms = |bytes: &[u8]| {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let text = [
+                b64u(bytes),
+                b64(bytes),
+                hex.to_uppercase(),
+                hex,
+                format!("{bytes:?}"),
+                json!(bytes).to_string(),
+            ];
+            text.into_iter().map(String::into_bytes).chain([bytes.to_vec()]).collect::<Vec<_>>()
+        };
+        let member = |bytes: &[u8]| b64u(format!(r#"{:lead$}{{"seed":"{}"}}"#, "", b64u(bytes)));
+        assert_eq!(hits("planted", member(&seed).as_bytes(), &needles).len(), 1, "{lead}");
+        assert_eq!(hits("clean", member(&other).as_bytes(), &needles), [""; 0], "{lead}");
+        for hay in forms(&within(&seed)) {
+            assert_eq!(hits("planted", &hay, &needles).len(), 1, "{lead}: {hay:?}");
+        }
+        for hay in forms(&within(&other)) {
+            assert_eq!(hits("clean", &hay, &needles), [""; 0], "{lead}");
+        }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use vouchsafe_protocol::encoding::{b64u, sha256};
+use vouchsafe_protocol::encoding::{b64, b64_decode, b64u, sha256};
+use vouchsafe_protocol::jose::Signer as _;
 use vouchsafe_service::clock::{Clock as _, ManualClock};
 use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_service::store::Schema;
@@ -107,6 +108,58 @@ async fn headers_bring_no_keys_along() {
         send_assertion(&world, &signed(&system, header(json!({}))), &[]).await.status(),
         StatusCode::OK
     );
+}
+
+/// HMAC-SHA-256 (RFC 2104).
+fn hmac(secret: &[u8], input: &[u8]) -> [u8; 32] {
+    let mut block = [0; 64];
+    match secret.len() {
+        0..=64 => block[..secret.len()].copy_from_slice(secret),
+        _ => block[..32].copy_from_slice(&sha256(secret)),
+    }
+    let padded = |with: u8| block.map(|byte| byte ^ with).to_vec();
+    let inner = sha256([padded(0x36), input.to_vec()].concat());
+    sha256([padded(0x5c), inner.to_vec()].concat())
+}
+
+/// The public key of a system, as whoever serves its key set could write it.
+fn spellings(system: &System) -> [Vec<u8>; 4] {
+    let jwk = system.key.public().to_value().to_string();
+    // SubjectPublicKeyInfo of P-256, up to the point.
+    let head = b64_decode("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE").unwrap();
+    let der = [&head[..], &system.key.public().to_sec1().unwrap()[1..]].concat();
+    let (first, last) = (b64(&der)[..64].to_owned(), b64(&der)[64..].to_owned());
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{first}\n{last}\n-----END PUBLIC KEY-----\n");
+    [jwk.into_bytes(), der, pem.clone().into_bytes(), pem.trim_end().as_bytes().to_vec()]
+}
+
+/// RFC 8725, 2.1: a key that everybody may read is nobody's secret.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_public_key_is_no_shared_secret() {
+    assert_eq!(
+        b64u(hmac(b"Jefe", b"what do ya want for nothing?")),
+        "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM"
+    );
+    let (world, system) = with_system().await;
+    let payload = b64u(system.claims(&world).to_string());
+    for secret in spellings(&system) {
+        let header = json!({"alg": "HS256", "typ": TYP, "kid": system.kid});
+        let input = format!("{}.{payload}", b64u(header.to_string()));
+        let forged = format!("{input}.{}", b64u(hmac(&secret, input.as_bytes())));
+        assert_eq!(refusal(send_assertion(&world, &forged, &[]).await).await, (400, "invalid_client".into()));
+    }
+    let honest = system.sign(&system.claims(&world));
+    assert_eq!(send_assertion(&world, &honest, &[]).await.status(), StatusCode::OK);
+}
+
+/// Whether an assertion counts whose header names a MAC, though it is signed.
+pub(crate) async fn name_another_algorithm() -> bool {
+    let (world, system) = with_system().await;
+    let header = json!({"alg": "HS256", "typ": TYP, "kid": system.kid});
+    let input = format!("{}.{}", b64u(header.to_string()), b64u(system.claims(&world).to_string()));
+    let signature = system.key.sign_now(input.as_bytes()).unwrap();
+    let sent = send_assertion(&world, &format!("{input}.{}", b64u(signature)), &[]).await;
+    sent.status() == StatusCode::OK
 }
 
 /// One system cannot speak as another, whatever it signs; and what it forges costs the other nothing.

@@ -6,7 +6,8 @@ use vouchsafe_mutants::without_async;
 use vouchsafe_service::keys::SigningKey;
 
 use super::assertions::{
-    ed25519, start_with_one_test_key_for_two, use_an_assertion_where_the_clock_is_behind, with_keys,
+    ed25519, name_another_algorithm, start_with_one_test_key_for_two,
+    use_an_assertion_where_the_clock_is_behind, with_keys,
 };
 use super::possession::{Bound, ask, proof, replay_a_proof_where_the_clock_is_behind, strict};
 use crate::callers::{call, with_system};
@@ -24,6 +25,7 @@ macro_rules! kills {
 }
 
 kills! {
+    assertion_alg "jose-alg" => name_another_algorithm
     assertion_kept "api-assertion-kept" => use_an_assertion_where_the_clock_is_behind
     client_key_use "api-client-key-use" => start_with_a_key_for_encryption
     dpop_key "api-dpop-key" => prove_with_a_key_of_our_own

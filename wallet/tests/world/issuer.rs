@@ -2,12 +2,12 @@
 
 pub(crate) mod card;
 pub(crate) mod home;
+mod marked;
 pub(crate) mod payer;
 
 use std::sync::Mutex;
 
 use jiff::civil::Date;
-use rand_core::{CryptoRng, RngCore};
 use serde_json::{Map, Value, json};
 use vouchsafe_proofs::commitment::{Commitment, Seed, commit};
 use vouchsafe_proofs::encoding::day;
@@ -35,6 +35,7 @@ use vouchsafe_service::keys::{AgreementKey, Jws, RingAead, SigningKey};
 use vouchsafe_wallet::http::Incoming;
 
 use self::home::Hidden;
+use self::marked::Same;
 use super::desk::{Decision, Desk, Metadata, PutOff};
 use super::{ADDRESS, ISSUER, NOW, Office, WARDS, both, reply, ward_list};
 
@@ -68,6 +69,16 @@ pub(crate) enum Spoil {
     ForeignZkc,
     /// Numbers its copies for all to see.
     Numbered,
+    /// Puts a number that is the resident's into the header of each copy.
+    NumberedHeader,
+    /// Writes the header of one copy otherwise than those of the others.
+    OtherHeader,
+    /// Puts a number that is the resident's among the digests.
+    NumberedDecoy,
+    /// Puts one digest of nothing into every copy of a resident.
+    SameDecoy,
+    /// Puts one digest of nothing more into one copy.
+    OneDecoyMore,
     /// Sends the copies in clear.
     Plain,
     /// Is not in the register.
@@ -352,13 +363,13 @@ impl Issuer {
         let entropy = OsEntropy::new();
         let shared = Seed::new(entropy::bytes(&entropy));
         let mut copies = Vec::new();
-        for key in keys {
+        for (number, key) in keys.iter().enumerate() {
             let seed = if self.spoil == Spoil::ReusedSeed {
                 shared.clone()
             } else {
                 Seed::new(entropy::bytes(&entropy))
             };
-            copies.push(if plain { self.plain_copy(key).await } else { self.copy(key, seed).await });
+            copies.push(if plain { self.plain_copy(key).await } else { self.copy(key, seed, number).await });
         }
         let response = credential::write_response(&copies, None);
         if self.spoil == Spoil::Plain {
@@ -403,7 +414,7 @@ impl Issuer {
         status.into_iter().chain(integrity.map(named("vct#integrity")))
     }
 
-    async fn copy(&self, key: &PublicJwk, seed: Seed) -> Copy {
+    async fn copy(&self, key: &PublicJwk, seed: Seed, number: usize) -> Copy {
         let says = self.says.lock().unwrap().clone();
         if let Some(hidden) = says {
             return self.stated_copy(key, seed, &hidden).await;
@@ -430,7 +441,8 @@ impl Issuer {
         let holder =
             if self.spoil == Spoil::OwnKey { vouchsafe_protocol::jose::Signer::public(&own) } else { key };
         let builder = Builder::new(claims).conceal("/ward").conceal("/address").holder(holder);
-        let header = NewHeader::new(Alg::Es256, "dc+sd-jwt").x5c(&[&self.leaf.certificate]).encode();
+        let builder = builder.decoys("", usize::from(self.spoil == Spoil::OneDecoyMore && number == 0));
+        let header = self.header(number);
         let entropy = OsEntropy::new();
         let issuable = match self.spoil {
             Spoil::SharedSalt => builder.build(&header, &mut Same(0)).unwrap(),
@@ -438,7 +450,7 @@ impl Issuer {
         };
         let values = Map::from_iter([("/birth_date".to_owned(), json!(born.to_string()))]);
         let openings = Some(Openings::new(seed, values));
-        Copy { credential: issuable.sign(&self.leaf.key).await.unwrap(), openings }
+        Copy { credential: self.signed(issuable, &header).await, openings }
     }
 
     async fn stated_copy(&self, key: &PublicJwk, seed: Seed, hidden: &Hidden) -> Copy {
@@ -570,30 +582,3 @@ fn described(vct: &str) -> CredentialType {
     }))
     .unwrap()
 }
-
-/// Chance that always falls the same way.
-struct Same(u8);
-
-impl RngCore for Same {
-    fn next_u32(&mut self) -> u32 {
-        rand_core::impls::next_u32_via_fill(self)
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        rand_core::impls::next_u64_via_fill(self)
-    }
-
-    fn fill_bytes(&mut self, out: &mut [u8]) {
-        out.fill_with(|| {
-            self.0 = self.0.wrapping_add(1);
-            self.0
-        });
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.fill_bytes(out);
-        Ok(())
-    }
-}
-
-impl CryptoRng for Same {}

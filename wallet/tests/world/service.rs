@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use vouchsafe_protocol::answer::{Judged, Presented};
+use vouchsafe_protocol::dcql::ClaimQuery;
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::encoding::sha256;
 use vouchsafe_protocol::form::Form;
@@ -51,6 +52,8 @@ pub(crate) enum Rogue {
     ExtraClaim,
     /// Asks for what its purpose does not allow.
     OverAsking,
+    /// May ask for what opens commitments, by a registrar that does not know better, and asks in DCQL alone.
+    SeedAsking,
     /// Is in nobody's register.
     Stranger,
     /// Signs nothing.
@@ -91,7 +94,27 @@ pub(crate) struct Service {
     line: Mutex<Line>,
     posts: Mutex<Vec<Vec<u8>>>,
     nonce: Mutex<&'static str>,
+    /// A query alone, in the place of the policy.
+    plain: Mutex<Option<Value>>,
 }
+
+/// Where somebody might look for what opens commitments, by pointer.
+pub(crate) const SECRETS: [&str; 14] = [
+    "/_seed",
+    "/seed",
+    "/openings",
+    "/urn:vouchsafe:openings:1",
+    "/urn:vouchsafe:openings:1/seed",
+    "/_link",
+    "/~1_link",
+    "/link",
+    "/birth_date",
+    "/zkc",
+    "/zkc/~1birth_date",
+    "/zkc/~1birth_date/r",
+    "/zkc/~1_link",
+    "/cnf/jwk/d",
+];
 
 impl Service {
     pub(crate) fn new(office: &Office<'_>, rogue: Rogue) -> Self {
@@ -114,6 +137,7 @@ impl Service {
             line: Mutex::new(Line::Open),
             posts: Mutex::new(Vec::new()),
             nonce: Mutex::new(NONCE),
+            plain: Mutex::default(),
         }
     }
 
@@ -226,6 +250,13 @@ impl Service {
         *self.policy.lock().unwrap() = policy;
     }
 
+    /// Asks to be shown this of copies of `vct` from now on, by no policy.
+    pub(crate) fn ask_to_see(&self, vct: &str, pointer: &str) {
+        let claim = ClaimQuery::at(pointer);
+        let one = json!({"id": "q", "format": "dc+sd-jwt", "meta": {"vct_values": [vct]}, "claims": [claim]});
+        *self.plain.lock().unwrap() = Some(json!({"credentials": [one]}));
+    }
+
     /// Changes the policy, whatever it is.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Value)) {
         change(&mut self.policy.lock().unwrap());
@@ -334,6 +365,13 @@ impl Service {
     fn spoilt(&self, object: &str) -> String {
         let key = &self.leaf.key;
         let change = |change: &dyn Fn(&mut Value)| altered(object, key, change);
+        if let Some(query) = self.plain.lock().unwrap().clone() {
+            return change(&|claims| {
+                claims["dcql_query"] = query.clone();
+                // The service and its purpose; what follows belongs to a policy.
+                claims["verifier_info"].as_array_mut().unwrap().truncate(2);
+            });
+        }
         match self.rogue {
             Rogue::OwnPurpose => change(&|claims| {
                 let data = &mut claims["verifier_info"][1]["data"];
@@ -359,9 +397,12 @@ impl Service {
                 let header = json!({"alg": "none", "typ": "oauth-authz-req+jwt"}).to_string();
                 format!("{}.{payload}.", vouchsafe_protocol::encoding::b64u(header))
             }
-            Rogue::None | Rogue::OverAsking | Rogue::Stranger | Rogue::Page | Rogue::Failing => {
-                object.to_owned()
-            }
+            Rogue::None
+            | Rogue::OverAsking
+            | Rogue::SeedAsking
+            | Rogue::Stranger
+            | Rogue::Page
+            | Rogue::Failing => object.to_owned(),
         }
     }
 }
@@ -406,6 +447,12 @@ fn purpose(rogue: Rogue, tables: &[Extract<Table>]) -> Value {
         json!({"vct": format!("{HOME_VCT}/zk"), "pointer": "/facts_as_of", "how": "show", "rules": []}),
     );
     may_ask.push(json!({"vct": format!("{PAY_VCT}/zk"), "pointer": "/period", "how": "show", "rules": []}));
+    if rogue == Rogue::SeedAsking {
+        let show = |vct: &String| {
+            SECRETS.map(|pointer| json!({"vct": vct, "pointer": pointer, "how": "show", "rules": []}))
+        };
+        may_ask.extend([&vct, &card].into_iter().flat_map(show));
+    }
     if rogue != Rogue::OverAsking {
         may_ask.extend(["in", "le", "ge"].map(|how| ask("/ward", how, &codes)));
     }
@@ -472,6 +519,14 @@ pub(crate) fn copies_shown(world: &Arc<World>, post: &[u8]) -> Vec<String> {
     let token = &response.vp_token;
     let signed = |query| token.presentation(query).unwrap().split('~').next().unwrap().to_owned();
     token.queries().map(signed).collect()
+}
+
+/// The presentations of an answer, whole.
+pub(crate) fn presentations(world: &Arc<World>, post: &[u8]) -> Vec<String> {
+    let opener = Opener { kid: "e", key: &world.service.key, aead: &RingAead };
+    let response = Posted::parse(post).unwrap().open(ResponseMode::DirectPostJwt, Some(opener)).unwrap();
+    let token = &response.vp_token;
+    token.queries().map(|query| token.presentation(query).unwrap().to_owned()).collect()
 }
 
 /// The members of an error post.

@@ -428,7 +428,7 @@ fn check_unshared(received: &[Received]) -> Result<(), BatchError> {
 /// Every service reads header, holder key and digests of each copy that it is shown: a number of one's own in them
 /// would link them all, and no claim would tell.
 fn check_marks(received: &[Received]) -> Result<(), BatchError> {
-    let (mut headers, mut digests) = (BTreeSet::new(), HashSet::new());
+    let (mut headers, mut counts, mut digests) = (BTreeSet::new(), BTreeSet::new(), HashSet::new());
     for copy in received {
         let bare = serde_json::json!({"jwk": copy.held.holder().to_value()});
         if !(mutants::skips("vci-batch-cnf") || copy.held.claims().get("cnf") == Some(&bare)) {
@@ -449,9 +449,15 @@ fn check_marks(received: &[Received]) -> Result<(), BatchError> {
                 .as_str()
                 .is_some_and(|text| b64u_array::<32>(text).is_ok() && digests.insert(text.to_owned()))
         };
-        if !(mutants::skips("vci-batch-digests") || signed_digests(&payload).into_iter().all(fresh)) {
+        let signed = signed_digests(&payload);
+        counts.insert(signed.len());
+        if !(mutants::skips("vci-batch-digests") || signed.into_iter().all(fresh)) {
             return Err(BatchError::Marked);
         }
+    }
+    // The facts are the same in all, so that a number of decoys of its own would tell a copy.
+    if !(mutants::skips("vci-batch-digests-alike") || counts.len() <= 1) {
+        return Err(BatchError::Marked);
     }
     if !(mutants::skips("vci-batch-headers-alike") || headers.len() <= 1) {
         return Err(BatchError::Marked);

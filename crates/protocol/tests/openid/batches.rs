@@ -1,5 +1,7 @@
 //! What a wallet refuses to keep.
 
+use std::cell::Cell;
+
 use serde_json::{Value, json};
 use vouchsafe_proofs::commitment::{Commitment, Seed};
 use vouchsafe_protocol::encoding::{b64u, b64u_array, b64u_decode, sha256};
@@ -139,9 +141,21 @@ pub(crate) fn marks_that_no_claim_tells() {
     let decoy = |text: String| {
         move |payload: &mut Value| payload["_sd"].as_array_mut().unwrap().push(json!(text.clone()))
     };
-    assert_eq!(marked(&district, 1, &plain, decoy(b64u([7; 32]))), None);
-    assert_eq!(marked(&district, 2, &plain, decoy(b64u([7; 32]))), refused);
-    assert_eq!(marked(&district, 1, &plain, decoy("0042".to_owned())), refused);
+    let drawn = Cell::new(0);
+    let fresh = |payload: &mut Value| {
+        drawn.set(drawn.get() + 1);
+        decoy(b64u([drawn.get(); 32]))(payload);
+    };
+    assert_eq!(marked(&district, 3, &plain, fresh), None);
+    assert_eq!(marked(&district, 1, &plain, fresh), refused, "one more than in the others");
+    assert_eq!(marked(&district, 3, &plain, decoy(b64u([7; 32]))), refused, "one for all");
+    assert_eq!(marked(&district, 3, &plain, decoy("0042".to_owned())), refused);
+    let number = Cell::new(0);
+    let numbered = |payload: &mut Value| {
+        number.set(number.get() + 1);
+        decoy(format!("0042-{}", number.get()))(payload);
+    };
+    assert_eq!(marked(&district, 3, &plain, numbered), refused, "no digest");
 }
 
 #[test]
@@ -149,7 +163,7 @@ pub(crate) fn each_copy_has_an_entry_of_its_own_in_a_list() {
     let district = District::new();
     let plain = NewHeader::new(Alg::Es256, "dc+sd-jwt").x5c(&district.issuer_x5c);
     let entry = |idx: u64| json!({"status_list": {"idx": idx, "uri": "https://issuer.example/status/a"}});
-    let drawn = std::cell::Cell::new(0);
+    let drawn = Cell::new(0);
     let fresh = |payload: &mut Value| {
         drawn.set(drawn.get() + 7);
         payload["status"] = entry(drawn.get());

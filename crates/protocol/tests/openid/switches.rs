@@ -70,7 +70,13 @@ fn switches_that_batches_notice() {
         ),
         (
             batches::marks_that_no_claim_tells,
-            &["vci-batch-cnf", "vci-batch-digests", "vci-batch-header", "vci-batch-headers-alike"],
+            &[
+                "vci-batch-cnf",
+                "vci-batch-digests",
+                "vci-batch-digests-alike",
+                "vci-batch-header",
+                "vci-batch-headers-alike",
+            ],
         ),
         (
             batches::what_could_tell_copies_apart,
