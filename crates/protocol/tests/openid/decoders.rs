@@ -180,7 +180,10 @@ impl Proved {
         let both = [Given { context, statements, bytes }, honest];
         let together = answer::verify_all(&both, &mut ChaCha20Rng::from_seed([5; 32]));
         assert_eq!(together.iter().map(Result::is_ok).collect::<Vec<_>>(), [alone, true]);
-        assert!(answer::pseudonym(context, statements, bytes).is_none(), "none was asked for");
+        assert!(
+            answer::dangerous_claimed_pseudonym(context, statements, bytes).is_none(),
+            "none was asked for"
+        );
         alone
     }
 }
