@@ -61,7 +61,7 @@ fn guarded() -> Vec<Route> {
     }
     let told: Vec<_> = open.iter().map(|(method, path)| (method.as_str(), path.as_str())).collect();
     assert_eq!(told, OPEN);
-    assert_eq!(guarded.len(), 8);
+    assert_eq!(guarded.len(), 9);
     guarded
 }
 
