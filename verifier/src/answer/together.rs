@@ -30,7 +30,7 @@ pub(crate) struct Ready {
 }
 
 enum Stage {
-    Complete(Complete),
+    Complete(Box<Complete>),
     Committed(Box<Committed>),
     Refused(Refusal),
 }
@@ -63,13 +63,13 @@ impl Crew for Concluding {
 
 impl Ready {
     pub(super) fn new(pinned: Pinned, complete: Complete, rules: Arc<Rules>) -> Self {
-        Self { pinned, rules, stage: Stage::Complete(complete) }
+        Self { pinned, rules, stage: Stage::Complete(Box::new(complete)) }
     }
 
     /// Step 10, unless it was done. Should it end without a result, that is what is left.
     fn commit(&mut self) {
         self.stage = match replace(&mut self.stage, Stage::Refused(Refusal::Broken)) {
-            Stage::Complete(complete) => match check::commit(&self.pinned, complete, &self.rules) {
+            Stage::Complete(complete) => match check::commit(&self.pinned, *complete, &self.rules) {
                 Ok(committed) => Stage::Committed(Box::new(committed)),
                 Err(refusal) => Stage::Refused(refusal),
             },
