@@ -78,6 +78,9 @@ fn maced(token: &str, alg: &str, secret: &[u8]) -> String {
     format!("{input}.{}", b64u(tag.as_ref()))
 }
 
+/// Whether a place takes a token, by the signatures that a provider believes.
+type Takes<'a> = Box<dyn Fn(&str, &dyn SignatureVerifier) -> bool + 'a>;
+
 /// A place that takes a token.
 struct Door<'a> {
     name: &'static str,
@@ -85,7 +88,7 @@ struct Door<'a> {
     token: String,
     /// Under whose key it is taken.
     key: &'a PublicJwk,
-    takes: Box<dyn Fn(&str, &dyn SignatureVerifier) -> bool + 'a>,
+    takes: Takes<'a>,
 }
 
 impl Door<'_> {

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::{Map, Value, json};
 use vouchsafe_protocol::answer::{
-    AnswerError, Granted, Holding, Judged, PermissionError, Presented, ProveError, prove,
+    AnswerClaims, AnswerError, Granted, Holding, Judged, PermissionError, Presented, ProveError, prove,
 };
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::encoding::{b64u, b64u_decode};
@@ -155,7 +155,7 @@ pub(crate) fn a_key_stands_beside_the_hash_of_the_entry() {
     let asked = asking(&town, hardship());
     let copies = copies(&town);
     let honest = answer(&asked, &copies);
-    let with = |change: &dyn Fn(&mut BTreeMap<String, Map<String, Value>>)| {
+    let with = |change: &dyn Fn(&mut AnswerClaims)| {
         let Answer { key, mut extra, grant } = answer(&asked, &copies);
         change(&mut extra);
         fault(judged(&town, &asked, &copies, &Answer { key, extra, grant }, &[]))
