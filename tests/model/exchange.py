@@ -8,6 +8,7 @@ import answer
 import dates
 import encoding
 import es256
+import permission
 import policy
 import request
 import ristretto
@@ -98,8 +99,9 @@ def unscrupulous(context, statements, openings, draw):
     return answer.made(context, statements, answer.plan_of(context, statements), openings, draw)
 
 
-def answered(asked, option, copies, now, draw, prove=answer.prove):
-    """`vp_token` of an option, with the copies by query."""
+def answered(asked, option, copies, now, draw, prove=answer.prove, key=None):
+    """`vp_token` of an option, with the copies by query; `key` is the permission's where one is asked for."""
+    asked.permission_key = key and key.thumbprint()
     queries = [one["id"] for one in asked.query["credentials"] if one["id"] in copies]
     held = [bound_as(query, copies[query].leaf, copies[query].jwt, claims_of(copies[query].jwt)) for query in queries]
     context, statements = asked.context(option, held), in_figures(asked, option)
@@ -113,6 +115,8 @@ def answered(asked, option, copies, now, draw, prove=answer.prove):
     first, *_ = named(statements, queries)
     carried = {query: {PROOF: b64u(proof)} if query == first else {HASH: b64u(sha256(proof))}
                for query in named(statements, queries)}
+    if key:
+        carried.setdefault(queries[0], {}).update(permission.binding(asked, key))
     return {query: [presented(asked, copies[query], carried.get(query, {}), now)] for query in queries}
 
 
@@ -221,6 +225,8 @@ def read(told, signed=es256.verify):
     option = option_of(asked, told["vp_token"])
     queries = [one["id"] for one in asked.query["credentials"] if one["id"] in told["vp_token"]]
     presentations = [Presentation(query, *told["vp_token"][query], asked, registrar, register) for query in queries]
+    bindings = [one.bound for one in presentations]
+    asked.permission_key = permission.given(asked, bindings, told.get("grant"), signed)
     described = {one["vct"] + "/zk": one for one in told["types"]}
     for one in presentations:
         require(one.claims["vct"] in described, "type")

@@ -10,6 +10,7 @@ import certificate
 import dates
 import encoding
 import es256
+import permission
 import policy
 from encoding import b64u, sha256
 from policy import Refused, require
@@ -99,8 +100,8 @@ class Registrar:
 
 
 def made(party, rules, documents, tables, signer):
-    """`party` says who asks, under which nonce, from when and where the answer goes; `documents` are service, purpose,
-    tables."""
+    """`party` says who asks, under which nonce, from when and where the answer goes, and with which salt and payment a
+    permission is asked for; `documents` are service, purpose, tables."""
     as_of = london(party["iat"])
     query, options = policy.plan(rules, tables, as_of)
     context = {"as_of": as_of.isoformat(), "policy_digest": b64u(canonical.digest(rules)), "options": options}
@@ -115,6 +116,8 @@ def made(party, rules, documents, tables, signer):
                             "encrypted_response_enc_values_supported": ["A128GCM", "A256GCM"]},
         "verifier_info": [{"format": name, "data": one} for name, one in zip(formats, data, strict=True)],
     }
+    if "permission" in rules:
+        claims["transaction_data"] = [permission.entry(rules, query, as_of, *party["authorise"])]
     header = {"alg": "ES256", "typ": "oauth-authz-req+jwt", "x5c": [base64.b64encode(signer.leaf).decode()]}
     return signer.key.jws(header, claims)
 
@@ -125,9 +128,13 @@ def made(party, rules, documents, tables, signer):
 class Asked:
     """What a request asks: the record from which both sides fill what a proof is bound to."""
 
-    def __init__(self, claims, rules, tables, as_of, service):
+    def __init__(self, claims, rules, tables, as_of, service, purpose_version):
         self.claims, self.policy, self.tables, self.as_of, self.service = claims, rules, tables, as_of, service
         self.query, self.options = policy.plan(rules, tables, as_of)
+        self.purpose_version = purpose_version
+        self.entry = permission.asked_for(claims.get("transaction_data"), rules, self.query, as_of)
+        #: The thumbprint of the permission's key, once an answer names one.
+        self.permission_key = None
 
     def statements(self, option):
         """Those that apply, as they were sent."""
@@ -149,7 +156,9 @@ class Asked:
                        "digest": canonical.digest(rules).hex(),
                        "statements": canonical.digest(self.query["statements"]).hex(),
                        "option": option, "as_of": dates.day(self.as_of), "tables": used},
-            "authorisation": {"transactions": [], "pseudonym": None, "permission_key": None},
+            "authorisation": {"transactions": [] if self.entry is None else [permission.digest(self.entry).hex()],
+                              "pseudonym": None,
+                              "permission_key": self.permission_key and self.permission_key.hex()},
             "credentials": credentials,
         }
 
@@ -158,7 +167,7 @@ def read(text, client_id, registrar):
     """Steps 1 to 10 of a wallet, for a request by a policy with ways."""
     header, claims = (strict(encoding.b64u_decode(part)) for part in text.split(".")[:2])
     require(set(header) == {"alg", "typ", "x5c"}, "header")
-    require(not {"redirect_uri", "transaction_data", "wallet_nonce"} & set(claims), "members")
+    require(not {"redirect_uri", "wallet_nonce"} & set(claims), "members")
     for name in ("nonce", "state"):
         require(re.fullmatch(r"[A-Za-z0-9_~.-]{22,256}", claims[name]), name)
     leaf, _ = registrar.path(header)
@@ -188,7 +197,7 @@ def vouched(claims, registrar):
     require(context["policy_digest"] == b64u(canonical.digest(rules)), "digest")
     as_of = dates.parse(context["as_of"])
     require(as_of == london(claims["iat"]), "as_of")
-    asked = Asked(claims, rules, policy.Tables(documents), as_of, service["sub"])
+    asked = Asked(claims, rules, policy.Tables(documents), as_of, service["sub"], purpose["version"])
     sent = claims["dcql_query"]
     require(sent["statements"] == asked.query["statements"], "statements")
     require([known_members(one) for one in sent["credentials"]] == asked.query["credentials"], "query")
@@ -196,6 +205,7 @@ def vouched(claims, registrar):
     require(sets == asked.query["credential_sets"] and len(sent["credential_sets"]) == 1, "query")
     require(context["options"] == asked.options, "options")
     require(policy.covers(purpose["may_ask"], asked.query), "may_ask")
+    require(permission.covers(purpose, rules), "covers")
     return asked
 
 

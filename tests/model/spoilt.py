@@ -12,6 +12,7 @@ import answer
 import canonical
 import encoding
 import exchange
+import permission
 import policy
 import request
 from encoding import b64u, sha256
@@ -390,6 +391,100 @@ PARTS = {
 }
 
 
+def entering(change):
+    """The entry of the request, as another text."""
+
+    def changed(claims):
+        members = request.strict(encoding.b64u_decode(claims["transaction_data"][0]))
+        change(members)
+        claims["transaction_data"] = [b64u(canonical.canonical(members))]
+
+    return asking(changed)
+
+
+def authorising(change):
+    """The entry, with the hash and the grant that fit."""
+
+    def changed(told):
+        entering(change)(told)
+        text = opened(told["request"])[1]["transaction_data"][0]
+        digest = b64u(permission.digest(text))
+        binding("pay1", lambda claims: claims.update({permission.HASHES: [digest]}))(told)
+        granting(transaction=digest)(told)
+
+    return changed
+
+
+def granting(**given):
+    return lambda told: told.update(grant=rewritten(told["grant"], lambda claims: claims.update(given)))
+
+
+def by_another_key(told):
+    """A grant that another key signed."""
+    key = request.es256.Key(b"\7" * 32)
+    told["grant"] = key.jws(opened(told["grant"])[0] | {"jwk": key.jwk()}, opened(told["grant"])[1])
+
+
+def named_otherwise(told):
+    """The same, named in the key binding as well."""
+    by_another_key(told)
+    jwk = opened(told["grant"])[0]["jwk"]
+    thumbprint = b64u(request.es256.thumbprint(jwk))
+    binding("pay1", lambda claims: claims.update({permission.KEY: thumbprint}))(told)
+
+
+def passed_on(told):
+    """The permission's key beside the other credential."""
+    key = opened(told["vp_token"]["pay1"][0].rpartition("~")[2])[1][permission.KEY]
+    binding("pay1", lambda claims: claims.pop(permission.KEY))(told)
+    binding("pay2", lambda claims: claims.update({permission.KEY: key}))(told)
+
+
+#: Of the exchange "grant" of `ways.json`: refused by the proof and by nothing else.
+PERMITTED = {
+    "another amount": authorising(lambda entry: entry["amount"].update(pence="12001")),
+    "another payee": authorising(lambda entry: entry.update(payee="Larkfield Lettings")),
+    "another reference": authorising(lambda entry: entry.update(reference="RENT 0043")),
+    "another salt": authorising(lambda entry: entry.update(salt=b64u(bytes(16)))),
+    "another key of the permission": named_otherwise,
+}
+
+#: The same exchange: what a check of its own refuses.
+PERMITTED_PARTS = {
+    "an amount after it was authorised": ("hash", entering(lambda entry: entry["amount"].update(pence="12001"))),
+    "an amount beyond the policy": ("entry", authorising(lambda entry: entry["amount"].update(pence="20001"))),
+    "an amount written otherwise": ("entry", authorising(lambda entry: entry["amount"].update(pence="012000"))),
+    "another currency": ("entry", authorising(lambda entry: entry["amount"].update(currency="EUR"))),
+    "a payee of another script": ("entry", authorising(lambda entry: entry.update(payee="L\u0430rkfield"))),
+    "a longer permission": ("entry", authorising(lambda entry: entry.update(until="2027-12-21"))),
+    "more uses": ("entry", authorising(lambda entry: entry.update(uses=2))),
+    "a member more": ("entry", authorising(lambda entry: entry.update(note="x"))),
+    "a short salt": ("entry", authorising(lambda entry: entry.update(salt=b64u(bytes(15))))),
+    "fewer credentials": ("entry", authorising(lambda entry: entry["credential_ids"].pop())),
+    "another type": ("entry", authorising(lambda entry: entry.update(type="urn:vouchsafe:standing:1"))),
+    "a second entry": ("entry", asking(lambda claims: claims["transaction_data"].append("e30"))),
+    "no entry": ("entry", asking(lambda claims: claims.pop("transaction_data"))),
+    "an entry that no policy asks for": (
+        "entry", ruling(lambda rules: rules.pop("permission"))),
+    "a kind that the purpose does not have": (
+        "covers", asking(lambda claims: info(claims, "purpose")[0].update(data=rewritten(
+            info(claims, "purpose")[0]["data"], lambda purpose: purpose["permissions"].remove("payment"))))),
+    "the key beside another credential": ("key", passed_on),
+    "no key": ("key", binding("pay1", lambda claims: claims.pop(permission.KEY))),
+    "no hash": ("key", binding("pay1", lambda claims: claims.pop(permission.HASHES))),
+    "another algorithm": ("hash", binding("pay1", lambda claims: claims.update({permission.HASHES_ALG: "sha-512"}))),
+    "no grant": ("grant", lambda told: told.pop("grant")),
+    "a grant of another key": ("grant", by_another_key),
+    "a grant for another service": ("grant", granting(aud="https://other.example")),
+    "a grant of another day": ("grant", granting(iat=0)),
+    "a grant of another payment": ("grant", granting(transaction=b64u(bytes(32)))),
+    "a grant of another policy": ("grant", granting(policy=b64u(bytes(32)))),
+    "a grant of another purpose": ("grant", granting(purpose="https://other.example")),
+    "a grant of another version": ("grant", granting(purpose_version=2)),
+    "a grant that says more": ("grant", granting(nonce="n")),
+}
+
+
 def check(count, ours, theirs):
     """`theirs`: the exchanges that another implementation made, by name; `ours`: the model's."""
     unspoilt(count, theirs["worker"])
@@ -400,6 +495,8 @@ def check(count, ours, theirs):
         only_the_proof(count, told, parts(told))
     for told in (theirs["worker"], theirs["sources"], ours["household"]):
         bits(count, told)
+    only_the_proof(count, theirs["grant"], PERMITTED)
+    by_their_part(count, theirs["grant"], PERMITTED_PARTS)
     only_the_proof(count, theirs["sources"], {
         "the two in each other's place": swapped,
         "another payer's name": ruling(lambda rules: rules["ways"][0]["needs"][0]["iss"].reverse()),

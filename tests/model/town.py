@@ -1,7 +1,8 @@
 """Whole answers of the model's own over several credentials, for another implementation to accept.
 
-Two payers and a council, a service with three policies: somebody's pay and home, by one of two ways; two people of one
-household; two statements of one payer. Every operation, sums, lists with gaps and of spans.
+Two payers and a council, a service with five policies: somebody's pay and home, by one of two ways; two people of one
+household; two statements of one payer; a payment, and a reminder, that somebody permits beside an answer. Every
+operation, sums, lists with gaps and of spans.
 """
 
 import base64
@@ -9,6 +10,7 @@ import base64
 import certificate
 import es256
 import exchange
+import permission
 import policy
 import request
 from encoding import b64u, sha256
@@ -148,6 +150,24 @@ HOURS = rules(
      "conditions": [condition("enough", "ge", "first/hours", "other/hours", k="60")]},
 )
 
+#: Little pay, and one payment or a reminder beside the answer.
+LITTLE = {"id": "little", "needs": [need("mine", PAY, "me", ONE)],
+          "conditions": [condition("low", "le", "mine/wage", k="15000")]}
+HARDSHIP = rules("hardship", "same_person", LITTLE) | {
+    "permission": {"kind": "payment", "for_days": 30, "at_most_pence": 20_000}}
+REMINDER = rules("reminder", "same_person", LITTLE) | {
+    "permission": {"kind": "action", "for_days": 365, "uses": 3, "action": "remind"}}
+#: Pence, payee and reference, by policy.
+PAYMENTS = {"hardship": (12_000, "Larkfield Housing Trust", "RENT 0042")}
+POLICIES = (SUPPORT, MEALS, HOURS, HARDSHIP, REMINDER)
+PERMITTING = {
+    "permissions": ["payment", "action"], "actions": [{"id": "remind", "text": words("Remind me by post.")}],
+    "record": {"controller": {"id": SERVICE, "name": "Larkfield Help", "address": "1 Market Square, Larkfield",
+                              "contact": f"{SERVICE}/contact", "type": "governmental"},
+               "notice": f"{SERVICE}/privacy", "storage": words("In Larkfield."), "jurisdiction": "GB-ENG",
+               "rights": words("Ask to see what is kept.")},
+}
+
 # --- people -------------------------------------------------------------------------------------------------------
 
 
@@ -172,10 +192,10 @@ class Town:
         self.client_id = "x509_hash:" + b64u(sha256(self.service.leaf))
         self.lists = {(name, version): self.registered("table", sub=name, version=version, rows=rows)
                       for (name, version), rows in LISTS.items()}
-        queries = [policy.plan(one, self.tables(), request.london(NOW))[0] for one in (SUPPORT, MEALS, HOURS)]
+        queries = [policy.plan(one, self.tables(), request.london(NOW))[0] for one in POLICIES]
         self.purpose = self.registered(
             "purpose", sub=PURPOSE, version=1, text=words("To help."), basis="public_task", retention_days=30,
-            recipients=[words("Nobody else")], other_route=words("Call at the desk."), may_ask=may_ask(queries))
+            recipients=[words("Nobody else")], other_route=words("Call at the desk."), may_ask=may_ask(queries), **PERMITTING)
         self.entry = self.registered("service", sub=SERVICE, env="test", name=words("Help"),
                                      client_ids=[self.client_id], purposes=[PURPOSE])
         self.trust = {"iss": REGISTRAR, "jwks": {"keys": [{**key("registrar").jwk(), "kid": "registrar-2"}]},
@@ -201,7 +221,7 @@ class Town:
         response = {**es256.Key(derived(f"{label}/response")).jwk(), "kid": "tx-1", "alg": "ECDH-ES", "use": "enc"}
         party = {"client_id": self.client_id, "response_uri": f"{SERVICE}/a/{rules['id']}", "iat": NOW,
                  "nonce": b64u(derived(f"{label}/nonce", 16)), "state": b64u(derived(f"{label}/state", 16)),
-                 "encryption_key": response}
+                 "encryption_key": response, "authorise": (derived(f"{label}/salt", 16), PAYMENTS.get(rules["id"]))}
         return request.made(party, rules, [self.entry, self.purpose, *named], self.tables(), self.service)
 
     def stories(self):
@@ -218,6 +238,8 @@ class Town:
                 "payb": pay(self.one, "household/payb", 10_000, 40, "LF-0043")}),
             ("twice", HOURS, 0, {"first": pay(self.one, "twice/first", 400, 20),
                                  "other": pay(self.one, "twice/other", 500, 40, source="B")}),
+            ("grant", HARDSHIP, 0, {"mine": pay(self.one, "grant/pay", 15_000, 20)}),
+            ("reminder", REMINDER, 0, {"mine": pay(self.one, "reminder/pay", 100, 0)}),
         ]
 
 
@@ -254,13 +276,15 @@ def may_ask(queries):
 def everything():
     town = Town()
     registrar = request.Registrar(town.trust, NOW)
-    requests = {one["id"]: town.request(one) for one in (SUPPORT, MEALS, HOURS)}
+    requests = {one["id"]: town.request(one) for one in POLICIES}
 
     def told(name, rules, option, copies, outcome, *prove):
         # The wallet answers what it read, not what the verifier meant.
         asked = request.read(requests[rules["id"]], town.client_id, registrar)
-        token = exchange.answered(asked, option, copies, NOW, scalars(f"town/{name}").__next__, *prove)
-        return {"name": name, "request": rules["id"], "vp_token": token, "outcome": outcome}
+        key = es256.Key(derived(f"town/{name}/permission")) if asked.entry else None
+        token = exchange.answered(asked, option, copies, NOW, scalars(f"town/{name}").__next__, *prove, key=key)
+        grant = {"grant": permission.grant(asked, key)} if key else {}
+        return {"name": name, "request": rules["id"], "vp_token": token, **grant, "outcome": outcome}
 
     return {"profile": 1, "now": NOW, "trust": town.trust, "register": town.register(), "types": TYPES,
             "client_id": town.client_id, "requests": requests,

@@ -15,7 +15,7 @@ use vouchsafe_protocol::trust::Purpose;
 
 use crate::district::{NOW, SERVICE, spoiled};
 use crate::joined::Town;
-use crate::permissions::{allowing, asking, hardship, registered, sharing, town};
+use crate::permissions::{action, allowing, asking, hardship, registered, sharing, standing, town};
 use crate::permitted::signed;
 use crate::provider::{Key, Ring};
 use crate::schema::Schema;
@@ -356,6 +356,41 @@ pub(crate) fn a_record_is_read_as_it_was_written_and_in_no_other_way() {
     // An impossible order is refused wherever it comes from.
     let first = written["events"][0].clone();
     assert_eq!(refused("/events/-", first), Some(RecordError::Order));
+}
+
+// --- published ----------------------------------------------------------------------------------------------------
+
+/// One of every kind, as it comes to be: what readers of JSON-LD and of our schema are given to read.
+fn published() -> Value {
+    let grown = |purpose: Value, policy: Value, more: &[Happening]| {
+        let mut made = record(purpose, policy);
+        more.iter().zip(1..).for_each(|(what, hour)| made.append(at(hour, what.clone())).unwrap());
+        made.to_value()
+    };
+    let (town, purpose) = (town(), registered(consent()));
+    let refused = of(&asking(&town, hardship()), &purpose, None, Happening::Refused).unwrap();
+    json!({
+        "consent": grown(consent(), action(), &[]),
+        "consent_ended": grown(consent(), sharing(), &[withdrawn(), renewed([4; 32]), Happening::Expired]),
+        "consent_invalidated": grown(consent(), standing(), &[Happening::Invalidated]),
+        "consent_refused": refused.to_value(),
+        "permission": grown(allowing(), hardship(), &[]),
+        "permission_withdrawn": grown(allowing(), sharing(), &[withdrawn()]),
+    })
+}
+
+#[test]
+fn the_published_records_are_ours() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../specs/vectors/vouchsafe-1/records.json");
+    #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
+    if std::env::var_os("VOUCHSAFE_BLESS").is_some() {
+        std::fs::write(path, serde_json::to_string_pretty(&published()).unwrap() + "\n").unwrap();
+    }
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(kept, published());
+    for (name, record) in kept.as_object().unwrap() {
+        assert!(Record::from_value(record).is_ok(), "{name}");
+    }
 }
 
 // --- signed -------------------------------------------------------------------------------------------------------

@@ -10,13 +10,14 @@ use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::{Map, Value, json};
 use vouchsafe_proofs::answer::ProofFailed;
 use vouchsafe_proofs::commitment::Seed;
-use vouchsafe_protocol::answer::{Holding, PROOF_CLAIM, Presented, prove};
+use vouchsafe_protocol::answer::{Granted, Holding, PROOF_CLAIM, Presented, prove};
 use vouchsafe_protocol::decision::{Evidence, Outcome};
 use vouchsafe_protocol::encoding::{b64, b64u, b64u_decode, sha256};
-use vouchsafe_protocol::jose::Signer as _;
 use vouchsafe_protocol::jose::x5c::validate;
+use vouchsafe_protocol::jose::{PublicJwk, Signer as _};
 use vouchsafe_protocol::openid4vp::request::{Expected, Unverified, Verified};
-use vouchsafe_protocol::openid4vp::{Asked, Chosen};
+use vouchsafe_protocol::openid4vp::{Asked, Chosen, transaction_data};
+use vouchsafe_protocol::permission::{Grant, Jkt};
 use vouchsafe_protocol::sd_jwt::key_binding::{self, Binding};
 use vouchsafe_protocol::sd_jwt::vc::{self, Rules, Status};
 use vouchsafe_protocol::sd_jwt::{self, Held};
@@ -29,8 +30,10 @@ use vouchsafe_protocol::zkc;
 
 use crate::district::{PURPOSE, REGISTRAR, with_head};
 use crate::joined::{Copy, Fact, Town, home, pay};
-use crate::provider::Ring;
-use crate::ways::{COUNCIL, PAY, PAYERS, fixed, hours, household, need, of_ways, purpose, types, words};
+use crate::permissions::{allowing, asking, hardship};
+use crate::permitted;
+use crate::provider::{Key, Ring};
+use crate::ways::{COUNCIL, PAY, PAYERS, fixed, hours, household, need, of_ways, types, words};
 
 pub(crate) const PLACE: &str = "https://larkfield.example/types/place/1/zk";
 const TOWN_WARDS: &str = "https://larkfield.example/lists/town-wards";
@@ -115,12 +118,15 @@ impl File {
         let presented =
             texts(exchange).into_iter().map(|(query, text)| (query, self.presented(&text, asked)));
         let presented = Presented::new(asked, presented.collect()).unwrap();
+        let grant = exchange["grant"].as_str();
+        let presented = presented.granted(asked, 1, grant, &Ring).unwrap();
         let trusted = presented.check_trust(asked, &register, Env::Test).unwrap();
         let mut complete = trusted.check_complete(asked).unwrap();
         let sought = complete.take_references().len();
         complete.told(&vec![Standing::Valid; sought]);
         let proven = complete.check_commitments(asked, &self.types()).unwrap().check_proof()?;
-        let judged = proven.judge(asked, None);
+        let (judged, granted) = proven.judge_and_grant(asked, None);
+        assert_eq!(granted.as_ref().map(Granted::grant), grant, "{}", exchange["name"]);
         Ok((judged.outcome, judged.evidence))
     }
 }
@@ -129,6 +135,13 @@ impl File {
 fn texts(exchange: &Value) -> BTreeMap<String, String> {
     let token: BTreeMap<String, [String; 1]> = serde_json::from_value(exchange["vp_token"].clone()).unwrap();
     token.into_iter().map(|(query, [text])| (query, text)).collect()
+}
+
+/// The key of the permission that the answer of an exchange gives.
+fn permission_key(exchange: &Value) -> Option<Jkt> {
+    let header = b64u_decode(exchange["grant"].as_str()?.split('.').next().unwrap()).unwrap();
+    let header: Value = serde_json::from_slice(&header).unwrap();
+    Some(Jkt::of(&PublicJwk::from_value(&header["jwk"]).unwrap()))
 }
 
 /// What a key binding covers.
@@ -147,7 +160,7 @@ fn accepted(name: &str, count: usize) {
 
 #[test]
 fn whole_answers_of_the_independent_model_are_accepted() {
-    accepted("model-ways.json", 4);
+    accepted("model-ways.json", 6);
 }
 
 #[test]
@@ -162,7 +175,7 @@ fn whole_lies_of_the_independent_model_are_refused_for_their_proofs() {
 #[test]
 fn our_whole_answers_are_accepted_from_the_file_alone() {
     frozen();
-    accepted("ways.json", 4);
+    accepted("ways.json", 5);
 }
 
 /// With the same chance a wallet proves what is frozen, byte by byte.
@@ -173,6 +186,7 @@ fn whole_answers_are_proved_as_they_were() {
         let request = file.asked(exchange);
         let asked = request.asked();
         let chosen = asked.choose(texts(exchange).keys().map(String::as_str)).unwrap();
+        let chosen = permission_key(exchange).map_or(chosen.clone(), |key| chosen.permitting(key));
         let holdings: Vec<_> = texts(exchange)
             .iter()
             .map(|(query, text)| Opened::of(query, text, &exchange["held"][query]))
@@ -304,7 +318,7 @@ fn whole_purpose() -> Value {
     });
     let fixed = json!({"kind": "fixed"});
     let age = |kind: &str| json!({"kind": kind, "unit": "years", "n": 60});
-    let mut all = purpose();
+    let mut all = allowing();
     for (pointer, how, rule) in [
         ("/person", "eq", &fixed),
         ("/born", "le", &age("age_at_least")),
@@ -333,7 +347,7 @@ fn lives(born: &str, [ward, plot, rooms]: [u32; 3]) -> Fact {
 /// Name, request, policy, and facts by query.
 type Story = (&'static str, &'static str, Value, Vec<(&'static str, Fact)>);
 
-fn stories() -> [Story; 4] {
+fn stories() -> [Story; 5] {
     let (me, you) = ("LF-0042", "LF-0043");
     let other = |mut fact: Fact| {
         fact.values["/source"] = json!("LF-0042-B");
@@ -350,11 +364,13 @@ fn stories() -> [Story; 4] {
         ("pay1", pay(0, me, 70_000)),
         ("pay2", pay(1, me, 80_000)),
     ];
+    let little = vec![("pay1", pay(0, me, 70_000)), ("pay2", pay(1, me, 80_000))];
     [
         ("worker", "support", support(), worker),
         ("dweller", "support", support(), vec![("alone", lives("1980-02-29", [96, 400_020, 3]))]),
         ("household", "household", household(), both),
         ("sources", "hours", hours(), vec![("pay1", pay(0, me, 1)), ("pay2", other(pay(0, me, 2)))]),
+        ("grant", "hardship", hardship(), little),
     ]
 }
 
@@ -376,7 +392,8 @@ fn made() -> Value {
         json!({"iss": REGISTRAR, "jwks": {"keys": [named]}, "anchors": [b64(town.district.anchor.der())]});
     let (mut requests, mut exchanges) = (Map::new(), Vec::new());
     for (name, request, policy, facts) in stories() {
-        let asked = town.asked(policy);
+        let asked =
+            if policy.get("permission").is_some() { asking(&town, policy) } else { town.asked(policy) };
         let claims = town.district.request(&town.register, &asked);
         requests.entry(request).or_insert_with(|| town.district.sign_request(&claims).into());
         exchanges.push(exchange(&town, &asked, name, request, &facts));
@@ -390,6 +407,8 @@ fn exchange(town: &Town, asked: &Asked, name: &str, request: &str, facts: &[(&st
     let copies: Vec<(&str, Copy)> =
         facts.iter().zip(number..).map(|((query, fact), i)| (*query, town.copy(fact, i))).collect();
     let chosen = asked.choose(copies.iter().map(|(query, _)| *query)).unwrap();
+    let key = asked.terms().is_some().then(Key::p256);
+    let chosen = key.as_ref().map_or(chosen.clone(), |key| chosen.permitting(Jkt::of(key.public())));
     let holding = |(query, copy): &'_ (&str, Copy)| Opened {
         query: (*query).to_owned(),
         held: copy.held.clone(),
@@ -401,14 +420,20 @@ fn exchange(town: &Town, asked: &Asked, name: &str, request: &str, facts: &[(&st
     let mut claims = proved(asked, &chosen, &holdings);
     let (mut token, mut held) = (Map::new(), Map::new());
     for (query, copy) in &copies {
-        let extra = claims.remove(*query).unwrap_or_default();
+        let mut extra = claims.remove(*query).unwrap_or_default();
+        extra.extend(transaction_data::claims(asked.transaction_data(), chosen.queries(), query).unwrap());
         token.insert((*query).to_owned(), json!([presentation(asked, copy, extra)]));
         let value = |value: &zkc::Value| value.integer().map_or_else(|| json!(value.text()), |v| json!(v));
         let values: Map<_, _> = copy.values.iter().map(|(at, one)| (at.clone(), value(one))).collect();
         let openings = json!({"seed": b64u(*copy.seed.to_bytes()), "values": values});
         held.insert((*query).to_owned(), openings);
     }
-    json!({"name": name, "request": request, "vp_token": token, "held": held, "outcome": "met"})
+    let mut made =
+        json!({"name": name, "request": request, "vp_token": token, "held": held, "outcome": "met"});
+    if let Some(key) = key {
+        made["grant"] = permitted::signed(Grant::unsigned(asked, 1, key.public()).unwrap(), &key).into();
+    }
+    made
 }
 
 fn presentation(asked: &Asked, copy: &Copy, extra: Map<String, Value>) -> String {
