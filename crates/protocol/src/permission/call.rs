@@ -68,6 +68,16 @@ pub enum CallError {
     Jti,
 }
 
+impl From<Fault> for CallError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Form => Self::Form,
+            Fault::Key => Self::Key,
+            Fault::Signature => Self::Signature,
+        }
+    }
+}
+
 /// A call whose signature, audience and time were checked.
 pub struct Called {
     key: PublicJwk,
@@ -93,12 +103,7 @@ impl Call {
         max_age: i64,
         verifier: &dyn SignatureVerifier,
     ) -> Result<Called, CallError> {
-        let (key, call): (_, Self) =
-            signed::verify(text, TYP, MAX_CALL, verifier).map_err(|fault| match fault {
-                Fault::Form => CallError::Form,
-                Fault::Key => CallError::Key,
-                Fault::Signature => CallError::Signature,
-            })?;
+        let (key, call): (_, Self) = signed::verify(text, TYP, MAX_CALL, verifier)?;
         if !(mutants::skips("perm-call-aud") || call.aud == aud) {
             return Err(CallError::Audience);
         }

@@ -57,6 +57,16 @@ pub enum GrantError {
     Purpose,
 }
 
+impl From<Fault> for GrantError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Form => Self::Form,
+            Fault::Key => Self::Key,
+            Fault::Signature => Self::Signature,
+        }
+    }
+}
+
 /// The claims. Closed: no nonce, no holder's key, no time but the day.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,12 +132,7 @@ impl Grant {
         verifier: &dyn SignatureVerifier,
     ) -> Result<Self, GrantError> {
         let wanted = Claims::of(asked, purpose_version).ok_or(GrantError::Transaction)?;
-        let (key, claims): (_, Claims) =
-            signed::verify(text, TYP, MAX_GRANT, verifier).map_err(|fault| match fault {
-                Fault::Form => GrantError::Form,
-                Fault::Key => GrantError::Key,
-                Fault::Signature => GrantError::Signature,
-            })?;
+        let (key, claims): (_, Claims) = signed::verify(text, TYP, MAX_GRANT, verifier)?;
         claims.check(&wanted)?;
         Ok(Self { key, text: text.to_owned() })
     }

@@ -309,6 +309,13 @@ impl Record {
         self.header.principal.as_ref() == Some(key) || self.events.iter().any(renews)
     }
 
+    /// Whether this is SHA-256 of the entry of the permission, or of one that renewed it: a decision names one of them.
+    #[must_use]
+    pub fn is_about(&self, digest: &[u8; 32]) -> bool {
+        let renews = |event: &Event| matches!(&event.what, Happening::Renewed { transaction, .. } if transaction == digest);
+        self.header.transaction == *digest || self.events.iter().any(renews)
+    }
+
     /// SHA-256 of the entry that is in force, or was the last to be.
     #[must_use]
     pub fn transaction(&self) -> &[u8; 32] {
@@ -535,9 +542,7 @@ impl Claims {
         }
         let same = match expected.whose {
             Whose::Key(key) => self.record.is_of(key),
-            Whose::Transaction(digest) => {
-                self.record.transaction() == digest || self.record.header.transaction == *digest
-            }
+            Whose::Transaction(digest) => self.record.is_about(digest),
         };
         if !(mutants::skips("perm-signed-whose") || same) {
             return Err(SignedError::Permission);

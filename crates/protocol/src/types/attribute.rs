@@ -293,7 +293,8 @@ impl Attribute {
         match self.kind {
             Kind::Date => day_number(text),
             Kind::Money if self.is_wide() => decimal(text),
-            _ => text.parse::<u32>().ok().map(u64::from),
+            // One text for one bound, at 32 bits as at 64.
+            _ => decimal(text).filter(|bound| u32::try_from(*bound).is_ok()),
         }
     }
 

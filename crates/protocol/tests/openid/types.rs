@@ -106,6 +106,8 @@ pub(crate) fn a_text_is_proved_under_a_unit_and_a_mask() {
         ("/attributes/0/b", json!(32)),
         ("/attributes/1/b", json!(16)),
         ("/attributes/1/hi", json!("4294967296")),
+        ("/attributes/1/lo", json!("00")),
+        ("/attributes/1/lo", json!("+0")),
         ("/attributes/2/b", Value::Null),
         ("/attributes/2/hi", json!("18446744073709551616")),
         ("/attributes/2/lo", json!("00")),
