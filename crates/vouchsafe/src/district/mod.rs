@@ -28,6 +28,10 @@ pub const LEISURE: &str = "leisure";
 pub const RESIDENCY: &str = "residency";
 /// The policy, and the credential type, of volunteers.
 pub const CLEARANCE: &str = "clearance";
+/// The policy beside whose answer a resident authorises a payment.
+pub const HARDSHIP: &str = "hardship";
+/// The policy beside whose answer a resident agrees to a reminder.
+pub const REMINDER: &str = "reminder";
 /// The policy of a list of wards with gaps.
 pub const PARKING: &str = "parking";
 /// The policy that adds up what two payers paid one person.
@@ -46,11 +50,13 @@ pub const BUSES: &str = "https://buses.larkfield.example";
 pub const SCHOOLS: &str = "https://schools.larkfield.example";
 
 /// The policies and their test cases, by file name.
-const POLICIES: [(&str, &str); 14] = [
+const POLICIES: [(&str, &str); 18] = [
     ("bus-pass.toml", include_str!("../../district/policies/bus-pass.toml")),
     ("bus-pass.cases.toml", include_str!("../../district/policies/bus-pass.cases.toml")),
     ("clearance.toml", include_str!("../../district/policies/clearance.toml")),
     ("clearance.cases.toml", include_str!("../../district/policies/clearance.cases.toml")),
+    ("hardship.toml", include_str!("../../district/policies/hardship.toml")),
+    ("hardship.cases.toml", include_str!("../../district/policies/hardship.cases.toml")),
     ("household.toml", include_str!("../../district/policies/household.toml")),
     ("household.cases.toml", include_str!("../../district/policies/household.cases.toml")),
     ("leisure.toml", include_str!("../../district/policies/leisure.toml")),
@@ -59,6 +65,8 @@ const POLICIES: [(&str, &str); 14] = [
     ("meals.cases.toml", include_str!("../../district/policies/meals.cases.toml")),
     ("parking.toml", include_str!("../../district/policies/parking.toml")),
     ("parking.cases.toml", include_str!("../../district/policies/parking.cases.toml")),
+    ("reminder.toml", include_str!("../../district/policies/reminder.toml")),
+    ("reminder.cases.toml", include_str!("../../district/policies/reminder.cases.toml")),
     ("swim.toml", include_str!("../../district/policies/swim.toml")),
     ("swim.cases.toml", include_str!("../../district/policies/swim.cases.toml")),
 ];
