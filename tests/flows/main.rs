@@ -4,6 +4,7 @@
 #[macro_use]
 mod stores;
 
+mod budget;
 mod canary;
 mod dropped;
 mod holder;

@@ -37,6 +37,7 @@ use crate::paths::PathCache;
 use crate::policies::{self, FileFault, Installed, Refusal, Sender, warnings};
 use crate::pool::gather::Gathering;
 use crate::pool::{Cap, Full, ProofPool};
+use crate::probing::Seen;
 use crate::published::{self, PublishFault};
 use crate::question::{Question, QuestionError, Questions};
 use crate::secrets::{Kind, Vault};
@@ -103,6 +104,7 @@ pub struct App {
     pub(crate) paths: PathCache,
     pub(crate) signatures: Jws,
     pub(crate) statuses: Book,
+    pub(crate) probed: Seen,
 }
 
 /// Why the verifier does not start. All of them are for the operator to mend.
@@ -281,6 +283,7 @@ impl App {
             paths: PathCache::default(),
             signatures: Jws,
             statuses,
+            probed: Seen::default(),
         })
     }
 

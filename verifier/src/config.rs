@@ -147,6 +147,9 @@ pub struct Requests {
     /// How long a request is open, in seconds.
     #[serde(default = "request_ttl")]
     pub ttl_seconds: u32,
+    /// How many different questions about one attribute a service may ask within a year.
+    #[serde(default = "questions")]
+    pub questions: u32,
 }
 
 /// How decisions are signed.
@@ -212,6 +215,11 @@ pub struct ClientSettings {
 
 /// The longest that a request may be open, in seconds.
 pub const MAX_REQUEST_TTL: u32 = 3600;
+
+/// As many as a wallet answers (decision 0007).
+fn questions() -> u32 {
+    5
+}
 
 fn request_ttl() -> u32 {
     300

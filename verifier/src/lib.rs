@@ -20,6 +20,7 @@ pub mod page;
 pub mod paths;
 pub mod policies;
 pub mod pool;
+mod probing;
 pub mod published;
 pub mod question;
 pub mod request;

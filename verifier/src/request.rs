@@ -30,6 +30,7 @@ use crate::decision::outcome_of;
 use crate::expiry;
 use crate::log;
 use crate::policies::{self, Refusal};
+use crate::probing;
 use crate::question::Question;
 use crate::secrets::{Kind, OpenSecrets};
 use crate::store::{
@@ -70,6 +71,11 @@ pub enum CreateError {
     /// The policy cannot be asked with today.
     #[error("the policy cannot be asked with today: {0}")]
     Policy(#[from] Refusal),
+    /// The policy asks more of an attribute than this service may ask within a year.
+    #[error(
+        "the policy asks more different questions about one attribute than this service may ask within a year"
+    )]
+    Budget,
     /// The policy binds by the same device, and the flow is another.
     #[error("this policy needs the flow same_device")]
     Flow,
@@ -98,14 +104,14 @@ pub enum CreateError {
 /// # Errors
 /// [`CreateError`] says whose fault it is and what to mend.
 pub async fn create(app: &App, tenant: &Tenant, ask: Ask) -> Result<Opened, CreateError> {
-    let (new, told) = prepare(app, tenant, &ask, app.now())?;
+    let (new, told) = prepare(app, tenant, &ask, app.now()).await?;
     app.store().insert(new).await.map_err(Unavailable::from)?;
     metrics::counter!("vouchsafe_requests_total", "flow" => ask.flow.as_str()).increment(1);
     Ok(told)
 }
 
 /// A new request, and what its service is told once it is stored.
-fn prepare(
+async fn prepare(
     app: &App,
     tenant: &Tenant,
     ask: &Ask,
@@ -114,6 +120,7 @@ fn prepare(
     let question = question(app, &tenant.service, ask, now)?;
     check_binding(&question.policy, ask)?;
     let asked = question.to_asked();
+    probing::spend(app, tenant, asked.digest, &question.plan).await?;
     app.keep_question(asked.digest, Arc::new(question));
     let secrets = OpenSecrets::draw(app.entropy(), ask.expect.clone());
     let new = new_request(app, tenant, ask, asked, &secrets, now);

@@ -13,6 +13,7 @@ mod log;
 pub mod memory;
 mod outbox;
 pub mod postgres;
+mod probing;
 mod rows;
 pub mod sqlite;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use self::log::{Log, Published};
 pub use self::outbox::{
     DELIVERY_SECONDS, Delivery, KEEP_SECONDS, Message, Outbox, Settled, TRY_SECONDS, event_id,
 };
+pub use self::probing::{Asking, Probe, Probing};
 use vouchsafe_service::store::{Database, Migrators};
 
 /// How long a lease holds, in seconds (profile, section 7).
@@ -518,8 +520,8 @@ pub trait Guesses: Send + Sync {
 }
 
 /// All of it.
-pub trait Store: Requests + Answers + Decisions + Guesses + Calls + Log + Outbox {}
-impl<T: Requests + Answers + Decisions + Guesses + Calls + Log + Outbox> Store for T {}
+pub trait Store: Requests + Answers + Decisions + Guesses + Calls + Log + Outbox + Probing {}
+impl<T: Requests + Answers + Decisions + Guesses + Calls + Log + Outbox + Probing> Store for T {}
 
 /// The verifier's migrations in both dialects.
 pub const MIGRATORS: Migrators = Migrators { sqlite: &sqlite::MIGRATOR, postgres: &postgres::MIGRATOR };

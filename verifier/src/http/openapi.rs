@@ -59,6 +59,7 @@ const OPEN_REFUSALS: &[Refusal] = &[
     R::UnknownPolicy,
     R::Purpose,
     R::PolicyUnusable,
+    R::Budget,
     R::Flow,
     R::ExpectMissing,
     R::ExpectUnused,

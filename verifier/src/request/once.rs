@@ -73,7 +73,7 @@ pub async fn create_once(
     let _flight = app.clients().flights.begin(tag).ok_or(CreateError::KeyBusy)?;
     let body = app.vault().tag_bytes(Kind::RepeatBody, body);
     let attempt = Attempt { key: tag, body, until: now.plus(KEPT) };
-    let earlier = match prepare(app, tenant, &ask, now) {
+    let earlier = match prepare(app, tenant, &ask, now).await {
         Ok((new, told)) => {
             let earlier = app.store().insert_once(new, attempt, now).await.map_err(Unavailable::from)?;
             let Some(earlier) = earlier else {

@@ -3,6 +3,7 @@
 mod clients;
 mod log;
 mod outbox;
+mod probing;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,6 +37,7 @@ struct Tables {
     told: usize,
     guesses: HashMap<(Tag, i64), i64>,
     registers: HashMap<String, u64>,
+    probes: HashMap<Tenant, HashMap<super::Probe, UnixTime>>,
     tokens: HashMap<Tag, Grant>,
     used: HashMap<Tag, UnixTime>,
     attempts: HashMap<(Tenant, Tag), (UnixTime, Earlier)>,

@@ -4,6 +4,7 @@
 mod clients;
 mod log;
 mod outbox;
+mod probing;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use self::log::{
     a_checkpoint_is_published_once, entries_have_their_places_from_the_transaction_that_wrote_them,
     hashes_of_full_tiles_are_kept, many_writers_share_one_log, what_is_not_decided_is_not_in_the_log,
 };
+use self::probing::{questions_at_once_are_counted_together, so_many_questions_about_one_attribute};
 use super::memory::MemoryStore;
 use super::sqlite::{MIGRATOR, SqliteStore};
 use super::*;
@@ -459,6 +461,7 @@ suite! {
     what_is_not_decided_is_not_in_the_log
     hashes_of_full_tiles_are_kept
     a_checkpoint_is_published_once
+    so_many_questions_about_one_attribute
 }
 
 /// The mutant of each check breaks the case that is there for it, in both stores.
@@ -509,6 +512,7 @@ mod kills {
         sweep_time "store-sweep-time" => the_sweep_finds_what_is_over
         nym_limit "store-nym-limit" => a_person_is_met_so_often_and_no_more
         log_published_once "store-log-published-once" => a_checkpoint_is_published_once
+        probing_most "store-probing-most" => so_many_questions_about_one_attribute
         list_env "store-env-list" => lists_are_the_tenants_own_newest_first
         list_tenant "store-tenant-list" => lists_are_the_tenants_own_newest_first
         once_taken "store-once-taken" => a_key_opens_one_request
@@ -526,6 +530,7 @@ async fn memory_fifty_at_once() {
     fifty_at_once_give_one_decision(Arc::new(MemoryStore::default())).await;
     fifty_calls_with_one_key_open_one_request(Arc::new(MemoryStore::default())).await;
     fifty_of_one_person_at_once_are_met_once(Arc::new(MemoryStore::default())).await;
+    questions_at_once_are_counted_together(Arc::new(MemoryStore::default())).await;
     many_writers_share_one_log(Arc::new(MemoryStore::default())).await;
 }
 
@@ -534,7 +539,8 @@ async fn sqlite_fifty_at_once() {
     let (_folder, store) = sqlite().await;
     let store = Arc::new(store);
     fifty_at_once_give_one_decision(store.clone()).await;
-    fifty_calls_with_one_key_open_one_request(store).await;
+    fifty_calls_with_one_key_open_one_request(store.clone()).await;
+    questions_at_once_are_counted_together(store).await;
     let (_folder, store) = sqlite().await;
     fifty_of_one_person_at_once_are_met_once(Arc::new(store)).await;
     let (_folder, store) = sqlite().await;

@@ -65,6 +65,8 @@ refusals! {
         .pointer("/policy");
     PolicyUnusable => Problem::conflict("policy-unusable", "The policy cannot be asked with today.")
         .pointer("/policy").detail("The operator sees why with `vouchsafe verifier policies check`.");
+    Budget => Problem::forbidden("probing-budget", "This policy asks more of one attribute than a service may within a year.")
+        .pointer("/policy").detail("Ask by a policy that was asked with before. The operator sets how many questions are allowed.");
     Flow => Problem::unprocessable("flow", "This policy needs the flow same_device.").pointer("/flow");
     ExpectMissing => Problem::unprocessable("expect-missing", "This policy compares a disclosed value with expect.")
         .pointer("/expect");
@@ -151,6 +153,7 @@ pub(super) fn of_create(fault: &CreateError) -> Problem {
         CreateError::UnknownPolicy => Refusal::UnknownPolicy,
         CreateError::Purpose => Refusal::Purpose,
         CreateError::Policy(_) => Refusal::PolicyUnusable,
+        CreateError::Budget => Refusal::Budget,
         CreateError::Flow => Refusal::Flow,
         CreateError::ExpectMissing => Refusal::ExpectMissing,
         CreateError::ExpectUnused => Refusal::ExpectUnused,
