@@ -9,6 +9,7 @@ mod conformance;
 mod issuers;
 mod peer;
 mod reading;
+mod records;
 mod status;
 mod strangers;
 mod town;
