@@ -24,6 +24,11 @@ const MAX_KEY: usize = 255;
 pub struct RepeatKey(String);
 
 impl RepeatKey {
+    /// The key.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// Reads the field: a quoted string of RFC 8941, or, as many clients send it, the same without quotes.
     #[must_use]
     pub fn parse(field: &str) -> Option<Self> {
