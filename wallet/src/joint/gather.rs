@@ -248,7 +248,8 @@ impl Wallet {
         let record = self.vault.read(Section::History, &id).await?.ok_or(Refusal::Changed)?;
         let entry: history::Entry = store::decode(&record)?;
         let Event::Prepared { asked, names, used } = entry.event else { return Err(Refusal::Changed.into()) };
-        let event = Event::Shared { asked, contrary: false, names, used, acknowledged: false };
+        let event =
+            Event::Shared { asked, contrary: false, names, used, permission: None, acknowledged: false };
         let entry = self.entry_now(event).await?;
         let mut changes = vec![history::record(id.clone(), &entry)];
         changes.extend(open.end());

@@ -20,7 +20,7 @@ use crate::json;
 use crate::permission::{self, Jkt, Payment, Terms, TermsError};
 use crate::policy::{ContextOption, Needed, Plan, PlanError, PlannedOutcome, Policy, Shown, plan};
 use crate::statement::WireStatement;
-use crate::trust::{TableExtract, Tables};
+use crate::trust::{PermissionKind, TableExtract, Tables};
 
 /// Who asked, under which nonce, and where the answer goes.
 #[derive(Clone, PartialEq, Eq)]
@@ -203,6 +203,25 @@ impl Asked {
             (Some(_), Some(entry)) => Some(Terms::of_entry(entry, &self.policy, &self.plan, self.as_of)?),
         };
         Ok(Self { transaction_data: entries, terms, ..self })
+    }
+
+    /// Either side: the same with the entry of a standing permission that was given on the day `given` and under which it
+    /// is asked again, on its last day or before.
+    ///
+    /// # Errors
+    /// [`TransactionDataError`].
+    pub fn taking_again(self, entry: Entry, given: Date) -> Result<Self, TransactionDataError> {
+        let terms = Terms::of_entry(&entry, &self.policy, &self.plan, given)?;
+        let within = (given..=terms.until()).contains(&self.as_of);
+        if !(mutants::skips("perm-entry-over") || within) {
+            return Err(TransactionDataError::Differs);
+        }
+        // Whatever else is permitted is asked for anew, by an entry of its own.
+        let standing = terms.kind() == PermissionKind::Standing || self.as_of == given;
+        if !(mutants::skips("perm-entry-standing") || standing) {
+            return Err(TransactionDataError::Differs);
+        }
+        Ok(Self { transaction_data: vec![entry], terms: Some(terms), ..self })
     }
 
     /// What the answer permits, where the policy asks for a permission.
