@@ -474,6 +474,9 @@ async fn what_a_service_would_ask_to_be_permitted_is_held_against_its_purpose_wh
         wallet.entitled_by(published.as_bytes()).await.unwrap().remove(0).verdict
     };
     assert_eq!(verdict().await, vouchsafe_wallet::entitled::Verdict::Qualifies);
+    let published = world.service.published().to_string();
+    let words = wallet.entitled_by(published.as_bytes()).await.unwrap().remove(0).words(Language::En);
+    assert!(words.ends_with("They would ask you for something more with it: an action."), "{words}");
     killed("vp-published-permission", async || {
         world.service.ask_to_permit(json!({"kind": "action", "for_days": 30, "action": "visit"}));
         verdict().await == vouchsafe_wallet::entitled::Verdict::Qualifies

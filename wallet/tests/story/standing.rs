@@ -265,3 +265,25 @@ async fn by_hand_it_is_read_as_any_other() {
     let used = wallet.permission(&id).await.unwrap();
     assert_eq!((used.uses, wallet.permissions().await.unwrap().len()), (1, 1));
 }
+
+/// The entry alone, under the policy and on a day: what both sides hold it against.
+#[tokio::test]
+async fn an_entry_is_taken_again_within_its_days_and_of_its_kind_alone() {
+    use vouchsafe_protocol::openid4vp::Asked;
+    let taken = |permission: Value, day: &'static str| {
+        let world = World::of(old_resident());
+        world.service.ask_to_permit(permission);
+        let first = world.service.asked(world.now());
+        let (party, policy) = (first.party().clone(), first.policy().clone());
+        let later = Asked::new(party, policy, first.tables().clone(), day.parse().unwrap()).unwrap();
+        later.taking_again(first.transaction_data()[0].clone(), first.as_of()).is_ok()
+    };
+    for day in ["2026-11-21", "2026-11-24", "2027-11-21"] {
+        assert!(taken(standing(), day), "{day}");
+    }
+    for day in ["2027-11-22", "2026-11-20"] {
+        killed("perm-entry-over", async || taken(standing(), day)).await;
+    }
+    killed("perm-entry-standing", async || taken(super::world::permits::sharing(), "2026-11-24")).await;
+    assert!(taken(super::world::permits::sharing(), "2026-11-21"));
+}

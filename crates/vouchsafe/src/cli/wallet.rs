@@ -69,7 +69,8 @@ enum WalletCommand {
     },
     /// What this wallet holds.
     List {
-        /// Look up first whether it still counts: the bodies that signed it learn that you looked, not at what.
+        /// Look up first whether it still counts: the bodies that signed it learn that you looked, not at what. Does what
+        /// `permissions ask` does as well.
         #[arg(long)]
         refresh: bool,
     },
@@ -236,6 +237,9 @@ async fn list(wallet: &Wallet, json: bool, language: Language, refresh: bool) ->
     if refresh {
         // A list that cannot be read is told with what it is about.
         wallet.refresh_status().await.map_err(Failure::unavailable)?;
+        // Remarks: what is listed is what is held.
+        let asked = wallet.ask_permissions().await.map_err(Failure::unavailable)?;
+        print::lines(json, &asked.iter().map(|one| one.words(language)).collect::<Vec<_>>())?;
     }
     let held = wallet.list().await.map_err(Failure::unavailable)?;
     print::list(json, &held, |one| one.words(language))
