@@ -6,4 +6,5 @@ pub mod dev;
 pub mod district;
 pub(crate) mod doctor;
 pub mod exit;
+pub mod inbox;
 pub mod world;

@@ -27,6 +27,7 @@ use vouchsafe_verifier as verifier;
 
 use crate::district::{self, Addresses, Databases, District};
 use crate::exit::Failure;
+use crate::inbox::Inbox;
 
 /// The ports to listen on; 0 is any free one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +40,8 @@ pub struct Ports {
     pub payers: [u16; 2],
     /// The verifier's.
     pub verifier: u16,
+    /// The schools' receiver of webhooks.
+    pub schools: u16,
     /// Health and metrics.
     pub ops: u16,
 }
@@ -51,7 +54,8 @@ impl Ports {
             return Self::default();
         }
         let port = |at: u16| base.saturating_add(at);
-        Self { issuer: port(1), verifier: port(2), bureau: port(4), payers: [port(5), port(6)], ops: port(9) }
+        let payers = [port(5), port(6)];
+        Self { issuer: port(1), verifier: port(2), bureau: port(4), payers, schools: port(7), ops: port(9) }
     }
 }
 
@@ -69,6 +73,8 @@ pub struct World {
     pub payers: [Arc<issuer::App>; 2],
     /// The verifier.
     pub verifier: Arc<verifier::app::App>,
+    /// What the schools were told by webhook.
+    pub inbox: Arc<Inbox>,
     servers: JoinSet<()>,
     bureau_server: Mutex<JoinSet<()>>,
     stop: watch::Sender<bool>,
@@ -80,6 +86,7 @@ struct Doors {
     bureau: Listener,
     payers: [Listener; 2],
     verifier: Listener,
+    schools: Listener,
     ops: Listener,
 }
 
@@ -118,6 +125,8 @@ impl World {
             open_verifier(&district, &clock, &entropy),
         )?;
         let payers = [one, two];
+        let secret = std::fs::read_to_string(district.webhook_secret_file()).map_err(Failure::unavailable)?;
+        let inbox = Inbox::new(&secret, clock)?;
         let (stop, stopped) = watch::channel(false);
         let (stop_bureau, bureau_stopped) = watch::channel(false);
         let (servers, bureau_server) = (JoinSet::new(), Mutex::default());
@@ -128,6 +137,7 @@ impl World {
             bureau,
             payers,
             verifier,
+            inbox,
             servers,
             bureau_server,
             stop,
@@ -150,7 +160,9 @@ impl World {
         let ops = ops(Arc::clone(&self.verifier));
         let payers = self.payers.each_ref().map(|payer| issuer::router(Arc::clone(payer)));
         let paid = doors.payers.into_iter().zip(payers);
-        let others = [(doors.issuer, issuer), (doors.verifier, verifier), (doors.ops, ops)];
+        let schools = self.inbox.router();
+        let others =
+            [(doors.issuer, issuer), (doors.verifier, verifier), (doors.schools, schools), (doors.ops, ops)];
         for (listener, router) in others.into_iter().chain(paid) {
             self.servers.spawn(listener.serve(router, until(stopped.clone())));
         }
@@ -226,6 +238,7 @@ impl Doors {
                 door(dir, district::PAYERS[1], ports.payers[1]).await?,
             ],
             verifier: door(dir, "verifier", ports.verifier).await?,
+            schools: door(dir, "schools", ports.schools).await?,
             ops: clear.await.map_err(Failure::unavailable)?,
         })
     }
@@ -236,6 +249,7 @@ impl Doors {
             bureau: self.bureau.address(),
             payers: self.payers.each_ref().map(Listener::address),
             verifier: self.verifier.address(),
+            schools: self.schools.address(),
             ops: self.ops.address(),
         }
     }

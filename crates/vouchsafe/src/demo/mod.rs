@@ -6,15 +6,18 @@
 pub mod browser;
 mod bus_pass;
 mod clearance;
+mod hardship;
 mod household;
 mod leisure;
 mod meals;
+mod meddler;
 pub mod narrate;
 pub mod operator;
 mod parking;
 pub mod resident;
 mod scene;
 mod stage;
+mod watcher;
 
 use std::io;
 use std::path::Path;
@@ -48,5 +51,6 @@ async fn stories<W: io::Write>(stage: &mut Stage<W>) -> Result<(), Failure> {
     leisure::tell(stage).await?;
     meals::tell(stage).await?;
     household::tell(stage).await?;
+    hardship::tell(stage).await?;
     clearance::tell(stage).await
 }

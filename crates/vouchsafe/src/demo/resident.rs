@@ -6,7 +6,7 @@ use std::sync::Arc;
 use vouchsafe_protocol::text::Env;
 use vouchsafe_service::clock::Clock;
 use vouchsafe_service::entropy::OsEntropy;
-use vouchsafe_wallet::http::Client;
+use vouchsafe_wallet::http::{Client, Http};
 use vouchsafe_wallet::review::{Review, Wish};
 use vouchsafe_wallet::vault::Cost;
 use vouchsafe_wallet::words::Language;
@@ -27,7 +27,20 @@ impl Resident {
     /// # Errors
     /// When the vault cannot be made.
     pub async fn new(world: &World, dir: &Path, number: u32, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        let http = Arc::new(Client::new(world.client()?));
+        Self::over(world, Arc::new(Client::new(world.client()?)), dir, number, clock).await
+    }
+
+    /// The same with another way to the network.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub async fn over(
+        world: &World,
+        http: Arc<dyn Http>,
+        dir: &Path,
+        number: u32,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Failure> {
         let machine = Machine { http, clock, entropy: Arc::new(OsEntropy::new()), env: Env::Test };
         let passphrase = format!("the passphrase of {number:04}");
         let wallet = Wallet::open(dir, passphrase.as_bytes(), Cost::LEAST, machine)

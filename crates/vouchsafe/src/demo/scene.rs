@@ -40,7 +40,11 @@ impl Question {
         policy: &str,
         reference: &str,
     ) -> Result<Self, Failure> {
-        let asked = service.ask(policy, reference).await?;
+        Self::shown(stage, service.ask(policy, reference).await?).await
+    }
+
+    /// A question that was put, once the resident's browser has opened its page.
+    pub(super) async fn shown<W: Write>(stage: &Stage<W>, asked: Asked) -> Result<Self, Failure> {
         let mut browser = Browser::new(stage.world.client()?);
         let html = browser.open(&asked.url).await?;
         let link =
@@ -64,6 +68,11 @@ impl Question {
     pub(super) async fn returns(&mut self, back: Option<&str>) -> Result<(), Failure> {
         let back = back.ok_or_else(|| Failure::unavailable("the service gave no way back to the browser"))?;
         self.browser.open(back).await.map(drop)
+    }
+
+    /// The API's id of the question.
+    pub(super) fn id(&self) -> &str {
+        &self.asked.id
     }
 
     /// How the service's question ended; any other end than `expected` ends the story.

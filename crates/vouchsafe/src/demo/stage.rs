@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use vouchsafe_service::clock::{Clock, ManualClock};
 use vouchsafe_verifier::expiry;
+use vouchsafe_wallet::http::Http;
 
 use super::narrate::Narrator;
 use super::operator::Operator;
@@ -58,6 +59,15 @@ impl<W: io::Write> Stage<W> {
     pub async fn resident_named(&self, number: u32, name: &str) -> Result<Resident, Failure> {
         let dir = self.dir.join(format!("wallet-{number:04}-{name}"));
         Resident::new(&self.world, &dir, number, self.clock.clone()).await
+    }
+
+    /// The same, with somebody between the wallet and everybody else.
+    ///
+    /// # Errors
+    /// When the vault cannot be made.
+    pub async fn resident_over(&self, number: u32, http: Arc<dyn Http>) -> Result<Resident, Failure> {
+        let dir = self.dir.join(format!("wallet-{number:04}-meddled"));
+        Resident::over(&self.world, http, &dir, number, self.clock.clone()).await
     }
 
     /// A heading or an explanation.

@@ -66,6 +66,7 @@ impl Folder {
             ("{verifier}", at.verifier_origin()),
             ("{verifier_address}", at.verifier.to_string()),
             ("{ops_address}", at.ops.to_string()),
+            ("{schools_port}", at.schools.port().to_string()),
             ("{client_id}", format!("x509_hash:{}", b64u(sha256(&keys.request_leaf)))),
             ("{anchor}", b64u(sha256(&keys.anchor))),
         ])

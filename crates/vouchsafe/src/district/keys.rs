@@ -13,6 +13,7 @@ use vouchsafe_service::dev_ca::{DevCa, Leaf};
 use vouchsafe_service::entropy::{self, OsEntropy};
 use vouchsafe_service::keys::{Ed25519Key, SigningKey};
 use vouchsafe_service::secret::ServerKey;
+use vouchsafe_service::webhook::Secret;
 
 use super::files::Folder;
 use super::{Addresses, BUSES, PAYERS};
@@ -38,7 +39,7 @@ pub(super) struct Keys {
 /// Makes what the listeners lack. `today` is the system's day: it is the system's clock that judges TLS.
 pub(super) fn listeners(folder: &Folder, today: UnixTime) -> Result<(), Failure> {
     let authority = authority(folder, "tls-ca", TLS_CA, today)?;
-    let mut programs = BODIES.into_iter().chain(["verifier"]);
+    let mut programs = BODIES.into_iter().chain(["verifier", "schools"]);
     programs.try_for_each(|program| server(folder, &authority, program, today))
 }
 
@@ -56,6 +57,7 @@ pub(super) fn prepare(folder: &Folder, at: &Addresses, now: UnixTime) -> Result<
     log_key(folder, "verifier/keys/log.pem")?;
     test_key(folder, "client/test.key")?;
     test_key(folder, "client/schools.key")?;
+    webhook_secret(folder, "schools/webhook.secret")?;
     client_key(folder)?;
     let registrar = key(folder, "registrar.pem")?;
     folder.write("trust.json", &trust_file(&registrar, anchor.certificate()))?;
@@ -129,6 +131,13 @@ fn test_key(folder: &Folder, name: &str) -> Result<(), Failure> {
         return Ok(());
     }
     folder.write_secret(name, &format!("test_{}", entropy::token32(&OsEntropy::new())))
+}
+
+fn webhook_secret(folder: &Folder, name: &str) -> Result<(), Failure> {
+    if folder.read(name).is_some() {
+        return Ok(());
+    }
+    folder.write_secret(name, &Secret::draw(&OsEntropy::new()))
 }
 
 /// The key by which the operator's system signs its assertions, and what the verifier knows it by.

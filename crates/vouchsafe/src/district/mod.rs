@@ -106,6 +106,8 @@ pub struct Addresses {
     pub payers: [SocketAddr; 2],
     /// The verifier's public listener.
     pub verifier: SocketAddr,
+    /// The schools' receiver of webhooks.
+    pub schools: SocketAddr,
     /// Health and metrics.
     pub ops: SocketAddr,
 }
@@ -264,6 +266,12 @@ impl District {
     #[must_use]
     pub fn test_key_file(&self) -> PathBuf {
         self.dir.join("client/test.key")
+    }
+
+    /// The secret that messages to the schools are signed with.
+    #[must_use]
+    pub fn webhook_secret_file(&self) -> PathBuf {
+        self.dir.join("schools/webhook.secret")
     }
 
     /// The key by which the schools call the verifier.

@@ -35,7 +35,7 @@ impl Installation {
         let base = free_base();
         let local = |n: u16| std::net::SocketAddr::from(([127, 0, 0, 1], base + n));
         let (issuer, verifier, bureau, ops) = (local(1), local(2), local(4), local(9));
-        let at = Addresses { issuer, bureau, payers: [local(5), local(6)], verifier, ops };
+        let at = Addresses { issuer, bureau, payers: [local(5), local(6)], verifier, schools: local(7), ops };
         let now = SystemClock.now();
         before(dir.path(), &at);
         district::prepare_listeners(dir.path(), now).unwrap();
