@@ -34,7 +34,7 @@ impl Desk {
         let clock = Arc::new(ManualClock::at(SystemClock.now()));
         let local = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
         let (issuer, bureau, payers) = (local(1), local(2), [local(3), local(4)]);
-        let at = Addresses { issuer, bureau, payers, verifier: local(5), ops: local(6) };
+        let at = Addresses { issuer, bureau, payers, verifier: local(5), schools: local(7), ops: local(6) };
         district::prepare_listeners(dir.path(), clock.now()).unwrap();
         let district = district::set_up_on(dir.path(), &at, &Databases::Files, clock.now()).await.unwrap();
         let mut config: Config = config::load(Some(&district.verifier_config()), []).unwrap();
