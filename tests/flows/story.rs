@@ -5,7 +5,7 @@ use vouchsafe::demo::narrate::Narrator;
 use vouchsafe::demo::tell;
 
 /// Every step with its outcome, in order: a contract that scripts rely on.
-const STORY: [(&str, &str); 54] = [
+const STORY: [(&str, &str); 69] = [
     ("bus-pass/enrol", "ok"),
     ("bus-pass/receive", "ok"),
     ("bus-pass/entitled", "ok"),
@@ -50,6 +50,21 @@ const STORY: [(&str, &str); 54] = [
     ("household/prove", "ok"),
     ("household/agree", "ok"),
     ("household/answer", "met"),
+    ("hardship/receive", "ok"),
+    ("hardship/ask", "ok"),
+    ("hardship/altered", "signature"),
+    ("hardship/review", "ok"),
+    ("hardship/authorise", "met"),
+    ("hardship/replay", "400"),
+    ("hardship/pay", "exhausted"),
+    ("reminder/receive", "ok"),
+    ("reminder/review", "ok"),
+    ("reminder/agree", "in_force"),
+    ("reminder/withdraw", "withdrawn"),
+    ("reminder/webhook", "permission.withdrawn"),
+    ("reminder/check", "withdrawn"),
+    ("reminder/log", "ok"),
+    ("hardship/nothing-kept", "ok"),
     ("clearance/enrol", "ok"),
     ("clearance/receive", "ok"),
     ("clearance/answer", "met"),

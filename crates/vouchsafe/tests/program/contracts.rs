@@ -57,6 +57,8 @@ fn demo_tells_a_step_a_line_and_is_quiet_otherwise() {
         ("leisure/answer", "met"),
         ("meals/answer", "met"),
         ("meals/declined/answer", "declined"),
+        ("hardship/authorise", "met"),
+        ("reminder/check", "withdrawn"),
         ("clearance/answer", "met"),
         ("clearance/suspended/answer", "not_met"),
         ("clearance/unknown/answer", "undetermined"),
