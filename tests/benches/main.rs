@@ -8,6 +8,7 @@ mod asked;
 mod browser;
 mod credential;
 mod household;
+mod log;
 mod measure;
 mod range;
 
@@ -15,11 +16,17 @@ use measure::Report;
 
 fn main() {
     vouchsafe_service::keys::install();
-    let mut reports: Vec<Report> = credential::benches();
-    reports.extend(answer::benches());
-    reports.push(household::benches());
-    reports.extend(range::benches());
-    reports.extend(browser::benches());
+    let mut reports: Vec<Report> = Vec::new();
+    // `bench log` measures the log alone.
+    let only_log = std::env::args().nth(1).as_deref() == Some("log");
+    if !only_log {
+        reports.extend(credential::benches());
+        reports.extend(answer::benches());
+        reports.push(household::benches());
+        reports.extend(range::benches());
+        reports.extend(browser::benches());
+    }
+    reports.extend(log::benches());
     for report in reports {
         report.print();
     }

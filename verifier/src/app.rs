@@ -23,7 +23,7 @@ use vouchsafe_service::client::{FetchError, Http};
 use vouchsafe_service::clock::Clock;
 use vouchsafe_service::config::{ConfigError, SecretFile};
 use vouchsafe_service::entropy::Entropy;
-use vouchsafe_service::keys::{Ed25519Key, Jws, KeyError, SigningKey};
+use vouchsafe_service::keys::{Jws, KeyError, SigningKey};
 use vouchsafe_service::problem::Reference;
 use vouchsafe_service::secret::{SecretError, ServerKey};
 use vouchsafe_service::store::{self as database, Database, Schema};
@@ -32,7 +32,8 @@ use crate::answer::Concluding;
 use crate::clients::{ClientFault, Clients};
 use crate::config::{Config, MAX_REQUEST_TTL};
 use crate::decision::{Closing, Desk};
-use crate::log::{LogDesk, LogError};
+use crate::log::{LogDesk, LogError, LogFault};
+use crate::notices;
 use crate::paths::PathCache;
 use crate::permissions::{Checks, RecordDesk};
 use crate::policies::{self, FileFault, Installed, Refusal, Sender, warnings};
@@ -59,6 +60,8 @@ pub struct Rules {
     pub policies: BTreeMap<String, Arc<Policy>>,
     /// The credential types.
     pub types: Vec<CredentialType>,
+    /// SHA-256 of the register's payload.
+    pub register_digest: [u8; 32],
     /// What is told of the policies to anybody.
     published: Bytes,
 }
@@ -119,9 +122,12 @@ pub enum OpenError {
     /// A signing key cannot be used.
     #[error("a signing key cannot be used: {0}")]
     Key(#[from] KeyError),
-    /// A log is named after the origin, and this one makes no name.
-    #[error("the log is named after origin, which must have no space and no plus")]
-    Log,
+    /// The log cannot be shown as it is configured.
+    #[error(transparent)]
+    Log(#[from] LogFault),
+    /// What came in force could not be stated.
+    #[error("what is in force could not be stated in the log: {0}")]
+    Notices(#[from] Unavailable),
     /// The server key cannot be used.
     #[error(transparent)]
     ServerKey(#[from] SecretError),
@@ -256,7 +262,7 @@ impl App {
         let desk = Desk::new(Arc::new(decision_key), &config.origin, config.decision.ttl_seconds);
         let record_key = SigningKey::from_pkcs8_pem(&config.record.key.read()?)?;
         let records = RecordDesk::new(Arc::new(record_key), &config.origin);
-        let log_desk = log_desk(&config)?;
+        let log_desk = LogDesk::open(&config)?;
         let clients = Clients::load(&config.services, &config.limits)?;
         let endpoints = Endpoints::load(&config.services, config.webhooks)?;
         let rules = load_rules(&config, &*store, &signer, clock.now()).await?;
@@ -294,14 +300,15 @@ impl App {
         })
     }
 
-    /// Loads register, types and policies anew; on any fault the old ones stay.
+    /// Loads register, types and policies anew, and states in the log what came in force; on any fault the old ones stay,
+    /// but where only the statement failed.
     ///
     /// # Errors
     /// [`OpenError`] says what to mend.
     pub async fn reload(&self) -> Result<(), OpenError> {
         let rules = load_rules(&self.config, &*self.store, &self.signer, self.now()).await?;
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
-        Ok(())
+        Ok(notices::declare(self).await.map(drop)?)
     }
 
     /// The rules as they stand.
@@ -517,12 +524,6 @@ fn check_numbers(config: &Config) -> Result<(), OpenError> {
 }
 
 /// The request key with its certificate path, which must lead to an anchor that wallets have.
-fn log_desk(config: &Config) -> Result<Option<LogDesk>, OpenError> {
-    let Some(settings) = &config.log else { return Ok(None) };
-    let key = Ed25519Key::from_pkcs8_pem(&settings.key.read()?)?;
-    LogDesk::new(key, &config.origin).map(Some).map_err(|_| OpenError::Log)
-}
-
 fn request_signer(config: &Config, trust: &TrustFile, now: UnixTime) -> Result<RequestSigner, OpenError> {
     let key = SigningKey::from_pkcs8_pem(&config.request.key.read()?)?;
     let pem = SecretFile::new(&config.request.certificates).read()?;
@@ -563,7 +564,8 @@ async fn load_rules(
         tracing::warn!("the policy {id}: {warning}");
     }
     let published = published::document(&config.services, &register, &policies)?;
-    Ok(Rules { trust, register, policies, types, published })
+    let register_digest = trust::payload_digest(&jws).ok_or(LoadFault::Trust(TrustError::Malformed))?;
+    Ok(Rules { trust, register, policies, types, register_digest, published })
 }
 
 /// The client that fetches status lists. Where no type has a status none is fetched, and no authority is needed.

@@ -182,6 +182,25 @@ pub struct LogSettings {
     /// How often a checkpoint is signed, in seconds, if anything was decided since.
     #[serde(default = "log_every")]
     pub every_seconds: u32,
+    /// Who is asked to sign what they have seen of it.
+    #[serde(default)]
+    pub witnesses: Vec<WitnessSettings>,
+    /// The authorities, PEM, that vouch for the witnesses' hosts.
+    #[serde(default = "authorities")]
+    pub authorities: PathBuf,
+    /// Whether witnesses may be on this machine itself: development and tests alone; never with a live service.
+    #[serde(default)]
+    pub loopback: bool,
+}
+
+/// A witness of the log.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessSettings {
+    /// Where it is asked, https; `/add-checkpoint` is put behind it.
+    pub url: String,
+    /// What verifies its signatures: `name+id+base64`.
+    pub key: String,
 }
 
 /// One service: the tenant.
@@ -241,6 +260,10 @@ fn decision_ttl() -> u32 {
 
 fn log_every() -> u32 {
     60
+}
+
+fn authorities() -> PathBuf {
+    PathBuf::from("/etc/ssl/certs/ca-certificates.crt")
 }
 
 #[cfg(test)]

@@ -187,6 +187,11 @@ impl Desk {
         }
     }
 
+    /// Who signs, and the name of the key.
+    pub(crate) fn signer(&self) -> (&dyn Signer, &str) {
+        (&*self.signer, &self.kid)
+    }
+
     /// The decision's JWS, signed from what was stored.
     ///
     /// # Errors

@@ -5,10 +5,12 @@
 //! and `specs/profiles/answer.md`; the order of checks at the response endpoint is cheap before dear.
 //!
 //! Security: keep the server key and the keys of requests, decisions, records and the log apart from each other and outside
-//! the database; pin the registrar by its trust file; run the [`expiry`] sweep, and [`log::publish`] where the log is shown.
+//! the database; pin the registrar by its trust file; run the [`expiry`] sweep, state what is in force by
+//! [`notices::declare`], and run [`log::publish`] and [`log::witnesses::ask_every`] where the log is shown.
 
 pub mod answer;
 pub mod app;
+pub mod audit;
 pub mod clients;
 pub mod config;
 pub mod decision;
@@ -16,6 +18,7 @@ pub mod expiry;
 pub mod guess;
 pub mod http;
 pub mod log;
+pub mod notices;
 pub mod page;
 pub mod paths;
 pub mod permissions;
@@ -31,4 +34,5 @@ pub mod status;
 pub mod store;
 pub mod trust;
 pub mod webhook;
+pub mod witness;
 pub mod words;

@@ -2,28 +2,69 @@
 //! (`specs/profiles/log.md`).
 //!
 //! Entries get their places in the transactions that write them; here the tree is signed as it stands. Before a new
-//! checkpoint is signed, the tree is held against the newest one that was: a database that went back, or whose entries were
-//! changed, gets no second history under our key.
+//! checkpoint is signed, the tree is held against the newest one that was, and its edge against its entries: a database that
+//! went back, or whose entries were changed, gets no second history under our key. Then the [`witnesses`] are asked.
+
+pub mod witnesses;
 
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::tlog::checkpoint::{Checkpoint, CheckpointError};
-use vouchsafe_protocol::tlog::note::{KeyError, Note, NoteError, NoteSigner};
+use vouchsafe_protocol::tlog::note::{Note, NoteError, NoteKey, NoteSigner};
 use vouchsafe_protocol::tlog::proof::LogProof;
 use vouchsafe_protocol::tlog::tile::{Kind, Tile, Tiles, bundle, needed};
 use vouchsafe_protocol::tlog::tree::{self, Frontier, Hash, Plan, Subtree, TreeError, leaf_hash};
-use vouchsafe_service::keys::Ed25519Key;
+use vouchsafe_service::client::FetchError;
+use vouchsafe_service::config::ConfigError;
+use vouchsafe_service::keys::{Ed25519Key, KeyError};
 
+use self::witnesses::Circle;
 use crate::app::App;
+use crate::config::Config;
 use crate::store::{Published, Store, StoreError};
 
 /// Where the log is, below the verifier's origin.
 const PATH: &str = "/log";
 
+/// The longest that the log may go on without a checkpoint, in seconds.
+const LONGEST: u32 = 86_400;
+
 /// Who signs checkpoints, and of which log.
 pub struct LogDesk {
-    key: Ed25519Key,
+    signer: Ed25519Key,
     origin: String,
+    key: NoteKey,
+    circle: Circle,
+}
+
+/// Why the log cannot be shown. All of them are for the operator to mend.
+#[derive(Debug, Error)]
+pub enum LogFault {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The key cannot be used.
+    #[error("log.key cannot be used: {0}")]
+    Key(#[from] KeyError),
+    /// A log is named after the origin, and this one makes no name.
+    #[error("the log is named after origin, which must have no space and no plus")]
+    Name,
+    /// The interval is none, or too long.
+    #[error("log.every_seconds must be 1 to {LONGEST}")]
+    Every,
+    /// Witnesses on this machine for a live service.
+    #[error("log.loopback is for test services alone")]
+    Loopback,
+    /// The client that asks witnesses cannot be made.
+    #[error("log.authorities must hold certificates in PEM")]
+    Authorities,
+    /// A witness cannot be asked where it is said to be.
+    #[error("the witness {0} of the log needs a plain https URL of an address that may be reached: {1}")]
+    Url(String, FetchError),
+    /// A witness's key is none, or not that of a witness.
+    #[error("log.witnesses needs the key of each witness as it prints it, name+id+key, and each key once")]
+    Witness,
 }
 
 /// Why nothing is signed or shown. All of them are for the operator.
@@ -53,19 +94,22 @@ pub enum LogError {
 }
 
 impl LogDesk {
-    /// The log of the verifier at `origin`.
+    /// The log of a verifier; `None` where it shows none.
     ///
     /// # Errors
-    /// [`KeyError`] where the origin makes no name.
-    pub fn new(key: Ed25519Key, origin: &str) -> Result<Self, KeyError> {
-        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-        let desk = Self { key, origin: format!("{host}{PATH}") };
-        desk.signer().map(drop)?;
-        Ok(desk)
-    }
-
-    fn signer(&self) -> Result<NoteSigner<'_>, KeyError> {
-        NoteSigner::new(&self.origin, &self.key)
+    /// [`LogFault`] says what to mend.
+    pub fn open(config: &Config) -> Result<Option<Self>, LogFault> {
+        let Some(settings) = &config.log else { return Ok(None) };
+        if !(mutants::skips("log-every") || (1..=LONGEST).contains(&settings.every_seconds)) {
+            return Err(LogFault::Every);
+        }
+        let test = config.services.iter().all(|service| service.env == Env::Test);
+        let circle = Circle::open(settings, test)?;
+        let signer = Ed25519Key::from_pkcs8_pem(&settings.key.read()?)?;
+        let host = config.origin.split_once("://").map_or(&*config.origin, |(_, host)| host);
+        let origin = format!("{host}{PATH}");
+        let key = NoteSigner::new(&origin, &signer).map_err(|_| LogFault::Name)?.key().clone();
+        Ok(Some(Self { signer, origin, key, circle }))
     }
 
     /// The log's origin, which is also the name that it signs under.
@@ -74,15 +118,25 @@ impl LogDesk {
         &self.origin
     }
 
+    /// What verifies its checkpoints; its text is `name+id+base64`.
+    #[must_use]
+    pub fn key(&self) -> &NoteKey {
+        &self.key
+    }
+
     /// What verifies its checkpoints: `name+id+base64`.
     #[must_use]
     pub fn verifier_key(&self) -> String {
-        self.signer().map(|signer| signer.key().to_string()).unwrap_or_default()
+        self.key.to_string()
+    }
+
+    pub(crate) fn circle(&self) -> &Circle {
+        &self.circle
     }
 
     async fn sign(&self, edge: &Frontier) -> Result<String, LogError> {
         let checkpoint = Checkpoint::new(&self.origin, edge.size(), edge.root())?;
-        let signer = self.signer().map_err(|_| CheckpointError::Form)?;
+        let signer = NoteSigner::new(&self.origin, &self.signer).map_err(|_| NoteError::Form)?;
         Ok(checkpoint.sign(&signer).await?.to_string())
     }
 }
@@ -98,13 +152,24 @@ pub async fn publish(app: &App) -> Result<Option<Published>, LogError> {
     let newest = store.log_checkpoint().await?;
     let edge = store.log_edge().await?;
     if let Some(newest) = newest {
-        continues(store, &newest, &edge).await?;
-        if newest.size == edge.size() {
+        if edge.size() == newest.size && edge.root() == *checkpoint(&newest)?.root() {
             return Ok(Some(newest));
         }
+        continues(store, &newest, &edge).await?;
     }
+    holds(store, &edge).await?;
     let note = desk.sign(&edge).await?;
     Ok(Some(store.log_publish(Published { size: edge.size(), note }).await?))
+}
+
+/// Whether the stored edge is that of the stored entries.
+async fn holds(store: &dyn Store, edge: &Frontier) -> Result<(), LogError> {
+    let tiles = read(store, tree::peaks(edge.size())?, edge.size()).await?;
+    let root = tree::root(edge.size(), |subtree| tiles.hash(subtree))?;
+    if !(mutants::skips("log-edge-holds") || root == edge.root()) {
+        return Err(TreeError::Damaged.into());
+    }
+    Ok(())
 }
 
 /// Whether the tree begins with the one that was signed.
@@ -128,7 +193,7 @@ fn checkpoint(signed: &Published) -> Result<Checkpoint, LogError> {
 }
 
 /// The tiles that the hashes of these subtrees are made of.
-async fn read(
+pub(crate) async fn read(
     store: &dyn Store,
     subtrees: impl IntoIterator<Item = Subtree>,
     size: u64,

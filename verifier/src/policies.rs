@@ -270,19 +270,31 @@ pub fn check_installed(
     now: UnixTime,
     verifier: &dyn SignatureVerifier,
 ) -> Result<Vec<Report>, CheckFault> {
-    let read = |path: &Path| {
-        std::fs::read(path)
-            .map_err(|e| FileFault { file: path.to_owned(), fault: Fault::Unreadable(e.kind()) })
-    };
-    let trust = TrustFile::parse(&read(&config.trust_file)?)?;
-    let jws = String::from_utf8(read(&config.register_file)?).map_err(|_| TrustError::Malformed)?;
-    let judge = Judge { registrar: &trust.registrar, last_seen: 0, now, verifier };
-    let register = Register::load(&jws, &judge)?;
+    let register = register_of(config, now, verifier)?;
     let certificates = &config.request.certificates;
     let chain = chain_of(&read(certificates)?)
         .ok_or_else(|| FileFault { file: certificates.clone(), fault: Fault::Certificates })?;
     let sender = Sender { origin: &config.origin, chain: &chain };
     Ok(check(&config.policies, &config.types, &register, sender, now.london_date())?)
+}
+
+/// The register of an installation, as its registrar signed it: for the command line.
+///
+/// # Errors
+/// [`CheckFault`].
+pub fn register_of(
+    config: &Config,
+    now: UnixTime,
+    verifier: &dyn SignatureVerifier,
+) -> Result<Register, CheckFault> {
+    let trust = TrustFile::parse(&read(&config.trust_file)?)?;
+    let jws = String::from_utf8(read(&config.register_file)?).map_err(|_| TrustError::Malformed)?;
+    let judge = Judge { registrar: &trust.registrar, last_seen: 0, now, verifier };
+    Ok(Register::load(&jws, &judge)?)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, FileFault> {
+    std::fs::read(path).map_err(|e| FileFault { file: path.to_owned(), fault: Fault::Unreadable(e.kind()) })
 }
 
 /// The certificates of a file in PEM, in their order.

@@ -38,6 +38,8 @@ pub enum Kind {
     Finding,
     /// A decision's signing input, in its row.
     Decision,
+    /// A statement of what is in force, in its row.
+    Notice,
     /// An access token.
     Token,
     /// The id of a client's assertion.
@@ -81,6 +83,7 @@ impl Kind {
             Self::Prefix => "prefix",
             Self::Finding => "finding",
             Self::Decision => "decision",
+            Self::Notice => "notice",
             Self::Token => "token",
             Self::Assertion => "assertion",
             Self::Proof => "proof",

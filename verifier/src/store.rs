@@ -28,8 +28,9 @@ use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::text::Env;
 use vouchsafe_protocol::time::UnixTime;
 
+pub(crate) use self::clients::env_word;
 pub use self::clients::{Attempt, Calls, Earlier, Grant, Position, Tenant};
-pub use self::log::{Log, Published};
+pub use self::log::{Log, Notice, Published};
 pub use self::outbox::{
     DELIVERY_SECONDS, Delivery, KEEP_SECONDS, Message, Outbox, Settled, TRY_SECONDS, event_id,
 };

@@ -158,6 +158,12 @@ pub fn version_of(jws: &str) -> Option<u64> {
     Some(document.reg_version)
 }
 
+/// SHA-256 of the octets that the registrar signed.
+pub(crate) fn payload_digest(jws: &str) -> Option<[u8; 32]> {
+    let compact = Compact::parse(jws.trim(), RegisterDocument::MAX).ok()?;
+    Some(sha256(compact.dangerous_payload()))
+}
+
 struct Press<'a> {
     sources: &'a Sources,
     registrar: &'a dyn Signer,

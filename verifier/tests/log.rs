@@ -10,7 +10,7 @@ use vouchsafe_protocol::tlog::checkpoint::{Checkpoint, Trust};
 use vouchsafe_protocol::tlog::note::{Note, NoteKey};
 use vouchsafe_protocol::tlog::proof::{LogProof, LogProofError};
 use vouchsafe_protocol::tlog::tile::{Kind, Tile, Tiles, entries, needed};
-use vouchsafe_protocol::tlog::tree::{Plan, verify_consistency};
+use vouchsafe_protocol::tlog::tree::{Plan, TreeError, verify_consistency};
 use vouchsafe_service::clock::Clock as _;
 use vouchsafe_service::keys::Jws;
 use vouchsafe_verifier::expiry::sweep;
@@ -138,11 +138,36 @@ async fn a_history_that_was_changed_is_not_signed() {
         let world = World::new().await;
         decided(&world, 3).await;
         let signed = publish(&world.app).await.unwrap();
+        // Grown or not: an edge of another size alone is noticed before anything else is decided.
+        if !change.contains("log_edge") {
+            decided(&world, 1).await;
+        }
         sqlx::query(sqlx::AssertSqlSafe(change)).execute(&mut database(&world).await).await.unwrap();
         let refused = publish(&world.app).await;
         assert!(matches!(refused, Err(LogError::Forked { signed: 3 })), "{change}");
         let kept = Checkpoint::parse(shown(&world).await.dangerous_text()).unwrap();
         assert_eq!(kept.size(), signed.unwrap().size, "what was signed is still shown");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_that_is_not_of_the_entries_is_not_signed() {
+    let world = World::new().await;
+    decided(&world, 3).await;
+    publish(&world.app).await.unwrap();
+    let edge = "UPDATE log_edge SET edge = CAST(substr(edge, 1, 71) || x'00' AS BLOB)";
+    sqlx::query(edge).execute(&mut database(&world).await).await.unwrap();
+    assert!(matches!(publish(&world.app).await, Err(LogError::Tree(TreeError::Damaged))));
+    decided(&world, 1).await;
+    assert!(matches!(publish(&world.app).await, Err(LogError::Tree(TreeError::Damaged))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interval_of_nothing_is_refused() {
+    let world = World::new().await;
+    for (seconds, opens) in [(0, false), (1, true), (86_400, true), (86_401, false)] {
+        let opened = world.reopen(|config| config.log.as_mut().unwrap().every_seconds = seconds).await;
+        assert_eq!(opened.is_ok(), opens, "{seconds}");
     }
 }
 

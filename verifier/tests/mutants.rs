@@ -11,10 +11,13 @@ use sqlx::{Connection as _, SqliteConnection};
 use vouchsafe_mutants::without_async;
 use vouchsafe_protocol::openid4vp::response::error_form;
 use vouchsafe_protocol::text::Env;
+use vouchsafe_protocol::tlog::tree::Frontier;
 use vouchsafe_service::clock::Clock as _;
+use vouchsafe_verifier::app::OpenError;
+use vouchsafe_verifier::config::WitnessSettings;
 use vouchsafe_verifier::expiry::sweep;
 use vouchsafe_verifier::http::router;
-use vouchsafe_verifier::log::publish;
+use vouchsafe_verifier::log::{LogFault, publish};
 use vouchsafe_verifier::trust::{Sources, sign};
 use world::{BUS_KEY, NOON, POOL_KEY, World, cookie_of, path_of};
 
@@ -33,6 +36,10 @@ kills! {
     own_service "trust-own-service" => serve_a_service_under_a_foreign_certificate
     policy_issuer "trust-policy-issuer" => accept_an_issuer_of_our_own_choice
     log_continues "log-continues" => have_a_second_history_signed
+    log_edge_holds "log-edge-holds" => have_a_tree_of_nothing_signed
+    log_every "log-every" => sign_checkpoints_without_a_pause
+    log_witness_loopback "log-witness-loopback" => ask_witnesses_on_this_machine_for_a_live_service
+    log_witness_kind "log-witness-kind" => take_a_log_for_a_witness
     log_tile_within "log-tile-within" => see_what_no_checkpoint_has
     register_current "trust-register-current" => ask_by_a_register_that_ran_out
     sign_older "trust-sign-older" => sign_an_older_register
@@ -195,19 +202,78 @@ async fn logged(world: &World, many: usize) {
     sweep(&world.app, world.clock.now()).await.unwrap();
 }
 
-/// With the database and without the log's key.
+async fn database(world: &World) -> SqliteConnection {
+    let file = world.folder.path().join("v.sqlite");
+    SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap()
+}
+
+/// With the database and without the log's key: entries of our own, and an edge that is theirs.
 async fn have_a_second_history_signed() -> bool {
     let world = World::new().await;
     logged(&world, 2).await;
     publish(&world.app).await.unwrap();
-    let file = world.folder.path().join("v.sqlite");
-    let mut database = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
-    sqlx::query("UPDATE log_leaves SET leaf = randomblob(32) WHERE place = 0")
-        .execute(&mut database)
-        .await
-        .unwrap();
+    let mut edge = Frontier::default();
+    let mut database = database(&world).await;
+    for place in 0..2_u8 {
+        edge.push(&[place; 32]).unwrap();
+        sqlx::query("UPDATE log_leaves SET leaf = $1 WHERE place = $2")
+            .bind(vec![place; 32])
+            .bind(place)
+            .execute(&mut database)
+            .await
+            .unwrap();
+    }
+    sqlx::query("UPDATE log_edge SET edge = $1").bind(edge.to_bytes()).execute(&mut database).await.unwrap();
     logged(&world, 1).await;
     publish(&world.app).await.is_ok()
+}
+
+/// With the database and without the log's key.
+async fn have_a_tree_of_nothing_signed() -> bool {
+    let world = World::new().await;
+    logged(&world, 2).await;
+    publish(&world.app).await.unwrap();
+    let edge = "UPDATE log_edge SET edge = CAST(substr(edge, 1, 39) || x'00' AS BLOB)";
+    sqlx::query(edge).execute(&mut database(&world).await).await.unwrap();
+    logged(&world, 1).await;
+    publish(&world.app).await.is_ok()
+}
+
+async fn sign_checkpoints_without_a_pause() -> bool {
+    let world = World::new().await;
+    world.reopen(|config| config.log.as_mut().unwrap().every_seconds = 0).await.is_ok()
+}
+
+async fn ask_witnesses_on_this_machine_for_a_live_service() -> bool {
+    let world = World::new().await;
+    let live = world.sources.replace("env = \"test\"", "env = \"live\"");
+    world.sign(&live.replace("reg_version = 3", "reg_version = 4")).await;
+    let opened = world.reopen(|config| {
+        for service in &mut config.services {
+            service.env = Env::Live;
+            service.test_key_hash = None;
+        }
+        config.log.as_mut().unwrap().loopback = true;
+    });
+    match opened.await {
+        Ok(_) => true,
+        Err(OpenError::Log(LogFault::Loopback)) => false,
+        // Behind it stands what a live service lacks here: clients.
+        Err(OpenError::Clients(_)) => true,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+async fn take_a_log_for_a_witness() -> bool {
+    let world = World::new().await;
+    std::fs::write(world.folder.path().join("none.pem"), "").unwrap();
+    let key = world.app.log_desk().unwrap().verifier_key();
+    let opened = world.reopen(|config| {
+        let log = config.log.as_mut().unwrap();
+        log.authorities = world.folder.path().join("none.pem");
+        log.witnesses = vec![WitnessSettings { url: "https://witness.example".into(), key }];
+    });
+    opened.await.is_ok()
 }
 
 /// Entries as they come, before a checkpoint says that they are there.

@@ -12,6 +12,7 @@
 
 pub mod checkpoint;
 pub mod note;
+pub mod notice;
 pub mod proof;
 pub mod tile;
 pub mod tree;

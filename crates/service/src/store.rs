@@ -8,6 +8,7 @@
 
 mod place;
 mod postgres;
+mod reading;
 #[cfg(feature = "mutants")]
 pub mod shape;
 mod sqlite;
@@ -22,6 +23,7 @@ use tracing::Instrument as _;
 use crate::clock::Clock;
 pub use place::{Place, Server};
 pub use postgres::{Postgres, ServerFault, Writing, code};
+pub use reading::Reading;
 pub use sqlite::Sqlite;
 pub use standing::Standing;
 

@@ -13,6 +13,7 @@ use vouchsafe_issuer::{App, Kind};
 use vouchsafe_service::clock::{Clock, DatabaseClock};
 use vouchsafe_service::listen::stop_signal;
 use vouchsafe_service::telemetry;
+use vouchsafe_verifier::notices;
 
 use crate::cli::{print, serve};
 use crate::district::{
@@ -32,6 +33,7 @@ pub async fn run(port_base: u16, data_dir: &Path, databases: &Databases, json: b
         clock.clone(),
     );
     let world = World::start_on(data_dir, Ports::from_base(port_base), databases, clock.clone()).await?;
+    notices::declare(&world.verifier).await.map_err(Failure::unavailable)?;
     let today = clock.now().london_date();
     enrol(&world, today).await?;
     enrol_others(&world, today).await?;

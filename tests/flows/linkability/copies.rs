@@ -154,7 +154,14 @@ fn cell(column: &str, number: u32) -> String {
 async fn set_up(dir: &TempDir) -> District {
     let door = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let payers = [door(4), door(5)];
-    let at = Addresses { issuer: door(1), bureau: door(2), payers, verifier: door(3), schools: door(7), ops: door(6) };
+    let at = Addresses {
+        issuer: door(1),
+        bureau: door(2),
+        payers,
+        verifier: door(3),
+        schools: door(7),
+        ops: door(6),
+    };
     district::prepare_listeners(dir.path(), opening()).unwrap();
     district::set_up(dir.path(), &at, opening()).await.unwrap()
 }

@@ -33,7 +33,7 @@ impl Tenant {
 }
 
 /// The word of the database.
-pub(super) fn env_word(env: Env) -> &'static str {
+pub(crate) fn env_word(env: Env) -> &'static str {
     match env {
         Env::Test => "test",
         Env::Live => "live",

@@ -1,5 +1,6 @@
 //! The log, as a store keeps it (`specs/profiles/log.md`).
 
+use std::fmt;
 use std::ops::Range;
 
 use vouchsafe_protocol::tlog::tree::{Frontier, Hash};
@@ -13,6 +14,30 @@ pub struct Published {
     pub size: u64,
     /// The note, with all signatures so far.
     pub note: String,
+}
+
+/// A statement that something is in force from now on, as it is kept.
+#[derive(Clone)]
+pub struct Notice {
+    /// Of what kind it is, in one word.
+    pub what: &'static str,
+    /// Its name.
+    pub id: String,
+    /// What it is in force as.
+    pub digest: [u8; 32],
+    /// The random id of the statement.
+    pub jti: String,
+    /// The signed statement, with the tag that binds it to its row.
+    pub jws: String,
+    /// Its entry in the log.
+    pub entry: Hash,
+}
+
+/// What could be guessed of an entry without its random id is not printed.
+impl fmt::Debug for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notice").field("what", &self.what).finish_non_exhaustive()
+    }
 }
 
 /// The entries of the log, their tree and its checkpoints. Entries are written by the transactions that they belong to
@@ -30,4 +55,11 @@ pub trait Log: Send + Sync {
     fn log_checkpoint(&self) -> Pending<'_, Option<Published>>;
     /// Keeps a checkpoint unless there is one of its size, and gives the newest one back.
     fn log_publish(&self, checkpoint: Published) -> Pending<'_, Published>;
+    /// Puts the note of a checkpoint with more signatures in the place of the one that `before` has; `false` where another is
+    /// there by now.
+    fn log_cosigned(&self, before: Published, note: String) -> Pending<'_, bool>;
+    /// What is in force under a name, as it was stated last.
+    fn log_in_force<'a>(&'a self, what: &'static str, id: &'a str) -> Pending<'a, Option<[u8; 32]>>;
+    /// Keeps a statement with its entry, in one transaction; `false` where it states what was stated last.
+    fn log_notice(&self, notice: Notice) -> Pending<'_, bool>;
 }

@@ -33,6 +33,8 @@ struct Tables {
     /// In the order of their places.
     leaves: Vec<[u8; 32]>,
     checkpoints: BTreeMap<u64, String>,
+    /// What was stated last, by kind and name.
+    in_force: HashMap<(&'static str, String), [u8; 32]>,
     outbox: Vec<outbox::Kept>,
     /// How many messages there ever were.
     told: usize,

@@ -18,8 +18,10 @@ use self::clients::{
     lists_are_the_tenants_own_newest_first, values_are_used_once, what_is_over_is_forgotten,
 };
 use self::log::{
-    a_checkpoint_is_published_once, entries_have_their_places_from_the_transaction_that_wrote_them,
-    hashes_of_full_tiles_are_kept, many_writers_share_one_log, what_is_not_decided_is_not_in_the_log,
+    a_checkpoint_is_published_once, a_note_gets_signatures_where_nobody_was_first,
+    entries_have_their_places_from_the_transaction_that_wrote_them, hashes_of_full_tiles_are_kept,
+    many_writers_share_one_log, what_is_in_force_is_stated_where_it_changes,
+    what_is_not_decided_is_not_in_the_log, what_many_state_at_once_is_stated_once,
 };
 use self::probing::{questions_at_once_are_counted_together, so_many_questions_about_one_attribute};
 use super::memory::MemoryStore;
@@ -465,6 +467,8 @@ suite! {
     hashes_of_full_tiles_are_kept
     a_checkpoint_is_published_once
     so_many_questions_about_one_attribute
+    a_note_gets_signatures_where_nobody_was_first
+    what_is_in_force_is_stated_where_it_changes
 }
 
 /// The mutant of each check breaks the case that is there for it, in both stores.
@@ -516,6 +520,8 @@ mod kills {
         nym_limit "store-nym-limit" => a_person_is_met_so_often_and_no_more
         log_published_once "store-log-published-once" => a_checkpoint_is_published_once
         probing_most "store-probing-most" => so_many_questions_about_one_attribute
+        log_cosigned "store-log-cosigned" => a_note_gets_signatures_where_nobody_was_first
+        notice_changed "store-notice-changed" => what_is_in_force_is_stated_where_it_changes
         list_env "store-env-list" => lists_are_the_tenants_own_newest_first
         list_tenant "store-tenant-list" => lists_are_the_tenants_own_newest_first
         once_taken "store-once-taken" => a_key_opens_one_request
@@ -548,6 +554,8 @@ async fn sqlite_fifty_at_once() {
     fifty_of_one_person_at_once_are_met_once(Arc::new(store)).await;
     let (_folder, store) = sqlite().await;
     many_writers_share_one_log(Arc::new(store)).await;
+    let (_folder, store) = sqlite().await;
+    what_many_state_at_once_is_stated_once(Arc::new(store)).await;
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ use vouchsafe_service::dev_ca::{DevCa, Leaf};
 use vouchsafe_service::entropy::{EntropyRng, OsEntropy};
 use vouchsafe_service::keys::{AgreementKey, Ed25519Key, Jws, RingAead, SigningKey, install};
 use vouchsafe_service::secret::ServerKey;
-use vouchsafe_service::store::Schema;
+use vouchsafe_service::store::{Place, Schema};
 use vouchsafe_verifier::app::{App, OpenError};
 use vouchsafe_verifier::config::Config;
 use vouchsafe_verifier::http::router;
@@ -206,6 +206,15 @@ impl World {
         let mut config = self.config.clone();
         change(&mut config);
         App::open(config, self.clock.clone(), Arc::new(OsEntropy::new()), Schema::Migrate).await
+    }
+
+    /// The same installation over another database, which is made.
+    pub(crate) async fn moved(mut self, database: Place) -> Self {
+        self.app.close().await;
+        self.config.database = database;
+        let app = self.reopen(|_| ()).await.unwrap();
+        let router = router(app.clone());
+        Self { app, router, ..self }
     }
 
     /// The same installation in a new process.
@@ -410,7 +419,7 @@ fn write_rules(path: &Path) {
     }
 }
 
-fn config(path: &Path) -> Config {
+pub(crate) fn config(path: &Path) -> Config {
     let at = |name: &str| path.join(name).display().to_string();
     let text = format!(
         r#"

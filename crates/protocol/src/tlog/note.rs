@@ -70,6 +70,12 @@ impl NoteSignature {
         self.id
     }
 
+    /// Whether the line says that this key made it.
+    #[must_use]
+    pub fn is_by(&self, key: &NoteKey) -> bool {
+        key.is_of(self)
+    }
+
     /// Reads the lines of a witness's answer, each with its newline.
     ///
     /// # Errors
@@ -147,6 +153,13 @@ impl Note {
     #[must_use]
     pub fn signatures(&self) -> &[NoteSignature] {
         &self.signatures
+    }
+
+    /// The note with those of its signatures that one of these keys is said to have made.
+    #[must_use]
+    pub fn only(&self, keys: &[NoteKey]) -> Self {
+        let ours = |line: &&NoteSignature| keys.iter().any(|key| line.is_by(key));
+        Self { text: self.text.clone(), signatures: self.signatures.iter().filter(ours).cloned().collect() }
     }
 
     /// The note with one more signature.

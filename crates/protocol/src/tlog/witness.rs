@@ -26,6 +26,12 @@ pub const MAX_REQUEST: usize = MAX_NOTE + 64 + MAX_PROOF * 45;
 /// The type of the body that goes with [`Refusal::Conflict`].
 pub const SIZE_TYPE: &str = "text/x.tlog.size";
 
+/// The size that a witness tells with [`Refusal::Conflict`]: a number and a newline.
+#[must_use]
+pub fn told_size(body: &[u8]) -> Option<u64> {
+    decimal(std::str::from_utf8(body).ok()?.strip_suffix('\n')?)
+}
+
 /// Why a witness does not sign.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum Refusal {

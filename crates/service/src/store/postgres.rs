@@ -138,6 +138,13 @@ impl Postgres {
         Ok(standing)
     }
 
+    /// A connection that reads the database as it is at one instant, whoever writes meanwhile. A standby will do.
+    pub(super) async fn read(server: &Server) -> Result<PgConnection, OpenError> {
+        let mut connection = connect(&options(server)?).await?;
+        sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut connection).await?;
+        Ok(connection)
+    }
+
     /// Connections for reading. Writing through them fails.
     #[must_use]
     pub fn reader(&self) -> &PgPool {

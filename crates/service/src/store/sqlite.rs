@@ -61,6 +61,18 @@ impl Sqlite {
         Ok(standing)
     }
 
+    /// A connection that reads the file as it is at one instant, whoever writes meanwhile.
+    pub(super) async fn read(path: &Path) -> Result<SqliteConnection, OpenError> {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
+        let mut connection = options.disable_statement_logging().connect().await.map_err(damaged)?;
+        // The instant is that of the first look.
+        sqlx::raw_sql("BEGIN; SELECT count(*) FROM sqlite_master")
+            .execute(&mut connection)
+            .await
+            .map_err(damaged)?;
+        Ok(connection)
+    }
+
     /// Connections for reading. Writing through them fails.
     #[must_use]
     pub fn reader(&self) -> &SqlitePool {

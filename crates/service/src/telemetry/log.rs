@@ -20,7 +20,7 @@ use super::Format;
 use crate::clock::Clock;
 
 /// The fields that are written. None may ever hold a claim, a token, a nonce, a network address or a body.
-const FIELDS: [&str; 28] = [
+const FIELDS: [&str; 29] = [
     "message",
     "audit.event",
     "batch.size",
@@ -49,6 +49,7 @@ const FIELDS: [&str; 28] = [
     "step",
     "type",
     "version",
+    "witness",
 ];
 /// Units, so that a measured quantity needs no entry of its own.
 const UNITS: [&str; 4] = ["_ms", "_s", "_bytes", "_count"];

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and which library function answers it.
 
+mod audit;
 mod doctor;
 mod events;
 mod issuer;
@@ -8,6 +9,7 @@ pub(crate) mod print;
 pub(crate) mod serve;
 mod verifier;
 mod wallet;
+mod witness;
 
 use std::path::PathBuf;
 
@@ -41,6 +43,8 @@ enum Command {
     Verifier(verifier::VerifierCommand),
     /// For the resident.
     Wallet(wallet::WalletArgs),
+    /// Watch logs for others: sign that their checkpoints were seen, and follow one from the other.
+    Witness(witness::WitnessArgs),
     /// Bring a service's database up to this version.
     Migrate(serve::MigrateArgs),
     /// Look at an installation and say what is wrong, whose it is to mend and what to do; mends nothing.
@@ -97,6 +101,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Issuer(command) => issuer::run(command).await,
         Command::Verifier(command) => verifier::run(command).await,
         Command::Wallet(args) => wallet::run(args).await,
+        Command::Witness(args) => witness::run(args).await,
         Command::Migrate(args) => serve::migrate(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Config(command) => serve::config(command).await,

@@ -30,6 +30,11 @@ pub(crate) fn lines(json: bool, rows: &[impl Display]) -> Result<(), Failure> {
     if json { Ok(()) } else { rows.iter().try_for_each(|row| put(&row.to_string())) }
 }
 
+/// A text of several lines as it is, for a file.
+pub(crate) fn text(text: &str) -> Result<(), Failure> {
+    put(text.trim_end_matches('\n').trim_end_matches('\r'))
+}
+
 fn to_json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(Failure::unavailable)
 }

@@ -118,6 +118,11 @@ async fn serve_verifier(config: &verifier::config::Config) -> Result<(), Failure
             "webhooks.loopback is for development and tests: endpoints are not on this machine",
         ));
     }
+    if config.log.as_ref().is_some_and(|log| log.loopback) {
+        return Err(Failure::usage(
+            "log.loopback is for development and tests: witnesses are not on this machine",
+        ));
+    }
     let app = verifier::app::App::open(
         config.clone(),
         Arc::new(DatabaseClock::default()),
@@ -126,6 +131,7 @@ async fn serve_verifier(config: &verifier::config::Config) -> Result<(), Failure
     )
     .await;
     let app = app.map_err(Failure::unavailable)?;
+    verifier::notices::declare(&app).await.map_err(Failure::unavailable)?;
     let door = door(config.http.address, &config.http.certificate, &config.http.key).await?;
     let ready = Arc::clone(&app);
     let readiness: Readiness = Arc::new(move || {
@@ -166,13 +172,18 @@ pub(crate) async fn sweep(app: Arc<verifier::app::App>) {
     }
 }
 
-/// Signs the log's checkpoints at their times, for as long as the program runs; at once ends where no log is shown.
+/// Signs the log's checkpoints at their times and asks the witnesses, for as long as the program runs; at once ends where no
+/// log is shown. A witness that is away keeps no checkpoint back.
 pub(crate) async fn sign_log(app: Arc<verifier::app::App>) {
+    tokio::join!(sign_checkpoints(&app), verifier::log::witnesses::ask_every(Arc::clone(&app)));
+}
+
+async fn sign_checkpoints(app: &verifier::app::App) {
     let Some(settings) = &app.config().log else { return };
-    let mut every = tokio::time::interval(Duration::from_secs(settings.every_seconds.max(1).into()));
+    let mut every = tokio::time::interval(Duration::from_secs(settings.every_seconds.into()));
     loop {
         every.tick().await;
-        match verifier::log::publish(&app).await {
+        match verifier::log::publish(app).await {
             Ok(_) => {}
             Err(verifier::log::LogError::Store(_)) => {
                 tracing::warn!("the log could not be read; the next round tries again");
@@ -189,7 +200,7 @@ async fn door(address: SocketAddr, chain: &Path, key: &SecretFile) -> Result<Lis
 }
 
 /// Keys of `dev` and `demo` are made without care: nothing that they vouch for is served.
-fn refuse_development(chain: &Path) -> Result<(), Failure> {
+pub(crate) fn refuse_development(chain: &Path) -> Result<(), Failure> {
     let pem = std::fs::read(chain)
         .map_err(|e| Failure::usage(format!("{} cannot be read: {}", chain.display(), e.kind())))?;
     if crate::district::is_development(&pem) {

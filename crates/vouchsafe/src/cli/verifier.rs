@@ -15,7 +15,7 @@ use vouchsafe_verifier::decision;
 use vouchsafe_verifier::policies::{self, Report};
 use vouchsafe_verifier::trust::{self, Signed, Sources};
 
-use super::print;
+use super::{audit, print};
 use crate::exit::Failure;
 
 /// What a verifier's operator can do.
@@ -27,6 +27,12 @@ pub(crate) enum VerifierCommand {
     /// Check signed decisions.
     #[command(subcommand)]
     Decisions(DecisionsCommand),
+    /// For an auditor: whether the log holds, and numbers.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// The purposes of the register.
+    #[command(subcommand)]
+    Purposes(audit::PurposesCommand),
     /// The registrar's part: sign a register.
     #[command(subcommand)]
     Trust(TrustCommand),
@@ -127,6 +133,8 @@ pub(crate) async fn run(command: VerifierCommand) -> Result<(), Failure> {
     match command {
         VerifierCommand::Policies(PoliciesCommand::Check(args)) => check(&args),
         VerifierCommand::Decisions(DecisionsCommand::Verify(args)) => verify(&args),
+        VerifierCommand::Audit(command) => audit::run(command).await,
+        VerifierCommand::Purposes(command) => audit::export(command),
         VerifierCommand::Trust(TrustCommand::Sign(args)) => sign(&args).await,
     }
 }

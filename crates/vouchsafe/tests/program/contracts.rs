@@ -79,6 +79,10 @@ fn what_is_typed_wrongly_is_usage() {
         &["serve", "verifier", "--config", "absent.toml"],
         &["config", "print", "issuer", "--config", "absent.toml"],
         &["verifier", "policies", "check", "--config", "absent.toml"],
+        &["verifier", "audit", "verify", "--config", "absent.toml"],
+        &["verifier", "audit", "verify", "--token", "absent.jwt"],
+        &["verifier", "purposes", "export", "--config", "absent.toml"],
+        &["witness", "--config", "absent.toml"],
         &["wallet", "--vault", "v", "--passphrase-file", "absent", "list"],
     ] {
         let ended = run(dir.path(), args);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::tlog::tree::{Frontier, Hash, Subtree};
 
-use super::super::log::{Log, Published};
+use super::super::log::{Log, Notice, Published};
 use super::super::{Pending, StoreError};
 use super::{MemoryStore, Tables, ready};
 
@@ -60,5 +60,29 @@ impl Log for MemoryStore {
             tables.checkpoints.entry(checkpoint.size).or_insert_with(|| checkpoint.note.clone());
         }
         ready(tables.newest().unwrap_or(checkpoint))
+    }
+
+    fn log_cosigned(&self, before: Published, note: String) -> Pending<'_, bool> {
+        let mut tables = self.tables();
+        let Some(kept) = tables.checkpoints.get_mut(&before.size) else { return ready(false) };
+        if !(mutants::skips("store-log-cosigned") || *kept == before.note) {
+            return ready(false);
+        }
+        *kept = note;
+        ready(true)
+    }
+
+    fn log_in_force<'a>(&'a self, what: &'static str, id: &'a str) -> Pending<'a, Option<[u8; 32]>> {
+        ready(self.tables().in_force.get(&(what, id.to_owned())).copied())
+    }
+
+    fn log_notice(&self, notice: Notice) -> Pending<'_, bool> {
+        let mut tables = self.tables();
+        let last = tables.in_force.insert((notice.what, notice.id), notice.digest);
+        if !mutants::skips("store-notice-changed") && last == Some(notice.digest) {
+            return ready(false);
+        }
+        tables.leaves.push(notice.entry);
+        ready(true)
     }
 }

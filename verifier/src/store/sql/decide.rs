@@ -2,7 +2,7 @@
 //!
 //! Members are taken in the order of their keys, whatever order they were given in, so that two transactions over the
 //! same requests wait for each other in one direction. Should they still stand in each other's way (over a value that
-//! both spend), the one that the server gives up is begun again.
+//! both spend), the one that the server gives up is begun again, with its entries in the log.
 
 use sqlx::Connection as _;
 use vouchsafe_mutants as mutants;
@@ -10,7 +10,8 @@ use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_service::store::code;
 
 use super::super::super::{ATTEMPTS, Consume, Count, Decided, Effect, Ground, Stale, StoreError};
-use super::{Db, Pools, Tx, log, permissions};
+use super::log::{self, Entry, Fault};
+use super::{Db, Pools, Tx, permissions};
 
 pub(super) type Savepoint<'a> = sqlx::Transaction<'a, Db>;
 
@@ -23,12 +24,12 @@ pub(super) async fn many(
     members: &[Consume],
 ) -> Result<Vec<Result<Decided, Stale>>, StoreError> {
     for _ in 0..AGAIN {
-        match closed(database, members).await {
-            Err(error) if is_given_up(&error) => {}
-            done => return log_and_commit(done?).await,
+        match whole(database, members).await {
+            Err(Fault::Database(error)) if is_given_up(&error) => {}
+            done => return Ok(done?),
         }
     }
-    log_and_commit(closed(database, members).await?).await
+    Ok(whole(database, members).await?)
 }
 
 /// A server's deadlock (40P01) or serialization failure (40001): nothing of the transaction was kept. The one writer of a
@@ -37,35 +38,34 @@ fn is_given_up(error: &sqlx::Error) -> bool {
     matches!(code(error).as_deref(), Some("40P01" | "40001"))
 }
 
-/// What was done to each member, and the transaction that did it.
-type Closed = (Tx, Vec<Result<Decided, Stale>>);
-
-async fn closed(database: &Pools, members: &[Consume]) -> Result<Closed, sqlx::Error> {
+/// One transaction. The log's edge is taken when everything else is done, and held for no longer than the commit takes.
+async fn whole(database: &Pools, members: &[Consume]) -> Result<Vec<Result<Decided, Stale>>, Fault> {
     let mut writing = database.write().await?;
     let mut order: Vec<usize> = (0..members.len()).collect();
     order.sort_by_key(|at| (&members[*at].service, &members[*at].request));
     let mut results = vec![Err(Stale); members.len()];
+    let mut entries = Vec::new();
     for at in order {
-        results[at] = one(&mut writing, &members[at]).await?;
+        results[at] = one(&mut writing, &members[at], &mut entries).await?;
     }
-    Ok((writing, results))
-}
-
-/// The log's edge is taken when everything else is done, and held for no longer than the commit takes.
-async fn log_and_commit((mut writing, results): Closed) -> Result<Vec<Result<Decided, Stale>>, StoreError> {
-    if results.iter().any(Result::is_ok) {
-        log::append(&mut writing).await?;
+    if !entries.is_empty() {
+        log::append_entries(&mut writing, &entries).await?;
     }
     writing.commit().await?;
     Ok(results)
 }
 
-/// Closes one request with all its effects, or changes nothing.
-async fn one(writing: &mut Tx, member: &Consume) -> Result<Result<Decided, Stale>, sqlx::Error> {
+/// Closes one request with all its effects, or changes nothing. What it enters into the log is gathered.
+async fn one(
+    writing: &mut Tx,
+    member: &Consume,
+    entries: &mut Vec<Entry>,
+) -> Result<Result<Decided, Stale>, sqlx::Error> {
     let mut savepoint = writing.begin().await?;
     match apply(&mut savepoint, member).await {
-        Ok(Some(outcome)) => {
+        Ok(Some((outcome, effects))) => {
             savepoint.commit().await?;
+            entries.extend(effects.iter().filter_map(|effect| entry(member, effect)));
             Ok(Ok(Decided { request: member.request.clone(), outcome }))
         }
         Ok(None) => undo(savepoint).await,
@@ -83,8 +83,17 @@ fn is_taken(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.is_unique_violation())
 }
 
-/// The outcome, unless the request could not be closed: then a count that was taken before is undone with the rest.
-async fn apply(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<Option<Outcome>, sqlx::Error> {
+fn entry(member: &Consume, effect: &Effect) -> Option<Entry> {
+    let Effect::Leaf(hash) = effect else { return None };
+    Some(Entry { service: member.service.0.clone(), hash: *hash })
+}
+
+/// The outcome and its effects, unless the request could not be closed: then a count that was taken before is undone with
+/// the rest.
+async fn apply<'m>(
+    savepoint: &mut Savepoint<'_>,
+    member: &'m Consume,
+) -> Result<Option<(Outcome, &'m [Effect])>, sqlx::Error> {
     let (outcome, effects) = ends(savepoint, member).await?;
     if !close(savepoint, member, outcome).await? {
         return Ok(None);
@@ -92,7 +101,7 @@ async fn apply(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<Option
     for effect in effects {
         write(savepoint, member, effect).await?;
     }
-    Ok(Some(outcome))
+    Ok(Some((outcome, effects)))
 }
 
 /// As what the request is closed. A permission that the decision rests on is held from here on; then the count.
@@ -187,25 +196,26 @@ async fn close(
     Ok(query.execute(&mut **savepoint).await?.rows_affected() == 1)
 }
 
+/// What goes into the log is written last of all, with its place.
 async fn write(savepoint: &mut Savepoint<'_>, member: &Consume, effect: &Effect) -> Result<(), sqlx::Error> {
     if let Effect::Permission(new) = effect {
         return permissions::give(savepoint, &member.request, new).await;
     }
-    let query = sqlx::query(insert(effect)).bind(&member.service.0).bind(&member.request.0);
+    let Some(insert) = insert(effect) else { return Ok(()) };
+    let query = sqlx::query(insert).bind(&member.service.0).bind(&member.request.0);
     let query = match effect {
         Effect::Spend(once, tag) => query.bind(once.as_str()).bind(tag.0.to_vec()),
         Effect::Decision { jti, signing_input } => query.bind(jti).bind(signing_input).bind(member.at.0),
-        Effect::Leaf(leaf) => query.bind(leaf.to_vec()),
+        Effect::Leaf(_) | Effect::Permission(_) => return Ok(()),
         Effect::Outbox(topic) => query.bind(*topic).bind(member.at.0),
         Effect::Tell(about, topic) => query.bind(*topic).bind(member.at.0).bind(&about.0),
-        Effect::Permission(_) => query,
     };
     query.execute(&mut **savepoint).await.map(drop)
 }
 
-/// The service is $1 and the request $2 everywhere; a leaf names no request, since the log may be shown.
-fn insert(effect: &Effect) -> &'static str {
-    match effect {
+/// The service is $1 and the request $2 everywhere; an entry of the log names no request, since the log may be shown.
+fn insert(effect: &Effect) -> Option<&'static str> {
+    Some(match effect {
         Effect::Spend(..) if mutants::skips("store-spent-once") => {
             "INSERT INTO spent (service_id, request_id, kind, tag) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
         }
@@ -213,9 +223,7 @@ fn insert(effect: &Effect) -> &'static str {
         Effect::Decision { .. } => {
             "INSERT INTO decisions (service_id, request_id, jti, signing_input, decided_at) VALUES ($1, $2, $3, $4, $5)"
         }
-        Effect::Leaf(_) => {
-            "INSERT INTO log_leaves (service_id, leaf) SELECT $1, $3 WHERE CAST($2 AS TEXT) IS NOT NULL"
-        }
+        Effect::Leaf(_) | Effect::Permission(_) => return None,
         Effect::Outbox(_) => {
             "INSERT INTO outbox (service_id, env, request_id, topic, created_at, next_at) \
              SELECT $1, r.env, $2, $3, $4, $4 FROM requests r WHERE r.service_id = $1 AND r.id = $2"
@@ -224,7 +232,5 @@ fn insert(effect: &Effect) -> &'static str {
             "INSERT INTO outbox (service_id, env, request_id, topic, created_at, next_at) \
              SELECT $1, r.env, $5, $3, $4, $4 FROM requests r WHERE r.service_id = $1 AND r.id = $2"
         }
-        // Written by statements of its own.
-        Effect::Permission(_) => "",
-    }
+    })
 }

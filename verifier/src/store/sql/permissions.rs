@@ -12,7 +12,8 @@ use super::super::super::{
     Attempt, Consume, Pending, Request, RequestId, ServiceId, Stale, StoreError, Tenant,
 };
 use super::decide::Savepoint;
-use super::{Db, Own, Tx, clients, is_storable, log};
+use super::log::{self, Entry};
+use super::{Db, Own, Tx, clients, is_storable};
 
 type Connection = <Db as sqlx::Database>::Connection;
 
@@ -97,11 +98,6 @@ impl Permissions for Own {
             }
             let Ending { tenant, id, event, leaf, topic, .. } = &ending;
             add(&mut writing, &tenant.service, id, event).await?;
-            sqlx::query("INSERT INTO log_leaves (service_id, leaf) VALUES ($1, $2)")
-                .bind(&tenant.service.0)
-                .bind(leaf.to_vec())
-                .execute(&mut *writing)
-                .await?;
             sqlx::query(
                 "INSERT INTO outbox (service_id, env, request_id, topic, created_at, next_at) \
                  VALUES ($1, $2, $3, $4, $5, $5)",
@@ -113,7 +109,8 @@ impl Permissions for Own {
             .bind(event.at.0)
             .execute(&mut *writing)
             .await?;
-            log::append(&mut writing).await?;
+            let entry = Entry { service: tenant.service.0.clone(), hash: *leaf };
+            log::append_entries(&mut writing, &[entry]).await?;
             Ok((writing, Ok(())))
         })
     }

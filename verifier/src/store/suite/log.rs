@@ -97,6 +97,52 @@ pub(super) async fn a_checkpoint_is_published_once(store: &dyn Store) {
     assert_eq!(store.log_checkpoint().await.unwrap(), Some(note(5, "c")));
 }
 
+fn notice(number: u8, id: &str, digest: u8) -> Notice {
+    Notice {
+        what: "policy",
+        id: id.to_owned(),
+        digest: [digest; 32],
+        jti: format!("notice_{number}"),
+        jws: "header.claims.signature.tag".into(),
+        entry: [number; 32],
+    }
+}
+
+pub(super) async fn what_is_in_force_is_stated_where_it_changes(store: &dyn Store) {
+    assert_eq!(store.log_in_force("policy", "a").await.unwrap(), None);
+    assert!(store.log_notice(notice(1, "a", 7)).await.unwrap());
+    assert!(!store.log_notice(notice(2, "a", 7)).await.unwrap(), "it is in force already");
+    assert!(store.log_notice(notice(3, "b", 7)).await.unwrap());
+    assert!(store.log_notice(notice(4, "a", 8)).await.unwrap());
+    assert!(store.log_notice(notice(5, "a", 7)).await.unwrap(), "what was before may come back");
+    assert_eq!(store.log_in_force("policy", "a").await.unwrap(), Some([7; 32]));
+    assert_eq!(store.log_in_force("key", "a").await.unwrap(), None);
+    assert_eq!(store.log_entries(0..9).await.unwrap(), [[1; 32], [3; 32], [4; 32], [5; 32]]);
+    assert_eq!(store.log_edge().await.unwrap(), tree([1, 3, 4, 5]));
+}
+
+/// Replicas that start together.
+pub(super) async fn what_many_state_at_once_is_stated_once(store: Arc<dyn Store>) {
+    let all = (0..10).map(|number| {
+        let store = store.clone();
+        tokio::spawn(async move { when_free!(store.log_notice(notice(number, "a", 7))).unwrap() })
+    });
+    let mut stated = 0;
+    for one in all.collect::<Vec<_>>() {
+        stated += usize::from(one.await.unwrap());
+    }
+    assert_eq!((stated, store.log_edge().await.unwrap().size()), (1, 1));
+}
+
+pub(super) async fn a_note_gets_signatures_where_nobody_was_first(store: &dyn Store) {
+    let note = |note: &str| Published { size: 2, note: note.to_owned() };
+    assert!(!store.log_cosigned(note("a"), "b".into()).await.unwrap(), "there is none");
+    store.log_publish(note("a")).await.unwrap();
+    assert!(store.log_cosigned(note("a"), "b".into()).await.unwrap());
+    assert!(!store.log_cosigned(note("a"), "c".into()).await.unwrap(), "another was first");
+    assert_eq!(store.log_checkpoint().await.unwrap(), Some(note("b")));
+}
+
 /// A version before the log had a tree may still write while this one comes.
 #[tokio::test]
 async fn an_entry_without_a_place_gets_it_with_the_next() {

@@ -50,6 +50,7 @@ async fn postgres_with_many_writers() {
     fifty_leases_at_once_give_one(Arc::new(server.store().await)).await;
     groups_in_any_order_decide_each_member_once(Arc::new(server.store().await)).await;
     many_writers_share_one_log(Arc::new(server.store().await)).await;
+    what_many_state_at_once_is_stated_once(Arc::new(server.store().await)).await;
     two_replicas_share_what_is_counted(&server).await;
     ids_that_no_server_can_hold_are_nobodys(&server.store().await).await;
 }
