@@ -8,7 +8,11 @@
 //! "No", "I cannot" and "I had rather not" look the same to the service: `access_denied` with the request's state.
 
 mod direct;
+mod permit;
 mod present;
+
+use permit::Permitting;
+pub(crate) use permit::origin;
 
 pub(crate) use present::{TakenCopy, ToProve};
 
@@ -21,8 +25,9 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::openid4vp::response::{self, error_form};
 use zeroize::Zeroizing;
 
-use crate::history::{Entry, Event, How, Named, Used};
+use crate::history::{Entry, Event, How, Named, OfPermission, Used};
 use crate::http::{self, HttpError, Incoming, Outgoing};
+use crate::permissions::{NotAgain, kept};
 use crate::review::{Ability, Counted, Facts, HeldName, Learn, Review, Together, Way, What, asked};
 use crate::store::{self, Held};
 use crate::vault::{Change, VaultError};
@@ -74,6 +79,12 @@ pub enum AnswerError {
     /// The service needs nothing of what it asks, and nothing was added.
     #[error("the service needs nothing of this: add a part by its number, or say no")]
     NothingAdded,
+    /// The answer would not be "met", so it would permit nothing; nothing was sent.
+    #[error("what you hold would not count just now, so nothing would be permitted: collect a new one first")]
+    NothingPermitted,
+    /// The entry is not signed once more; nothing was sent.
+    #[error("{0}: nothing was sent")]
+    NotAgain(NotAgain),
     /// The request ended while the resident was thinking; nothing was sent.
     #[error("the request has ended: ask the service for a new one")]
     Expired,
@@ -112,6 +123,9 @@ impl AnswerError {
             Self::Cannot(Ability::NotMet | Ability::Can) => "not-met",
             Self::NoContrary => "no-contrary",
             Self::NothingAdded => "nothing-added",
+            Self::NothingPermitted => "nothing-permitted",
+            Self::NotAgain(NotAgain::Given) => "permission-again",
+            Self::NotAgain(NotAgain::Over) => "permission-over",
             Self::Expired => "expired",
             Self::Present => "present",
             Self::NotTaken => "not-taken",
@@ -127,7 +141,8 @@ impl AnswerError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::NoContrary | Self::NothingAdded => Fault::Caller,
-            Self::Cannot(_) | Self::Expired | Self::Present | Self::Reply => Fault::RefusedByUs,
+            Self::Cannot(_) | Self::NothingPermitted | Self::NotAgain(_) => Fault::RefusedByUs,
+            Self::Expired | Self::Present | Self::Reply => Fault::RefusedByUs,
             Self::NotTaken => Fault::RefusedByPeer,
             Self::Busy | Self::Http(_) | Self::Vault(_) => Fault::Unavailable,
         }
@@ -172,7 +187,12 @@ impl Wallet {
             return self.share_direct(review, direct, confirmed).await;
         }
         let (way, batches) = choose(review.facts(), confirmed)?;
-        let taken = self.take(way, review, &batches).await?;
+        self.share_by(review, way, &batches).await
+    }
+
+    /// Answers by a way, with a copy of each of the batches.
+    async fn share_by(&self, review: &Review, way: &Way, batches: &[&str]) -> Result<Answered, AnswerError> {
+        let taken = self.take(way, review, batches).await?;
         let (form, entry) = match self.build_and_spend(review, way, &taken).await {
             Ok(made) => made,
             Err(failed) => {
@@ -223,12 +243,13 @@ impl Wallet {
         way: &Way,
         taken: &[Held],
     ) -> Result<(Zeroizing<Vec<u8>>, (String, Entry)), AnswerError> {
-        let form = self.build(review, way, taken).await?;
+        let permitting = self.permitting(review, way, &told(way).0).await?;
+        let form = self.build(review, way, taken, permitting.as_ref()).await?;
         // What the service knows is read, judged and written in one turn: of two answers at once the second counts what
         // the first told, and the budget of an attribute stays one row.
         let _turn = self.turn.lock().await;
         self.check_budget(review, way).await?;
-        Ok((form, self.spend(review, way, taken).await?))
+        Ok((form, self.spend(review, way, taken, permitting).await?))
     }
 
     /// The budget may have been used since the review was made, or since the copies were taken.
@@ -244,18 +265,23 @@ impl Wallet {
         Ok(())
     }
 
-    /// Spends the copies, counts the bounds and writes the history, in one transaction, before anything is sent.
+    /// Spends the copies, counts the bounds, keeps the permission and writes the history, in one transaction, before
+    /// anything is sent.
     async fn spend(
         &self,
         review: &Review,
         way: &Way,
         taken: &[Held],
+        permitting: Option<Permitting>,
     ) -> Result<(String, Entry), AnswerError> {
-        let (id, entry) = (self.new_id(), self.shared_entry(review, way.contrary, told(way)).await?);
+        let permission = permitting.as_ref().map(Permitting::told);
+        let (id, entry) =
+            (self.new_id(), self.shared_entry(review, way.contrary, told(way), permission).await?);
         if mutants::skips("wallet-spend-first") {
             return Ok((id, entry));
         }
         let mut changes = self.spending(review, way, taken).await?;
+        changes.extend(permitting.map(Permitting::keep));
         changes.push(history::record(id.clone(), &entry));
         self.vault.apply(changes, &*self.machine.entropy).await?;
         Ok((id, entry))
@@ -297,17 +323,25 @@ impl Wallet {
         review: &Review,
         contrary: bool,
         (names, used): (Vec<Named>, Vec<Used>),
+        permission: Option<OfPermission>,
     ) -> Result<Entry, VaultError> {
         let asked = asked(review.request());
-        self.entry_now(Event::Shared { asked, contrary, names, used, acknowledged: false }).await
+        self.entry_now(Event::Shared { asked, contrary, names, used, permission, acknowledged: false }).await
     }
 
     async fn acknowledge(&self, (id, mut entry): (String, Entry)) -> Result<(), VaultError> {
-        if let Event::Shared { acknowledged, .. } = &mut entry.event {
+        let mut changes = Vec::new();
+        if let Event::Shared { acknowledged, permission, .. } = &mut entry.event {
             *acknowledged = true;
+            if let Some(permission) = permission
+                && let Some((row, mut kept)) = kept::find(&self.vault, &permission.id).await?
+            {
+                kept.taken = true;
+                changes.push(kept::replace(row, &kept));
+            }
         }
-        let change: Change = history::record(id, &entry);
-        self.vault.apply(vec![change], &*self.machine.entropy).await
+        changes.push(history::record(id, &entry));
+        self.vault.apply(changes, &*self.machine.entropy).await
     }
 
     /// Posts a form; while the verifier has no room for it, the same form again (it counts no attempt then).

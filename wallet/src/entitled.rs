@@ -12,11 +12,11 @@ use vouchsafe_protocol::openid4vp::Asked;
 use vouchsafe_protocol::openid4vp::published::{MAX_DOCUMENT, Offered, Published};
 use vouchsafe_protocol::openid4vp::request::RequestError;
 use vouchsafe_protocol::text::Bilingual;
-use vouchsafe_protocol::trust::{Judge, TrustError};
+use vouchsafe_protocol::trust::{Judge, PermissionKind, TrustError};
 use vouchsafe_service::keys::Jws;
 
 use crate::http::{self, HttpError, Outgoing};
-use crate::review::{Ability, HeldName, Often, ReviewError, Way, WayPart, ways};
+use crate::review::{Ability, HeldName, Often, ReviewError, Way, WayPart, kind_name, ways};
 use crate::trust::{self, Pinned};
 use crate::vault::VaultError;
 use crate::words::{Language, list, say, say_with};
@@ -48,6 +48,9 @@ pub struct Entitled {
     /// How often the service says yes to one person, where the policy says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub often: Option<Often>,
+    /// What the service would ask to be permitted besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permits: Option<PermissionKind>,
 }
 
 /// How somebody stands by a policy.
@@ -213,6 +216,11 @@ impl Wallet {
             why,
             held,
             often: offered.asked.as_ref().ok().and_then(Often::of),
+            permits: offered
+                .asked
+                .as_ref()
+                .ok()
+                .and_then(|asked| Some(asked.policy().permission.as_ref()?.kind)),
         })
     }
 }
@@ -320,7 +328,9 @@ impl Entitled {
             Verdict::Qualifies => {
                 let yes = say_with(language, "entitled_yes", &[], &[("by", &by)]);
                 let often = self.often.as_ref().map(|often| how_often(language, often));
-                [Some(yes), often].into_iter().flatten().collect::<Vec<_>>().join("\n  ")
+                let permits = self.permits.map(|kind| kind_name(language, kind));
+                let permits = permits.map(|kind| say(language, "entitled_permits", &[("kind", &kind)]));
+                [Some(yes), often, permits].into_iter().flatten().collect::<Vec<_>>().join("\n  ")
             }
             Verdict::DoesNot => say_with(language, "entitled_no", &[], &[("by", &by)]),
             Verdict::CannotTell => {

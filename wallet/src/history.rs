@@ -3,10 +3,14 @@
 //! Refused and failed requests are kept too, by their code. An entry is written in the transaction of
 //! the act it tells of wherever there is one, so that nothing is shared without a trace.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use vouchsafe_protocol::text::Bilingual;
+use vouchsafe_protocol::time::{DAY, UnixTime};
+use vouchsafe_protocol::trust::PermissionKind;
 
 use crate::Wallet;
+use crate::review::kind_name;
 use crate::store;
 use crate::vault::{Change, Section, Vault, VaultError};
 use crate::words::{self, Language, say};
@@ -17,7 +21,7 @@ use crate::words::{self, Language, say};
 pub struct Entry {
     /// When, in Unix seconds.
     pub at: i64,
-    /// How many entries there were before: the order within one second.
+    /// How many entries were written before: the order within one second.
     pub order: usize,
     /// What.
     pub event: Event,
@@ -63,6 +67,9 @@ pub enum Event {
         /// The credentials that it was shown or proved of.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         used: Vec<Used>,
+        /// The permission that was given with it, or by which it was asked again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        permission: Option<OfPermission>,
         /// Whether the service acknowledged it. `false` also stands for a crash while sending.
         acknowledged: bool,
     },
@@ -90,6 +97,24 @@ pub enum Event {
     Declined {
         /// Who asked and why.
         asked: Asked,
+    },
+    /// The resident took a permission back here.
+    Withdrew {
+        /// Who had it and why.
+        asked: Asked,
+        /// Which.
+        permission: OfPermission,
+        /// Whether the verifier has recorded it; until then this wallet says it again.
+        acknowledged: bool,
+    },
+    /// A permission ended otherwise, by what the verifier recorded.
+    Ended {
+        /// Who had it and why.
+        asked: Asked,
+        /// Which.
+        permission: OfPermission,
+        /// How.
+        how: Ending,
     },
     /// A request or an offer was refused by the wallet, or failed.
     Failed {
@@ -128,6 +153,35 @@ pub struct Named {
     pub how: How,
 }
 
+/// A permission, by its number in this wallet and its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfPermission {
+    /// Its number in this wallet.
+    pub id: String,
+    /// What kind.
+    pub kind: PermissionKind,
+    /// Whether it was given before, and this was asked under it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
+/// How a permission ended that was not taken back here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// With the code of a letter.
+    Letter,
+    /// At a counter.
+    Counter,
+    /// From a wallet with the same key: a copy of this one.
+    Elsewhere,
+    /// Its last day is over.
+    Expired,
+    /// The controller ended it.
+    Invalidated,
+}
+
 /// A credential that was used, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -154,7 +208,7 @@ impl Entry {
     /// One line in words.
     #[must_use]
     pub fn line(&self, language: Language) -> String {
-        let date = words::date(language, vouchsafe_protocol::time::UnixTime(self.at).london_date());
+        let date = words::date(language, UnixTime(self.at).london_date());
         let text = |both: &Bilingual| language.pick(&both.en, &both.cy).to_owned();
         match &self.event {
             Event::Received { credential, issuer, copies } => say(
@@ -182,14 +236,27 @@ impl Entry {
                 ];
                 say(language, "history_not_issued", &values)
             }
-            Event::Shared { asked, contrary, names, used, .. } => {
-                let key = if *contrary { "history_contrary" } else { "history_shared" };
+            Event::Shared { asked, contrary, names, used, permission, .. } => {
+                let again = permission.as_ref().is_some_and(|permission| permission.again);
+                let key = match (contrary, again) {
+                    (true, _) => "history_contrary",
+                    (false, true) => "history_again",
+                    (false, false) => "history_shared",
+                };
                 let names: Vec<String> = names.iter().map(|name| text(&name.label)).collect();
                 let names = names.join(", ");
                 let service = text(&asked.service);
                 let line = say(language, key, &[("service", &service), ("date", &date), ("names", &names)]);
                 // One credential is told by what it says; of several, which they were.
-                if used.len() > 1 { format!("{line} {}", from(language, used)) } else { line }
+                let line = if used.len() > 1 { format!("{line} {}", from(language, used)) } else { line };
+                permission.as_ref().map_or(line.clone(), |one| format!("{line} {}", one.line(language)))
+            }
+            Event::Withdrew { asked, permission, acknowledged } => {
+                let key = if *acknowledged { "history_withdrew" } else { "history_withdrew_open" };
+                permission.say(language, key, &text(&asked.service), &date)
+            }
+            Event::Ended { asked, permission, how } => {
+                permission.say(language, how.key(), &text(&asked.service), &date)
             }
             Event::Prepared { asked, names, used } => {
                 joint(language, "history_prepared", (asked, names, used), &date)
@@ -210,6 +277,39 @@ impl Entry {
             }
         }
     }
+}
+
+impl OfPermission {
+    /// What was permitted with an answer, by kind and number.
+    fn line(&self, language: Language) -> String {
+        let kind = kind_name(language, self.kind);
+        let key = if self.again { "history_by_permission" } else { "history_permitted" };
+        say(language, key, &[("kind", &kind), ("id", &self.id)])
+    }
+
+    fn say(&self, language: Language, key: &str, service: &str, date: &str) -> String {
+        let kind = kind_name(language, self.kind);
+        say(language, key, &[("service", service), ("date", date), ("kind", &kind), ("id", &self.id)])
+    }
+}
+
+impl Ending {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Letter => "history_ended_letter",
+            Self::Counter => "history_ended_counter",
+            Self::Elsewhere => "history_ended_elsewhere",
+            Self::Expired => "history_ended_expired",
+            Self::Invalidated => "history_ended_invalidated",
+        }
+    }
+}
+
+/// What is said when history was deleted.
+#[must_use]
+pub fn deleted(language: Language, n: usize) -> String {
+    let deleted = say(language, "history_deleted", &[("n", &n.to_string())]);
+    format!("{deleted} {}", say(language, "history_deleted_remark", &[]))
 }
 
 /// What was told for an answer with another person's wallet.
@@ -252,8 +352,30 @@ pub(crate) async fn all(vault: &Vault) -> Result<Vec<Entry>, VaultError> {
 impl Wallet {
     /// An entry for what happens now.
     pub(crate) async fn entry_now(&self, event: Event) -> Result<Entry, VaultError> {
-        let order = self.vault.scan(Section::History).await?.len();
-        Ok(Entry { at: self.machine.clock.now().0, order, event })
+        // Entries may have been deleted: the newest says how many there were.
+        let newest = all(&self.vault).await?.iter().map(|entry| entry.order + 1).max();
+        Ok(Entry { at: self.machine.clock.now().0, order: newest.unwrap_or_default(), event })
+    }
+
+    /// Deletes what happened before that day, or all of it; how many entries there were. What an answer with another
+    /// person's wallet still needs stays, and so does what is counted of each service: a service that asked much has not
+    /// asked less because its questions were forgotten.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub async fn delete_history(&self, before: Option<Date>) -> Result<usize, VaultError> {
+        let (mut changes, now) = (Vec::new(), self.machine.clock.now());
+        for record in self.vault.scan(Section::History).await? {
+            let entry: Entry = store::decode(&record)?;
+            let open =
+                matches!(entry.event, Event::Prepared { .. } | Event::Contributed { agreed: false, .. })
+                    && now.0 - entry.at < DAY;
+            let old = before.is_none_or(|day| UnixTime(entry.at).london_date() < day);
+            changes.extend((old && !open).then(|| Change::Delete(Section::History, record.id)));
+        }
+        let deleted = changes.len();
+        self.vault.apply(changes, &*self.machine.entropy).await?;
+        Ok(deleted)
     }
 
     /// Writes one entry.

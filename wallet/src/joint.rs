@@ -190,6 +190,7 @@ impl JointError {
             Self::Review(refused) => refused.code(),
             Self::Answer(failed) => failed.code(),
             Self::Refused(refused) => refused.code(),
+            Self::Vault(VaultError::Damaged) => "vault-damaged",
             Self::Vault(_) => "vault",
         }
     }
@@ -216,6 +217,9 @@ impl JointError {
             return match self {
                 Self::Review(refused) => refused.words(language),
                 Self::Answer(AnswerError::Cannot(ability)) => say(language, ability.key(), &[]),
+                Self::Vault(VaultError::Damaged) | Self::Answer(AnswerError::Vault(VaultError::Damaged)) => {
+                    ["refused_vault_damaged", "do_restore"].map(|key| say(language, key, &[])).join(" ")
+                }
                 other => other.to_string(),
             };
         };

@@ -16,6 +16,8 @@
 //! * who agrees in another process than the one that showed the review agrees to what that one showed, or to nothing;
 //! * an answer that a rule is not met is sent only on a confirmation of its own;
 //! * what somebody qualifies for is worked out here ([`Wallet::entitled_at`]), by a document that is the same for everybody;
+//! * what an answer permits besides is told from the entry that was verified, signed with a key made for it alone, and kept
+//!   before the answer leaves; what is taken back here is answered under no more, whatever the other side does;
 //! * the history keeps names, times and purposes, never values;
 //! * where another person's wallet answers too, it is told what its part of the proof needs and no more, both residents
 //!   have read what they tell, and who does not gather signs only what they have verified.
@@ -28,6 +30,7 @@ pub mod history;
 pub mod http;
 pub mod joint;
 pub mod list;
+pub mod permissions;
 pub mod review;
 pub mod status;
 pub mod store;
@@ -49,6 +52,7 @@ use vouchsafe_service::entropy::{self, Entropy};
 
 pub use answer::{AnswerError, Answered, Confirmed};
 pub use entitled::{Entitled, EntitledError};
+pub use permissions::{Permission, PermissionError};
 pub use receive::{Collected, Outcome, ReceiveError, Received, Waited, Waits};
 pub use refusal::Fault;
 pub use review::{Review, ReviewError};

@@ -12,9 +12,11 @@ mod direct;
 mod fetch;
 mod learn;
 mod often;
+mod over;
 mod page;
 mod page_direct;
 mod page_ways;
+pub(crate) mod permits;
 pub(crate) mod read;
 mod refused;
 mod search;
@@ -34,7 +36,9 @@ pub use direct::{Alternative, Direct, DirectPart, Wish};
 pub use fetch::{Review, ReviewError};
 pub use learn::{Learn, Stated, What};
 pub use often::Often;
+pub use over::Over;
 pub use page::{Page, Part};
+pub use permits::{Permits, Permitted};
 pub use read::Reading;
 pub use together::{About, Compared, Mark, Place, SaidTerm, Sum, Together};
 
@@ -46,6 +50,8 @@ use assess::assess;
 pub(crate) use assess::ways;
 pub(crate) use counted::Counted;
 pub(crate) use fetch::{Fetched, asked};
+pub(crate) use over::days_between;
+pub(crate) use permits::{back_lines, kept_lines, kind_name};
 
 /// What the resident is told, as data.
 #[derive(Clone, Debug, Serialize)]
@@ -73,6 +79,12 @@ pub struct Facts {
     /// What would be sent where the service asks without a policy; there are no ways then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direct: Option<Direct>,
+    /// What an answer permits besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permits: Option<Permits>,
+    /// What seems to be more than is needed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<Over>,
 }
 
 /// One way to answer: an option of the request.

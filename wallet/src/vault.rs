@@ -90,11 +90,13 @@ pub enum Section {
     Joint,
     /// A review that was shown, and is not agreed to yet: the request as it was fetched, and what its page said.
     Read,
+    /// A permission: its key, what was signed with it, its record.
+    Permission,
 }
 
 impl Section {
     /// Every section, for tests and exports.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Credential,
         Self::Copy,
         Self::HolderKey,
@@ -107,6 +109,7 @@ impl Section {
         Self::Waiting,
         Self::Joint,
         Self::Read,
+        Self::Permission,
     ];
 
     fn name(self) -> &'static str {
@@ -123,6 +126,7 @@ impl Section {
             Self::Waiting => "waiting",
             Self::Joint => "joint",
             Self::Read => "read",
+            Self::Permission => "permission",
         }
     }
 }

@@ -5,12 +5,18 @@
 mod budget;
 #[path = "story/named.rs"]
 mod named;
+#[path = "story/permits.rs"]
+mod permits;
 #[path = "story/read.rs"]
 mod read;
+#[path = "story/records.rs"]
+mod records;
 #[path = "story/secrets.rs"]
 mod secrets;
 #[path = "story/several.rs"]
 mod several;
+#[path = "story/standing.rs"]
+mod standing;
 #[expect(dead_code, reason = "the other stories use the rest")]
 mod world;
 

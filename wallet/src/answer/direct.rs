@@ -65,7 +65,7 @@ impl Wallet {
         for held in taken {
             changes.extend(store::spend(&self.vault, &held.id).await?);
         }
-        let (id, entry) = (self.new_id(), self.shared_entry(review, false, told(sent)).await?);
+        let (id, entry) = (self.new_id(), self.shared_entry(review, false, told(sent), None).await?);
         changes.push(history::record(id.clone(), &entry));
         self.vault.apply(changes, &*self.machine.entropy).await?;
         Ok((form, (id, entry)))

@@ -18,6 +18,7 @@ use vouchsafe_service::keys::{AgreementKey, RingAead, SigningKey};
 use zeroize::Zeroizing;
 
 use super::AnswerError;
+use super::permit::Permitting;
 use crate::Wallet;
 use crate::link::Link;
 use crate::review::{Review, Way};
@@ -31,9 +32,14 @@ impl Wallet {
         review: &Review,
         way: &Way,
         taken: &[Held],
+        permitting: Option<&Permitting>,
     ) -> Result<Zeroizing<Vec<u8>>, AnswerError> {
         let Question::Policy(asked) = review.request().asked() else { return Err(AnswerError::Present) };
         let chosen = asked.option(way.option).ok_or(AnswerError::Present)?;
+        let chosen = match permitting {
+            Some(permitting) => chosen.permitting(permitting.jkt()),
+            None => chosen,
+        };
         let mut copies = Vec::new();
         for (query, held) in chosen.queries().iter().zip(taken) {
             copies.push(TakenCopy::open(query, held)?);
@@ -49,7 +55,12 @@ impl Wallet {
             let shown = paths.get(&copy.query).ok_or(AnswerError::Present)?;
             token.insert(copy.query.clone(), self.presentation(asked, &chosen, copy, shown, extra).await?);
         }
-        self.form(review, VpToken::new(token))
+        let token = VpToken::new(token);
+        let token = match permitting {
+            Some(permitting) => token.with_grant(permitting.grant()),
+            None => token,
+        };
+        self.form(review, token)
     }
 
     /// The form that carries these presentations, encrypted where the request asks for it.

@@ -27,7 +27,7 @@ use crate::history::{self, Event};
 use crate::review::read::{self, About, Seen};
 use crate::review::{Review, Way, Wish, asked};
 use crate::store::{self, Held};
-use crate::vault::Section;
+use crate::vault::{Section, VaultError};
 
 impl Wallet {
     /// Reads an invitation: fetches and verifies the request itself, and says what the service and what the other
@@ -204,7 +204,7 @@ impl Wallet {
         for copy in copies {
             let extra = claims.remove(&copy.query).unwrap_or_default();
             let text = self.presentation(asked, chosen, copy, &[], extra).await?;
-            let (_, binding) = text.rsplit_once('~').ok_or(Refusal::Changed)?;
+            let (_, binding) = text.rsplit_once('~').ok_or(VaultError::Damaged)?;
             all.insert(copy.query.clone(), binding.to_owned());
         }
         Ok(all)
@@ -212,8 +212,8 @@ impl Wallet {
 
     /// Ends the conversation, and notes that this wallet agreed.
     async fn agreed(&self, open: Open) -> Result<(), JointError> {
-        let id = open.conversation.entry.clone().ok_or(Refusal::Changed)?;
-        let record = self.vault.read(Section::History, &id).await?.ok_or(Refusal::Changed)?;
+        let id = open.conversation.entry.clone().ok_or(VaultError::Damaged)?;
+        let record = self.vault.read(Section::History, &id).await?.ok_or(VaultError::Damaged)?;
         let mut entry: history::Entry = store::decode(&record)?;
         if let Event::Contributed { agreed, .. } = &mut entry.event {
             *agreed = true;
@@ -267,8 +267,8 @@ fn check_proof(
         known.insert(&one.query, one.credential()?);
     }
     for copy in copies {
-        let claim = copy.held.claims().get(zkc::CLAIM).ok_or(Refusal::Changed)?;
-        let attributes = zkc::read(claim).map_err(|_| Refusal::Changed)?;
+        let claim = copy.held.claims().get(zkc::CLAIM).ok_or(VaultError::Damaged)?;
+        let attributes = zkc::read(claim).map_err(|_| VaultError::Damaged)?;
         known.insert(&copy.query, bound(&copy.query, &copy.held, &attributes)?);
     }
     let ordered: Vec<Credential> =

@@ -30,7 +30,7 @@ use crate::answer::{TakenCopy, ToProve};
 use crate::history::{self, Event};
 use crate::review::{Review, Way};
 use crate::store::{self, Held};
-use crate::vault::Section;
+use crate::vault::{Section, VaultError};
 use crate::{Answered, Wallet};
 
 impl Wallet {
@@ -137,13 +137,13 @@ impl Wallet {
         let own: Vec<ToProve> = copies.iter().map(TakenCopy::to_prove).collect::<Result<_, _>>()?;
         let theirs = foreign.iter().map(Foreign::credential).collect::<Result<Vec<_>, _>>()?;
         let (asked, entropy) = (asked.clone(), Arc::clone(&self.machine.entropy));
-        let work = move || {
+        let work = move || -> Result<Vec<u8>, JointError> {
             let mut openings = Openings::new();
             let holdings = own.iter().map(holding).collect::<Result<Vec<_>, _>>()?;
             let mut credentials = theirs;
             for holding in &holdings {
                 holding.open(&mut openings);
-                credentials.push(holding.credential().map_err(|_| Refusal::Changed)?);
+                credentials.push(holding.credential().map_err(|_| VaultError::Damaged)?);
             }
             let known: Vec<Own<'_>> = own
                 .iter()
@@ -154,10 +154,9 @@ impl Wallet {
             share::open(&mut openings, &asked.statements(&chosen), &told, &known)?;
             // A pseudonym is one person's: a question about two asks for none.
             let made = prove_over(&asked, &chosen, credentials, &openings, None, &mut EntropyRng(&*entropy));
-            made.map_err(why)?.ok_or(Refusal::NotForTwo)
+            Ok(made.map_err(why)?.ok_or(Refusal::NotForTwo)?)
         };
-        let made = tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Fault)?;
-        Ok(made?)
+        tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Fault)?
     }
 
     /// Takes the signatures of the other wallet, checks the complete answer, and sends it.
@@ -234,7 +233,7 @@ impl Wallet {
         let mut all = Vec::new();
         for copy in taken_copies(&mine.own(asked, chosen), &kept)? {
             let query = asked.plan().query.credential(&copy.query).ok_or(Refusal::Changed)?;
-            let paths = query.disclosures(&copy.held).map_err(|_| Refusal::Changed)?;
+            let paths = query.disclosures(&copy.held).map_err(|_| VaultError::Damaged)?;
             let extra = claims.remove(&copy.query).unwrap_or_default();
             let text = self.presentation(asked, chosen, &copy, &paths, extra).await?;
             all.push((copy.query.clone(), text));
@@ -244,11 +243,14 @@ impl Wallet {
 
     /// Ends the conversation; what the history said was prepared is shared from now on.
     async fn told_as_shared(&self, open: Open) -> Result<(String, history::Entry), JointError> {
-        let id = open.conversation.entry.clone().ok_or(Refusal::Changed)?;
-        let record = self.vault.read(Section::History, &id).await?.ok_or(Refusal::Changed)?;
+        let id = open.conversation.entry.clone().ok_or(VaultError::Damaged)?;
+        let record = self.vault.read(Section::History, &id).await?.ok_or(VaultError::Damaged)?;
         let entry: history::Entry = store::decode(&record)?;
-        let Event::Prepared { asked, names, used } = entry.event else { return Err(Refusal::Changed.into()) };
-        let event = Event::Shared { asked, contrary: false, names, used, acknowledged: false };
+        let Event::Prepared { asked, names, used } = entry.event else {
+            return Err(VaultError::Damaged.into());
+        };
+        let event =
+            Event::Shared { asked, contrary: false, names, used, permission: None, acknowledged: false };
         let entry = self.entry_now(event).await?;
         let mut changes = vec![history::record(id.clone(), &entry)];
         changes.extend(open.end());
@@ -270,7 +272,7 @@ pub(super) fn taken_copies<'h>(
     taken: &'h [Held],
 ) -> Result<Vec<TakenCopy<'h>>, JointError> {
     if queries.len() != taken.len() {
-        return Err(Refusal::Changed.into());
+        return Err(VaultError::Damaged.into());
     }
     let open = |(query, held): (&&str, &'h Held)| Ok(TakenCopy::open(query, held)?);
     queries.iter().zip(taken).map(open).collect()

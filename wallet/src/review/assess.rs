@@ -21,13 +21,15 @@ use vouchsafe_protocol::types::Month;
 use super::batch::{Batch, Look};
 use super::counted::{Counted, bounds_by_pointer};
 use super::direct::{self, Wish};
+use super::over::{self, Over};
 use super::search::{Candidate, Pool, clashes, find, heeds, hold};
 use super::told::Teller;
-use super::{Ability, Facts, HeldName, Learn, Probed, ReviewError, Way, WayPart};
+use super::{Ability, Facts, HeldName, Learn, Permits, Probed, ReviewError, Way, WayPart};
 use crate::budget::{self, Lasting, Spend};
-use crate::list;
+use crate::permissions::kept;
 use crate::store::{self, Credential};
 use crate::vault::Vault;
+use crate::{history, list};
 
 /// Compares a verified request with what the vault holds.
 ///
@@ -55,7 +57,8 @@ pub(crate) async fn assess(
     }
     let (purpose, party) = (request.purpose(), request.asked().party());
     let host = Url::parse(request.response_uri()).ok().and_then(|url| url.host_str().map(str::to_owned));
-    Ok(Facts {
+    let permits = permits(vault, request).await?;
+    let mut facts = Facts {
         asked: super::fetch::asked(request),
         match_words: MatchWords::of(&party.client_id, &party.nonce).to_string(),
         host: host.unwrap_or_default(),
@@ -66,7 +69,23 @@ pub(crate) async fn assess(
         as_of: request.asked().as_of(),
         ways,
         direct,
-    })
+        permits,
+        over: Vec::new(),
+    };
+    let history = history::all(vault).await?;
+    let seen = over::Seen { request, permits: facts.permits.as_ref(), history: &history };
+    facts.over = Over::all(&seen, facts.offered(), facts.direct.as_ref());
+    Ok(facts)
+}
+
+/// What the answer permits besides; by which permission of this wallet, where it is one that asks again.
+async fn permits(vault: &Vault, request: &Verified<Question>) -> Result<Option<Permits>, ReviewError> {
+    let Question::Policy(asked) = request.asked() else { return Ok(None) };
+    let permits = Permits::of(asked, request.purpose()).map_err(RequestError::TransactionData)?;
+    let Some(permits) = permits else { return Ok(None) };
+    let Some((row, kept)) = kept::by_entry(vault, asked).await? else { return Ok(Some(permits)) };
+    kept.may_repeat(asked.as_of())?;
+    Ok(Some(Permits { again: Some(row.id), ..permits }))
 }
 
 /// The ways to answer a policy, each as far as this wallet can take it, for the person of that label alone if there is one.

@@ -1,11 +1,12 @@
 //! Fetching and verifying a request.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::openid4vp::link::{Link, LinkError, Method, fetch_form};
 use vouchsafe_protocol::openid4vp::request::{
-    Expected, MAX_REQUEST, Question, RequestError, Unverified, Verified,
+    Expected, Given, MAX_REQUEST, Question, RequestError, Unverified, Verified,
 };
 use vouchsafe_protocol::openid4vp::response::error_form;
 use vouchsafe_protocol::trust::{Judge, TrustError};
@@ -17,6 +18,7 @@ use super::read::{About, Reading, Seen};
 use super::{Facts, Page, Wish, assess};
 use crate::history::{Asked, Event};
 use crate::http::{self, HttpError, Incoming, Outgoing};
+use crate::permissions::{NotAgain, kept};
 use crate::trust::Pinned;
 use crate::vault::VaultError;
 use crate::words::Language;
@@ -85,6 +87,9 @@ pub enum ReviewError {
     /// What the resident named cannot be sent.
     #[error("what you named cannot answer this request")]
     Wish,
+    /// What is asked to be permitted was permitted before.
+    #[error(transparent)]
+    NotAgain(#[from] NotAgain),
     /// The network.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -206,8 +211,9 @@ impl Wallet {
             Method::Post => Some(entropy::token32(&*self.machine.entropy)),
             Method::Get => None,
         };
+        let given = kept::standing(&self.vault).await?;
         let object = self.fetch(&link, wallet_nonce.as_deref()).await?;
-        let request = match self.verify(&object, &link, wallet_nonce.as_deref(), &pinned) {
+        let request = match self.verify(&object, &link, wallet_nonce.as_deref(), (&pinned, &given)) {
             Ok(request) => request,
             Err(refused) => {
                 self.tell(&object, &link, wallet_nonce.as_deref(), &pinned, &refused).await;
@@ -246,7 +252,9 @@ impl Wallet {
         person: Option<&str>,
     ) -> Result<Review, ReviewError> {
         let (link, pinned) = (Link::parse(&fetched.link)?, trust::pinned(&self.vault).await?);
-        let request = self.verify(&fetched.object, &link, fetched.wallet_nonce.as_deref(), &pinned)?;
+        let given = kept::standing(&self.vault).await?;
+        let nonce = fetched.wallet_nonce.as_deref();
+        let request = self.verify(&fetched.object, &link, nonce, (&pinned, &given))?;
         let facts = self.assessed(&request, wish, person).await?;
         Ok(Review { facts, request, fetched: fetched.clone() })
     }
@@ -309,11 +317,13 @@ impl Wallet {
         object: &str,
         link: &Link,
         wallet_nonce: Option<&str>,
-        pinned: &[Pinned],
+        (pinned, given): (&[Pinned], &[(String, Date)]),
     ) -> Result<Verified<Question>, RequestError> {
+        let given: Vec<Given<'_>> = given.iter().map(|(entry, on)| Given { entry, on: *on }).collect();
         let mut refused = None;
         for known in pinned {
-            match Unverified::parse(object)?.verify_question(&self.expected(known, link, wallet_nonce)) {
+            let expected = self.expected(known, link, wallet_nonce);
+            match Unverified::parse(object)?.verify_question_again(&expected, &given) {
                 Err(unknown) if is_unknown(&unknown) => refused = refused.or(Some(unknown)),
                 other => return other,
             }

@@ -8,6 +8,7 @@ use vouchsafe_protocol::text::{Bilingual, Env};
 use vouchsafe_protocol::trust::Basis;
 
 use super::Facts;
+use super::permits::{back_lines, basis_key};
 use crate::words::{Language, say};
 
 /// A review as headed lists of lines. Print it, or lay it out.
@@ -43,6 +44,36 @@ impl fmt::Display for Page {
     }
 }
 
+impl Page {
+    /// The page for a browser, or to print: headings and lists, no style and nothing that is fetched.
+    #[must_use]
+    pub fn html(&self, language: Language) -> String {
+        let lines = |part: &Part| {
+            let lines: String =
+                part.lines.iter().map(|line| format!("<li>{}</li>\n", escaped(line))).collect();
+            format!("<h2>{}</h2>\n<ul>\n{lines}</ul>\n", escaped(&part.heading))
+        };
+        let title = self.parts.first().map(|part| escaped(&part.heading)).unwrap_or_default();
+        let body: String = self.parts.iter().map(lines).collect();
+        let lang = language.pick("en", "cy");
+        format!(
+            "<!doctype html>\n<html lang=\"{lang}\">\n<meta charset=\"utf-8\">\n<title>{title}</title>\n{body}</html>\n"
+        )
+    }
+}
+
+/// A text that is nothing but text.
+fn escaped(text: &str) -> String {
+    let entity = |c: char| match c {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '"' => "&quot;".to_owned(),
+        c => c.to_string(),
+    };
+    text.chars().map(entity).collect()
+}
+
 pub(super) struct Writer<'a> {
     pub(super) facts: &'a Facts,
     pub(super) language: Language,
@@ -51,9 +82,10 @@ pub(super) struct Writer<'a> {
 /// Writes the page for what was verified.
 pub(super) fn write(facts: &Facts, language: Language) -> Page {
     let writer = Writer { facts, language };
-    let parts: [(&'static str, &str, Vec<String>); 11] = [
+    let parts: [(&'static str, &str, Vec<String>); 12] = [
         ("who", "heading_who", writer.who()),
         ("what_for", "heading_what_for", writer.what_for()),
+        ("permits", writer.permits_heading(), writer.permits()),
         ("learn", "heading_learn", writer.learn()),
         ("optional", "heading_optional", writer.optional()),
         ("not_learn", "heading_not_learn", writer.not_learn()),
@@ -97,13 +129,8 @@ impl Writer<'_> {
     }
 
     fn what_for(&self) -> Vec<String> {
-        let basis = match self.facts.basis {
-            Basis::PublicTask => "basis_public_task",
-            Basis::LegalObligation => "basis_legal_obligation",
-            Basis::Contract => "basis_contract",
-            Basis::Consent => "basis_consent",
-        };
-        vec![self.say("purpose", &[("text", self.text(&self.facts.asked.purpose))]), self.say(basis, &[])]
+        let basis = format!("basis_{}", basis_key(self.facts.basis));
+        vec![self.say("purpose", &[("text", self.text(&self.facts.asked.purpose))]), self.say(&basis, &[])]
     }
 
     /// The way that sharing would take: the first met one that is possible, else the first met one.
@@ -130,7 +157,7 @@ impl Writer<'_> {
         // A count outlives the outcomes that it is of.
         let learn = self.facts.offered().into_iter().flat_map(|way| &way.parts).flat_map(|part| &part.learn);
         let counts = learn.filter_map(|learn| learn.often()).map(|often| often.kept(self.language));
-        std::iter::once(outcome).chain(counts).collect()
+        std::iter::once(outcome).chain(counts).chain(self.permit_kept()).collect()
     }
 
     fn who_else(&self) -> Vec<String> {
@@ -147,15 +174,23 @@ impl Writer<'_> {
     }
 
     fn take_back(&self) -> Vec<String> {
+        let history = self.say("take_back_history", &[]);
+        if let Some(permits) = &self.facts.permits {
+            let mut lines = back_lines(self.language, self.facts.basis, &permits.record);
+            lines.push(history);
+            return lines;
+        }
         let key = if self.facts.basis == Basis::Consent { "take_back_consent" } else { "take_back_other" };
-        vec![self.say(key, &[("service", self.service())]), self.say("take_back_history", &[])]
+        vec![self.say(key, &[("service", self.service())]), history]
     }
 
     fn warnings(&self) -> Vec<String> {
-        if let Some(direct) = &self.facts.direct {
-            return self.direct_warnings(direct);
-        }
-        self.ways_warnings()
+        let mut lines = match &self.facts.direct {
+            Some(direct) => self.direct_warnings(direct),
+            None => self.ways_warnings(),
+        };
+        lines.extend(self.facts.over.iter().map(|over| over.line(self.language)));
+        lines
     }
 
     fn choices(&self) -> Vec<String> {

@@ -73,6 +73,7 @@ impl Writer<'_> {
     pub(super) fn direct_choices(&self, direct: &Direct) -> Vec<String> {
         let share = match direct.ability {
             Ability::Can if direct.sent().next().is_none() => "choice_nothing",
+            Ability::Can => self.share_key(),
             ability => ability.key(),
         };
         let mut lines = vec![self.say(share, &[]), self.say("choice_no", &[])];

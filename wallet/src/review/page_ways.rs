@@ -141,6 +141,7 @@ impl Writer<'_> {
         let first = match way.ability {
             _ if missing && several => "cannot_all",
             Ability::NotMet if several => "cannot_not_met_each",
+            Ability::Can => self.share_key(),
             ability => ability.key(),
         };
         let named = |part: &&WayPart| several || part.wanted.period.is_some();

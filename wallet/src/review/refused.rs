@@ -5,9 +5,11 @@
 
 use vouchsafe_protocol::openid4vp::link::LinkError;
 use vouchsafe_protocol::openid4vp::request::RequestError;
+use vouchsafe_protocol::openid4vp::transaction_data::TransactionDataError;
 
 use super::ReviewError;
 use crate::http::HttpError;
+use crate::permissions::NotAgain;
 use crate::vault::VaultError;
 use crate::words::{Language, say};
 
@@ -85,6 +87,8 @@ impl ReviewError {
             Self::Wish => ("wish", Advice::Wish),
             Self::Unread => ("unread", Advice::Read),
             Self::Changed => ("changed", Advice::Read),
+            Self::NotAgain(NotAgain::Given) => ("permission-again", Advice::Service),
+            Self::NotAgain(NotAgain::Over) => ("permission-over", Advice::Service),
             Self::Http(HttpError::Address) => ("address", Advice::Service),
             Self::Http(HttpError::Unreachable) => ("network", Advice::Later),
             Self::Http(HttpError::TooLarge) => ("too-large", Advice::Service),
@@ -126,7 +130,7 @@ fn of_request(refused: &RequestError) -> Reason {
         E::Nonce => ("nonce", Service),
         E::State => ("state", Service),
         E::WalletNonce => ("wallet-nonce", Again),
-        E::TransactionData(_) => ("transaction-data", Service),
+        E::TransactionData(fault) => of_permission(*fault),
         E::RedirectUri => ("redirect-uri", Service),
         E::ResponseUri => ("response-uri", Service),
         E::ResponseHost => ("response-host", Beware),
@@ -157,6 +161,22 @@ fn of_request(refused: &RequestError) -> Reason {
     }
 }
 
+/// What a service asks to be permitted, and may not.
+fn of_permission(fault: TransactionDataError) -> Reason {
+    use TransactionDataError as E;
+    let code = match fault {
+        E::Missing | E::Unasked => "permission-unasked",
+        E::Several | E::Twice => "permission-several",
+        E::Differs => "permission-differs",
+        E::Amount => "permission-amount",
+        E::NotCovered(_) => "permission-not-covered",
+        E::Form | E::Type | E::Member | E::Value | E::Credential | E::Binding | E::Algorithm => {
+            "transaction-data"
+        }
+    };
+    (code, Advice::Service)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -164,8 +184,7 @@ mod tests {
     use vouchsafe_protocol::dcql::DcqlError;
     use vouchsafe_protocol::jose::x5c::X5cError;
     use vouchsafe_protocol::openid4vp::Prefix;
-    use vouchsafe_protocol::openid4vp::transaction_data::TransactionDataError;
-    use vouchsafe_protocol::policy::{NotCovered, PlanError};
+    use vouchsafe_protocol::policy::{NotCovered, PermissionNotCovered, PlanError};
     use vouchsafe_protocol::trust::TrustError;
 
     use super::*;
@@ -194,6 +213,11 @@ mod tests {
             E::State,
             E::WalletNonce,
             E::TransactionData(TransactionDataError::Type),
+            E::TransactionData(TransactionDataError::Unasked),
+            E::TransactionData(TransactionDataError::Several),
+            E::TransactionData(TransactionDataError::Differs),
+            E::TransactionData(TransactionDataError::Amount),
+            E::TransactionData(TransactionDataError::NotCovered(PermissionNotCovered::Action)),
             E::RedirectUri,
             E::ResponseUri,
             E::ResponseHost,
@@ -227,11 +251,13 @@ mod tests {
         let vaults = [VaultError::Damaged, VaultError::Unavailable];
         let named = [ReviewError::Code, ReviewError::Wish, ReviewError::Unread, ReviewError::Changed];
         let others = [ReviewError::NoTrust, ReviewError::Gone, ReviewError::NotARequest];
+        let again = [NotAgain::Given, NotAgain::Over].map(ReviewError::NotAgain);
         let mut all: Vec<ReviewError> = requests.map(ReviewError::Refused).into();
         all.extend(links.map(ReviewError::Link));
         all.extend(nets.map(ReviewError::Http));
         all.extend(vaults.map(ReviewError::Vault));
         all.extend(named);
+        all.extend(again);
         all.extend(others);
         all
     }

@@ -47,6 +47,8 @@ fn facts() -> Facts {
         basis: Basis::PublicTask,
         recipients: Vec::new(),
         direct: None,
+        permits: None,
+        over: Vec::new(),
         other_route: both("Bring a letter to any bus station.", "Dewch â llythyr i unrhyw orsaf fysiau."),
         as_of: date(2026, 11, 21),
         ways: vec![

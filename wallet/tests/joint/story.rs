@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::openid4vp::link::Method;
+use vouchsafe_service::entropy::OsEntropy;
 use vouchsafe_wallet::history::Event;
 use vouchsafe_wallet::joint::{Known, Role, Step};
-use vouchsafe_wallet::vault::Section;
+use vouchsafe_wallet::vault::{Change, Section};
 use vouchsafe_wallet::words::Language;
-use vouchsafe_wallet::{Confirmed, Wallet};
+use vouchsafe_wallet::{Confirmed, Fault, Wallet};
 
 use super::world::World;
 use super::world::issuer::{COPIES, TX_CODE};
@@ -246,4 +247,21 @@ async fn a_request_for_one_is_not_shared_out() {
     let review = one.wallet.review(&link).await.unwrap();
     let alone = one.wallet.share(&review, Confirmed::Share).await.unwrap_err();
     assert_eq!(alone.code(), "another-person");
+}
+
+/// A row that is gone is damage, and is told as that: nothing has changed since it was read.
+#[tokio::test]
+async fn a_damaged_record_says_so() {
+    let couple = Couple::new().await;
+    let binding = couple.binding().await;
+    let (wallet, vault) = (&couple.one.wallet, couple.one.wallet.vault());
+    let rows = vault.scan(Section::History).await.unwrap().into_iter();
+    let gone = rows.map(|row| Change::Delete(Section::History, row.id)).collect();
+    vault.apply(gone, &OsEntropy::new()).await.unwrap();
+    let failed = wallet.exchange(&binding).await.unwrap_err();
+    assert_eq!((failed.code(), failed.fault()), ("vault-damaged", Fault::Unavailable));
+    let words =
+        "A record in your wallet was changed or damaged. Put back a copy of your wallet that you trust.";
+    assert_eq!(failed.words(Language::En), words);
+    assert!(failed.words(Language::Cy).starts_with("Cafodd cofnod"), "{}", failed.words(Language::Cy));
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod desk;
 pub(crate) mod issuer;
+pub(crate) mod permits;
 pub(crate) mod service;
 
 use std::path::Path;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use vouchsafe_protocol::answer::{Judged, Presented};
+use vouchsafe_protocol::answer::{Granted, Judged, Presented};
 use vouchsafe_protocol::dcql::ClaimQuery;
 use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::encoding::sha256;
@@ -30,6 +30,7 @@ use vouchsafe_wallet::http::{HttpError, Incoming};
 use super::issuer::card::described as described_card;
 use super::issuer::home::{HOME_VCT, described_home};
 use super::issuer::{PAY_VCT, VCT, described_pay};
+use super::permits::{Permits, allow};
 use super::{
     ISSUER, NOW, Office, PAYERS, PENSION, WARDS, World, altered, both, pension_table, reply, ward_list,
 };
@@ -88,8 +89,13 @@ pub(crate) struct Service {
     leaf: Leaf,
     entry: Extract<ServiceEntry>,
     purpose: Extract<Purpose>,
+    /// The same for which people are asked for their consent.
+    consent: Extract<Purpose>,
+    /// A newer version of the first.
+    newer: Extract<Purpose>,
     tables: Vec<Extract<Table>>,
     key: AgreementKey,
+    pub(crate) permits: Permits,
     policy: Mutex<Value>,
     line: Mutex<Line>,
     posts: Mutex<Vec<Vec<u8>>>,
@@ -125,12 +131,19 @@ impl Service {
         let tables: Vec<Extract<Table>> = vec![office.entry(pension_table()), office.entry(ward_list())];
         let client = client_id(&sha256(&leaf.certificate));
         let entry = office.entry(json!({"sub": "https://buses.example", "env": "test",
-            "name": both("Larkfield Buses"), "client_ids": [client], "purposes": ["bus-pass"]}));
+            "name": both("Larkfield Buses"), "client_ids": [client], "purposes": ["bus-pass", "reminders"]}));
+        let mut consent = purpose(rogue, &tables);
+        (consent["sub"], consent["basis"]) = (json!("reminders"), json!("consent"));
+        let mut newer = purpose(rogue, &tables);
+        newer["version"] = json!(2);
         Self {
             rogue,
             leaf,
             entry,
             purpose: office.entry(purpose(rogue, &tables)),
+            consent: office.entry(consent),
+            newer: office.entry(newer),
+            permits: Permits::new(),
             tables,
             key: AgreementKey::generate(&OsEntropy::new()),
             policy: Mutex::new(policy()),
@@ -292,6 +305,8 @@ impl Service {
         match (path, body) {
             (path, body) if path.starts_with("r/") => Ok(self.request(body.as_deref(), now)),
             ("a/1", Some(body)) => self.take(body),
+            ("permissions", Some(body)) => self.permits.call(&body, now),
+            (".well-known/jwks.json", None) => Ok(self.permits.jwks()),
             _ => Ok(reply(404, "text/plain", "")),
         }
     }
@@ -337,7 +352,21 @@ impl Service {
             encryption_key: Some(self.key.public().thumbprint()),
         };
         let policy = Policy::from_json(self.policy.lock().unwrap().clone()).unwrap();
-        Asked::new(party, policy, tables, now.london_date()).unwrap()
+        self.permits.authorising(Asked::new(party, policy, tables, now.london_date()).unwrap())
+    }
+
+    /// What it asks for, as the registrar signed it.
+    pub(crate) fn purpose(&self) -> &Purpose {
+        self.registered().document()
+    }
+
+    fn registered(&self) -> &Extract<Purpose> {
+        let consent = self.policy.lock().unwrap()["purpose"] == "reminders";
+        match (consent, self.permits.purpose_is_newer()) {
+            (true, _) => &self.consent,
+            (false, true) => &self.newer,
+            (false, false) => &self.purpose,
+        }
     }
 
     fn request(&self, body: Option<&[u8]>, now: UnixTime) -> Incoming {
@@ -349,7 +378,7 @@ impl Service {
             mode: ResponseMode::DirectPostJwt,
             encryption_key: Some(&self.named_key()),
             service: &self.entry,
-            purpose: &self.purpose,
+            purpose: self.registered(),
             wallet_nonce: sent.as_deref(),
             iat: now,
             exp: now.plus(600),
@@ -365,6 +394,9 @@ impl Service {
     fn spoilt(&self, object: &str) -> String {
         let key = &self.leaf.key;
         let change = |change: &dyn Fn(&mut Value)| altered(object, key, change);
+        if let Some(alter) = self.permits.altered() {
+            return change(&alter);
+        }
         if let Some(query) = self.plain.lock().unwrap().clone() {
             return change(&|claims| {
                 claims["dcql_query"] = query.clone();
@@ -456,9 +488,11 @@ fn purpose(rogue: Rogue, tables: &[Extract<Table>]) -> Value {
     if rogue != Rogue::OverAsking {
         may_ask.extend(["in", "le", "ge"].map(|how| ask("/ward", how, &codes)));
     }
-    json!({"sub": "bus-pass", "version": 1, "text": both("To issue an older person’s bus pass."),
+    let mut all = json!({"sub": "bus-pass", "version": 1, "text": both("To issue an older person’s bus pass."),
         "basis": "public_task", "retention_days": 90, "recipients": [], "may_ask": may_ask,
-        "other_route": both("Bring a letter to any bus station.")})
+        "other_route": both("Bring a letter to any bus station.")});
+    allow(&mut all);
+    all
 }
 
 /// What the service reads from a post, by every check of the protocol.
@@ -468,6 +502,16 @@ pub(crate) fn judged(world: &Arc<World>, post: &[u8]) -> Outcome {
 
 /// All that the service reads from it.
 pub(crate) fn judgement(world: &Arc<World>, post: &[u8]) -> Judged {
+    read(world, post).1.0
+}
+
+/// What it was asked, and what the answer permits.
+pub(crate) fn granted(world: &Arc<World>, post: &[u8]) -> (Asked, Option<Granted>) {
+    let (asked, (_, granted)) = read(world, post);
+    (asked, granted)
+}
+
+fn read(world: &Arc<World>, post: &[u8]) -> (Asked, (Judged, Option<Granted>)) {
     let service = &world.service;
     let asked = service.asked(world.now());
     let opener = Opener { kid: "e", key: &service.key, aead: &RingAead };
@@ -478,12 +522,14 @@ pub(crate) fn judgement(world: &Arc<World>, post: &[u8]) -> Judged {
         (query.to_owned(), verified(world, text, &asked))
     });
     let presented = Presented::new(&asked, presented.collect()).unwrap();
+    let presented = presented.granted(&asked, 1, response.vp_token.grant(), &Jws).unwrap();
     let register = register(world);
     let complete =
         presented.check_trust(&asked, &register, Env::Test).unwrap().check_complete(&asked).unwrap();
     let types = [world.issuer.described().clone(), described_pay(), described_card(), described_home()];
     let proven = complete.check_commitments(&asked, &types).unwrap().check_proof().unwrap();
-    proven.judge(&asked, None)
+    let judged = proven.judge_and_grant(&asked, None);
+    (asked, judged)
 }
 
 fn verified(world: &Arc<World>, text: &str, asked: &Asked) -> Verified {

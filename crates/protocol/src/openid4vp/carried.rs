@@ -8,6 +8,7 @@ use vouchsafe_proofs::context::ReplyTo;
 use super::plain::Question;
 use super::request::{CONTEXT, ContextInfo, Info, POLICY, PURPOSE, RequestError, SERVICE, TABLE};
 use super::transaction_data::{self, TransactionDataError, TransactionType};
+use super::verify::Given;
 use super::{Asked, Party, ResponseKey};
 use crate::dcql::Query;
 use crate::json;
@@ -23,6 +24,8 @@ pub(super) struct Against<'a> {
     pub(super) env: Env,
     pub(super) judge: Judge<'a>,
     pub(super) types: &'a [TransactionType],
+    /// Standing permissions that it gave.
+    pub(super) given: &'a [Given<'a>],
 }
 
 /// A request whose signature holds.
@@ -85,7 +88,13 @@ impl Asking<'_> {
         let entries =
             self.transaction_data.map(|sent| transaction_data::read(sent, &asked.plan().query, &types));
         // 5.1: what is not known must be refused, never passed over.
-        asked.taking(entries.transpose()?.unwrap_or_default())
+        let entries = entries.transpose()?.unwrap_or_default();
+        let sent = entries.first().filter(|_| entries.len() == 1);
+        let known = sent.and_then(|sent| against.given.iter().find(|given| given.entry == sent.text()));
+        match (known, sent) {
+            (Some(given), Some(sent)) => asked.taking_again(sent.clone(), given.on),
+            _ => asked.taking(entries),
+        }
     }
 
     /// Step 8: the registrar knows this service under this client id and lets it ask for this purpose.

@@ -286,7 +286,7 @@ impl Claims {
             transaction_data: self.transaction_data.as_ref(),
             verifier_info: &self.verifier_info,
         };
-        let against = Against { env: expected.env, judge: expected.judge, types: expected.types };
+        let against = Against { env: expected.env, judge: expected.judge, types: expected.types, given: &[] };
         let vouched = asking.by_policy(&against)?;
         Ok(Verified { vouched, mode: self.response_mode, response_key, exp: self.exp })
     }

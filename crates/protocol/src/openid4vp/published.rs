@@ -17,7 +17,7 @@ use super::carried::one_register;
 use super::request::RequestError;
 use super::{Asked, Party};
 use crate::json;
-use crate::policy::{Policy, covers_plan};
+use crate::policy::{Policy, covers_permission, covers_plan};
 use crate::text::Env;
 use crate::trust::{Extract, Judge, Purpose, ServiceEntry, Table, Tables};
 
@@ -131,7 +131,13 @@ impl Published {
         let asked = Asked::new(nobody(service), policy, self.tables.clone(), as_of);
         let asked = asked.map_err(RequestError::Plan)?;
         let covered = covers_plan(purpose, asked.plan()).map_err(RequestError::OverAsking);
-        if mutants::skips("vp-published-covers") { Ok(asked) } else { covered.map(|()| asked) }
+        covered
+            .or_else(|refused| if mutants::skips("vp-published-covers") { Ok(()) } else { Err(refused) })?;
+        let permitted = covers_permission(purpose, asked.policy());
+        if !mutants::skips("vp-published-permission") {
+            permitted.map_err(|refused| RequestError::TransactionData(refused.into()))?;
+        }
+        Ok(asked)
     }
 }
 

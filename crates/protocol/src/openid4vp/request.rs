@@ -24,7 +24,7 @@ use crate::time::UnixTime;
 use crate::trust::{Extract, Purpose, ServiceEntry, TrustError};
 
 pub use super::plain::{PlainAsked, Question};
-pub use super::verify::{Expected, Unverified};
+pub use super::verify::{Expected, Given, Unverified};
 
 /// The `typ` of a request object.
 pub const TYP: &str = "oauth-authz-req+jwt";

@@ -1,5 +1,6 @@
 //! The wallet's verification of a request object, in order.
 
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 use vouchsafe_mutants as mutants;
 use vouchsafe_proofs::context::ReplyTo;
@@ -38,8 +39,17 @@ pub struct Expected<'a> {
 
 impl<'a> Expected<'a> {
     fn against(&self, types: &'a [TransactionType]) -> Against<'a> {
-        Against { env: self.env, judge: self.judge, types }
+        Against { env: self.env, judge: self.judge, types, given: &[] }
     }
+}
+
+/// A standing permission that a wallet gave, by which it can be asked again: the entry as it signed it.
+#[derive(Clone, Copy)]
+pub struct Given<'a> {
+    /// The entry's text.
+    pub entry: &'a str,
+    /// The day of asking then.
+    pub on: Date,
 }
 
 /// A request object that was fetched: well-formed, not verified.
@@ -92,7 +102,20 @@ impl Unverified {
     /// # Errors
     /// [`RequestError`].
     pub fn verify_question(self, expected: &Expected<'_>) -> Result<Verified<Question>, RequestError> {
-        self.verified(expected, |asking| asking.vouched(&expected.against(&[])))
+        self.verify_question_again(expected, &[])
+    }
+
+    /// The same, by a wallet that gave standing permissions: a request may carry the very entry of one of them, which is
+    /// then held against the day on which it was given.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn verify_question_again(
+        self,
+        expected: &Expected<'_>,
+        given: &[Given<'_>],
+    ) -> Result<Verified<Question>, RequestError> {
+        self.verified(expected, |asking| asking.vouched(&Against { given, ..expected.against(&[]) }))
     }
 
     fn verified<A>(

@@ -1,11 +1,13 @@
 //! `vouchsafe wallet …`: for the resident.
 
 mod joint;
+mod permissions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use jiff::civil::Date;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde_json::json;
@@ -45,7 +47,7 @@ pub(crate) struct WalletArgs {
     #[arg(long, default_value = "en", env = "VOUCHSAFE_LANGUAGE")]
     language: String,
     /// JSON in place of words.
-    #[arg(long, env = "VOUCHSAFE_JSON")]
+    #[arg(long, env = "VOUCHSAFE_JSON", global = true)]
     json: bool,
     #[command(subcommand)]
     command: WalletCommand,
@@ -67,7 +69,8 @@ enum WalletCommand {
     },
     /// What this wallet holds.
     List {
-        /// Look up first whether it still counts: the bodies that signed it learn that you looked, not at what.
+        /// Look up first whether it still counts: the bodies that signed it learn that you looked, not at what. Does what
+        /// `permissions ask` does as well.
         #[arg(long)]
         refresh: bool,
     },
@@ -86,8 +89,17 @@ enum WalletCommand {
         /// The address of the service that checks answers, https; or a file with the policies.
         from: String,
     },
+    /// What you permitted besides answers: how it stands, its record, and taking it back.
+    Permissions(permissions::PermissionsArgs),
     /// What happened, newest first; it holds no values.
-    History,
+    History {
+        /// Delete what is listed.
+        #[arg(long)]
+        delete: bool,
+        /// Delete what happened before this day alone, as YYYY-MM-DD.
+        #[arg(long, requires = "delete", value_name = "DAY")]
+        before: Option<Date>,
+    },
     /// Whom this wallet believes.
     #[command(subcommand)]
     Trust(TrustCommand),
@@ -174,7 +186,9 @@ async fn answer(wallet: &Wallet, args: &WalletArgs, language: Language) -> Resul
         WalletCommand::Contribute(invited) => joint::contribute(wallet, args.json, invited, language).await,
         WalletCommand::Exchanges(which) => joint::exchanges(wallet, args.json, which, language).await,
         WalletCommand::Entitled { from } => entitled(wallet, args.json, language, from).await,
-        WalletCommand::History => history(wallet, args.json, language).await,
+        WalletCommand::Permissions(what) => permissions::run(wallet, args.json, what, language).await,
+        WalletCommand::History { delete: false, .. } => history(wallet, args.json, language).await,
+        WalletCommand::History { before, .. } => forget(wallet, args.json, language, *before).await,
         WalletCommand::Trust(TrustCommand::Add { file }) => trust(wallet, args.json, file).await,
     }
 }
@@ -223,6 +237,9 @@ async fn list(wallet: &Wallet, json: bool, language: Language, refresh: bool) ->
     if refresh {
         // A list that cannot be read is told with what it is about.
         wallet.refresh_status().await.map_err(Failure::unavailable)?;
+        // Remarks: what is listed is what is held.
+        let asked = wallet.ask_permissions().await.map_err(Failure::unavailable)?;
+        print::lines(json, &asked.iter().map(|one| one.words(language)).collect::<Vec<_>>())?;
     }
     let held = wallet.list().await.map_err(Failure::unavailable)?;
     print::list(json, &held, |one| one.words(language))
@@ -278,11 +295,18 @@ async fn share(wallet: &Wallet, json: bool, choice: &AnswerArgs, language: Langu
         (false, false) => wallet.share(&review, Confirmed::Share).await,
     };
     let answered = answered.map_err(|e| failure(e.fault(), e.code(), e))?;
-    print::one(json, &answered, || words(&answered, choice.no))
+    let permitted = !choice.no && review.facts().permits.is_some();
+    print::one(json, &answered, || words(&answered, choice.no, permitted))
 }
 
-fn words(answered: &Answered, declined: bool) -> String {
-    let done = if declined { "You did not share." } else { "You shared what the review listed." };
+fn words(answered: &Answered, declined: bool, permitted: bool) -> String {
+    let done = match (declined, permitted) {
+        (true, _) => "You did not share.",
+        (false, false) => "You shared what the review listed.",
+        (false, true) => {
+            "You shared what the review listed, and signed what it says of a permission (`permissions`)."
+        }
+    };
     match &answered.redirect_uri {
         Some(uri) => format!("{done}\nGo on in your browser:\n  {uri}"),
         None => done.to_owned(),
@@ -305,6 +329,16 @@ async fn entitled(wallet: &Wallet, json: bool, language: Language, from: &str) -
 async fn history(wallet: &Wallet, json: bool, language: Language) -> Result<(), Failure> {
     let entries = wallet.history().await.map_err(Failure::unavailable)?;
     print::list(json, &entries, |entry| entry.line(language))
+}
+
+async fn forget(
+    wallet: &Wallet,
+    json: bool,
+    language: Language,
+    before: Option<Date>,
+) -> Result<(), Failure> {
+    let deleted = wallet.delete_history(before).await.map_err(Failure::unavailable)?;
+    print::one(json, &json!({ "deleted": deleted }), || vouchsafe_wallet::history::deleted(language, deleted))
 }
 
 async fn trust(wallet: &Wallet, json: bool, file: &PathBuf) -> Result<(), Failure> {

@@ -186,7 +186,7 @@ async fn go_on(
     match wallet.exchange(&message).await.map_err(refused(language))? {
         Next::Proof(text) => hand_over(json, "proof", &text, out, None),
         Next::Binding(text) => hand_over(json, "binding", &text, out, None),
-        Next::Answered(answered) => print::one(json, &answered, || words(&answered, false)),
+        Next::Answered(answered) => print::one(json, &answered, || words(&answered, false, false)),
     }
 }
 
