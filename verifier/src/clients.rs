@@ -179,7 +179,9 @@ pub enum ClientFault {
     )]
     Id(String),
     /// A client's scopes are unknown.
-    #[error("the scopes of client {0} must be of requests:write, decisions:read, permissions:read and permissions:write")]
+    #[error(
+        "the scopes of client {0} must be of requests:write, decisions:read, permissions:read and permissions:write"
+    )]
     Scopes(String),
     /// A client's keys cannot be used.
     #[error(

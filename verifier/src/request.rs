@@ -36,8 +36,8 @@ use crate::policies::{self, Refusal};
 use crate::question::Question;
 use crate::secrets::{Kind, OpenSecrets};
 use crate::store::{
-    Asked, Flow, NewRequest, Once, PermissionId, Reference, Request, RequestId, ServiceId, Status, StoreError,
-    StoredDecision, Tenant,
+    Asked, Flow, NewRequest, Once, PermissionId, Reference, Request, RequestId, ServiceId, Status,
+    StoreError, StoredDecision, Tenant,
 };
 
 /// The longest that a typed code is valid, in seconds.

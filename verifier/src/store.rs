@@ -33,7 +33,8 @@ pub use self::outbox::{
     DELIVERY_SECONDS, Delivery, KEEP_SECONDS, Message, Outbox, Settled, TRY_SECONDS, event_id,
 };
 pub use self::permissions::{
-    By, Day, Ending, NewPermission, Permission, PermissionId, Permissions, Recorded, Resting, Stands, Use, UsedUp,
+    By, Day, Ending, NewPermission, Permission, PermissionId, Permissions, Recorded, Resting, Stands, Use,
+    UsedUp,
 };
 use vouchsafe_service::store::{Database, Migrators};
 

@@ -17,14 +17,12 @@ use utoipa::PartialSchema;
 use vouchsafe_service::problem::Reference;
 
 use super::api::body::{
-    Ask, Created, DecisionBody, EventBody, FlowWord, ListBody, OauthErrorBody, OutcomeWord, PaymentBody, ProblemBody,
-    StandingBody, StatusWord, TokenBody,
+    Ask, Created, DecisionBody, EventBody, FlowWord, ListBody, OauthErrorBody, OutcomeWord, PaymentBody,
+    ProblemBody, StandingBody, StatusWord, TokenBody,
 };
 use super::api::refusal::Refusal;
 use super::outbox::{EventType, MessageBody, MessageListBody, MessageState, Subject};
-use super::permissions::{
-    AnsweredBody, CheckBody, PermissionBody, PermissionName, QuestionBody, StateWord,
-};
+use super::permissions::{AnsweredBody, CheckBody, PermissionBody, PermissionName, QuestionBody, StateWord};
 use crate::clients::Scope;
 use crate::clients::assertion::TYPE;
 
@@ -580,7 +578,8 @@ mod tests {
     #[test]
     fn every_refusal_belongs_to_a_route() {
         let told = |refusal: &Refusal| {
-            LET_IN.contains(refusal) || every_operation().any(|operation| operation.refusals.contains(refusal))
+            LET_IN.contains(refusal)
+                || every_operation().any(|operation| operation.refusals.contains(refusal))
         };
         let untold: Vec<_> = Refusal::ALL.iter().filter(|one| !told(one)).collect();
         assert!(untold.is_empty(), "{untold:?}");

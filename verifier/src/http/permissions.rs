@@ -152,10 +152,7 @@ pub(super) async fn check(
     Ok(Json(CheckBody::from(checked)).into_response())
 }
 
-fn asking(
-    headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<(Asking, Bytes), Refusal> {
+fn asking(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<(Asking, Bytes), Refusal> {
     if !is_type(headers, "application/json") {
         return Err(Refusal::MediaType);
     }

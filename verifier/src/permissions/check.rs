@@ -15,9 +15,7 @@ use super::is_ours;
 use crate::app::{App, Unavailable};
 use crate::request::{KEPT, RepeatKey};
 use crate::secrets::Kind;
-use crate::store::{
-    Attempt, Day, Permission, PermissionId, Stands, StoreError, Tenant, Use, UsedUp,
-};
+use crate::store::{Attempt, Day, Permission, PermissionId, Stands, StoreError, Tenant, Use, UsedUp};
 
 /// The most bytes of a body.
 const MAX_BODY: usize = 1024;

@@ -10,9 +10,7 @@ use super::check::Standing;
 use super::desk::RecordDesk;
 use super::{EXPIRED, WITHDRAWN, bound, code};
 use crate::app::{App, Unavailable};
-use crate::store::{
-    Day, Ending, Permission, PermissionId, Recorded, RequestId, Stands, StoreError, Tenant,
-};
+use crate::store::{Day, Ending, Permission, PermissionId, Recorded, RequestId, Stands, StoreError, Tenant};
 
 /// How often the end of a permission is tried anew that another's event was before.
 const TRIES: usize = 4;
@@ -53,11 +51,7 @@ pub async fn read(app: &App, tenant: &Tenant, id: &PermissionId) -> Result<Optio
 ///
 /// # Errors
 /// When we cannot serve.
-pub async fn withdraw(
-    app: &App,
-    tenant: &Tenant,
-    id: &PermissionId,
-) -> Result<Option<Signed>, Unavailable> {
+pub async fn withdraw(app: &App, tenant: &Tenant, id: &PermissionId) -> Result<Option<Signed>, Unavailable> {
     let Some(row) = app.store().permission(tenant, id).await? else { return Ok(None) };
     let row = end(app, row, Happening::Withdrawn { route: Route::Counter }).await?;
     signed(app, &row).await.map(Some)
@@ -85,11 +79,7 @@ async fn last(app: &App, row: &Permission) -> Result<Recorded, Unavailable> {
 }
 
 /// The permission after this happened to it; where it ended before, as it ended.
-pub(super) async fn end(
-    app: &App,
-    mut row: Permission,
-    what: Happening,
-) -> Result<Permission, Unavailable> {
+pub(super) async fn end(app: &App, mut row: Permission, what: Happening) -> Result<Permission, Unavailable> {
     for _ in 0..TRIES {
         if row.state != Stands::Given {
             return Ok(row);
@@ -108,11 +98,7 @@ pub(super) async fn end(
     Err(StoreError::Unavailable.into())
 }
 
-async fn ending(
-    app: &App,
-    row: &Permission,
-    what: Happening,
-) -> Result<(Permission, Ending), Unavailable> {
+async fn ending(app: &App, row: &Permission, what: Happening) -> Result<(Permission, Ending), Unavailable> {
     let before = last(app, row).await?;
     let text = RecordDesk::read(app.vault(), &row.service, &row.id, &before)?;
     let mut record = parsed(text).ok_or(StoreError::Damaged("signing_input"))?;

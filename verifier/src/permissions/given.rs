@@ -138,8 +138,7 @@ impl New {
         let Some(permission) = self.row(app, closing) else { return Vec::new() };
         let id = permission.id.clone();
         let row = (&permission.service, &id, permission.events);
-        let written =
-            app.records().write(app.vault(), row, self.record.clone(), closing.at, app.entropy());
+        let written = app.records().write(app.vault(), row, self.record.clone(), closing.at, app.entropy());
         let code = super::letter::tag(app.vault(), &code(app.vault(), &permission.tenant(), &id));
         let new = NewPermission { permission, code, grant: self.grant.clone(), first: written.event };
         vec![Effect::Permission(Box::new(new)), Effect::Leaf(written.leaf), Effect::Tell(id, GIVEN)]

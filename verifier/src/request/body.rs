@@ -136,9 +136,8 @@ mod tests {
             BodyError::Member("/expect")
         );
         assert_eq!(fault(r#"{"policy":"a","policy":"a","flow":"same_device"}"#), BodyError::NotAnObject);
-        let authorise = |payment: &str| {
-            fault(&format!(r#"{{"policy":"a","flow":"same_device","authorise":{payment}}}"#))
-        };
+        let authorise =
+            |payment: &str| fault(&format!(r#"{{"policy":"a","flow":"same_device","authorise":{payment}}}"#));
         let wrong = |payment: &str, member| {
             assert_eq!(authorise(payment), BodyError::Member(member), "{payment}");
         };

@@ -43,8 +43,7 @@ fn entry(app: &App, ask: &Ask, question: &Question) -> Result<Option<String>, Cr
         };
     }
     let salt = entropy::bytes(app.entropy());
-    let terms =
-        Terms::new(&question.policy, &question.plan, question.as_of, &salt, ask.authorise.clone())?;
+    let terms = Terms::new(&question.policy, &question.plan, question.as_of, &salt, ask.authorise.clone())?;
     Ok(Some(terms.entry().text().to_owned()))
 }
 

@@ -13,9 +13,9 @@ use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::{
-    ATTEMPTS, Answers, Consume, Count, Decided, Decisions, Earlier, Effect, Grant, Ground, Guesses, Key,
-    Day, LEASE_SECONDS, Lease, Limit, NewRequest, NoLease, Once, Pending, PermissionId, RETURN_GRACE_SECONDS, Request,
-    RequestId, Requests, ServiceId, Stale, Status, StoreError, StoredDecision, Tag, Tenant, minute,
+    ATTEMPTS, Answers, Consume, Count, Day, Decided, Decisions, Earlier, Effect, Grant, Ground, Guesses, Key,
+    LEASE_SECONDS, Lease, Limit, NewRequest, NoLease, Once, Pending, PermissionId, RETURN_GRACE_SECONDS,
+    Request, RequestId, Requests, ServiceId, Stale, Status, StoreError, StoredDecision, Tag, Tenant, minute,
 };
 
 /// Everything behind one lock; nothing survives the process.

@@ -230,11 +230,7 @@ pub struct Resting {
 /// Permissions.
 pub trait Permissions: Send + Sync {
     /// The tenant's own permission: one read by the key of the table.
-    fn permission<'a>(
-        &'a self,
-        tenant: &'a Tenant,
-        id: &'a PermissionId,
-    ) -> Pending<'a, Option<Permission>>;
+    fn permission<'a>(&'a self, tenant: &'a Tenant, id: &'a PermissionId) -> Pending<'a, Option<Permission>>;
     /// The one permission that has this tag.
     fn permission_by(&self, by: By) -> Pending<'_, Option<Permission>>;
     /// The event of that number of a service's permission.

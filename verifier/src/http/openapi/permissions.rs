@@ -82,6 +82,12 @@ pub(super) const OPEN: [Operation; 3] = [
             (404, "No letter has this code.", "text/html", "Text"),
             (429, "Too many wrong codes.", "text/html", "Text"),
         ],
-        ..open("post", "/withdraw", "withdrawByLetter", "pages", "Take a permission back by the code of a letter.")
+        ..open(
+            "post",
+            "/withdraw",
+            "withdrawByLetter",
+            "pages",
+            "Take a permission back by the code of a letter.",
+        )
     },
 ];

@@ -4,7 +4,8 @@ use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::super::permissions::{
-    By, Day, Ending, NewPermission, Permission, PermissionId, Permissions, Recorded, Resting, Stands, Use, UsedUp,
+    By, Day, Ending, NewPermission, Permission, PermissionId, Permissions, Recorded, Resting, Stands, Use,
+    UsedUp,
 };
 use super::super::{Earlier, Pending, Request, RequestId, ServiceId, Stale, Status, Tenant};
 use super::{MemoryStore, Tables, ready};
@@ -50,8 +51,8 @@ impl Tables {
         let Some(kept) = self.permissions.get_mut(&key) else { return false };
         let row = kept.row();
         let again = mutants::skips("store-rest-every") || row.asked_day.0 + row.every_days <= resting.today.0;
-        let rests = again
-            && kept.use_up(resting.today, ["store-rest-given", "store-rest-until", "store-rest-left"]);
+        let rests =
+            again && kept.use_up(resting.today, ["store-rest-given", "store-rest-until", "store-rest-left"]);
         if rests {
             kept.new.permission.asked_day = resting.today;
         }
@@ -75,11 +76,7 @@ impl Tables {
 }
 
 impl Permissions for MemoryStore {
-    fn permission<'a>(
-        &'a self,
-        tenant: &'a Tenant,
-        id: &'a PermissionId,
-    ) -> Pending<'a, Option<Permission>> {
+    fn permission<'a>(&'a self, tenant: &'a Tenant, id: &'a PermissionId) -> Pending<'a, Option<Permission>> {
         let tables = self.tables();
         let own = |row: &&Permission| {
             row.id == *id

@@ -185,11 +185,7 @@ pub(super) async fn take_key(
     Ok(done.rows_affected() == 1)
 }
 
-pub(super) async fn earlier(
-    writing: &mut Tx,
-    tenant: &Tenant,
-    key: Tag,
-) -> Result<Earlier, StoreError> {
+pub(super) async fn earlier(writing: &mut Tx, tenant: &Tenant, key: Tag) -> Result<Earlier, StoreError> {
     let row: EarlierRow = sqlx::query_as(
         "SELECT body_tag, request_id FROM attempts WHERE service_id = $1 AND env = $2 AND key_tag = $3",
     )

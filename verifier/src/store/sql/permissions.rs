@@ -8,18 +8,16 @@ use super::super::super::permissions::{
     By, Day, Ending, NewPermission, Permission, PermissionId, Permissions, Recorded, Resting, Use, UsedUp,
 };
 use super::super::super::rows::{PermissionRow, RequestRow, permission, select};
-use super::super::super::{Attempt, Consume, Pending, Request, RequestId, ServiceId, Stale, StoreError, Tenant};
+use super::super::super::{
+    Attempt, Consume, Pending, Request, RequestId, ServiceId, Stale, StoreError, Tenant,
+};
 use super::decide::Savepoint;
 use super::{Db, Own, Tx, clients, is_storable, log};
 
 type Connection = <Db as sqlx::Database>::Connection;
 
 impl Permissions for Own {
-    fn permission<'a>(
-        &'a self,
-        tenant: &'a Tenant,
-        id: &'a PermissionId,
-    ) -> Pending<'a, Option<Permission>> {
+    fn permission<'a>(&'a self, tenant: &'a Tenant, id: &'a PermissionId) -> Pending<'a, Option<Permission>> {
         let query = if mutants::skips("store-tenant-permission") {
             permission!("$1 <> '' AND id = $2 AND env = $3")
         } else if mutants::skips("store-env-permission") {
@@ -268,14 +266,14 @@ async fn add(
         "INSERT INTO permission_events (service_id, permission_id, number, happened_at, jti, signing_input) \
          VALUES ($1, $2, $3, $4, $5, $6)",
     )
-        .bind(&service.0)
-        .bind(&id.0)
-        .bind(event.number)
-        .bind(event.at.0)
-        .bind(&event.jti)
-        .bind(&event.signing_input)
-        .execute(connection)
-        .await?;
+    .bind(&service.0)
+    .bind(&id.0)
+    .bind(event.number)
+    .bind(event.at.0)
+    .bind(&event.jti)
+    .bind(&event.signing_input)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
