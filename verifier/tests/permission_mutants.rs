@@ -7,12 +7,12 @@ mod world;
 
 use axum::http::{Method, StatusCode};
 use callers::{System, call, changed};
-use permits::{about, body, check, given, payment, said, state, tell};
+use permits::{about, body, check, given, giving, payment, post, said, state, tell};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
 use vouchsafe_mutants::without_async;
 use vouchsafe_protocol::permission::call::Do;
-use vouchsafe_service::clock::Clock as _;
+use vouchsafe_service::keys::SigningKey;
 use world::{BUS_KEY, World, json_of};
 
 /// The attack fails as things are, and succeeds without the check.
@@ -29,6 +29,7 @@ macro_rules! kills {
 kills! {
     again_every "perm-again-every" => ask_again_every_day
     again_in_force "perm-again-in-force" => ask_again_after_the_last_day
+    again_key "perm-again-key" => answer_under_the_permission_of_another
     again_policy "perm-again-policy" => ask_something_else_under_a_permission
     authorise_closed "perm-authorise-closed" => authorise_with_a_member_that_nobody_shows
     authorise_unasked "perm-authorise-unasked" => authorise_what_nobody_is_asked
@@ -43,6 +44,23 @@ kills! {
     permission_bound "store-permission-bound" => put_a_permission_back_in_the_database
     scope_more "api-scope-more" => use_a_permission_up_with_a_token_for_reading
     use_body "perm-use-body" => use_a_key_for_two_calls
+}
+
+/// The link leaks, and somebody else answers.
+async fn answer_under_the_permission_of_another() -> bool {
+    let world = permits::world().await;
+    let opened = permits::ask(&world, &body("again")).await;
+    let first = permits::fetched(&world, &opened).await;
+    let (entry, day) = (first.asked().transaction_data()[0].text().to_owned(), first.asked().as_of());
+    let key = SigningKey::generate().unwrap();
+    assert_eq!(post(&world, &first, giving(&first, &key)).await.status(), StatusCode::OK);
+    let told = world.decision(opened["id"].as_str().unwrap()).await;
+    days(&world, 7).await;
+    let opened = permits::ask(&world, &again("again", told["permission"]["id"].as_str().unwrap())).await;
+    let link = opened["qr_text"].as_str().unwrap();
+    let request = permits::fetched_again(&world, link, &entry, day).await;
+    let stranger = SigningKey::generate().unwrap();
+    post(&world, &request, giving(&request, &stranger)).await.status() == StatusCode::OK
 }
 
 async fn opens(world: &World, body: &Value) -> bool {

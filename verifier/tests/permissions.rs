@@ -11,6 +11,7 @@ use permits::{about, ask, body, check, fetched, given, giving, payment, post, re
 use serde_json::{Value, json};
 use vouchsafe_protocol::decision::leaf;
 use vouchsafe_protocol::encoding::{b64u, b64u_decode, sha256};
+use vouchsafe_protocol::openid4vp::request::{Question, Verified};
 use vouchsafe_protocol::permission::call::Do;
 use vouchsafe_protocol::permission::record::{Happening, Route, State, TYP};
 use vouchsafe_service::clock::Clock as _;
@@ -340,4 +341,80 @@ async fn who_can_write_to_the_database_gets_no_record_of_their_own() {
     tamper("UPDATE permission_events SET signing_input = 'AAAA' || signing_input WHERE number = 2").await;
     let (status, _) = about(&world, Method::GET, &given.id, "", "").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// A wallet with a standing permission, and the request that asks again under it.
+struct Again {
+    given: permits::Given,
+    entry: String,
+    request: Verified<Question>,
+    id: String,
+}
+
+/// Gives a standing permission, and is asked again a week later.
+async fn again(world: &World) -> Again {
+    let opened = ask(world, &body("again")).await;
+    let first = fetched(world, &opened).await;
+    let entry = first.asked().transaction_data()[0].text().to_owned();
+    let day = first.asked().as_of();
+    let key = SigningKey::generate().unwrap();
+    assert_eq!(post(world, &first, giving(&first, &key)).await.status(), StatusCode::OK);
+    let request = opened["id"].as_str().unwrap().to_owned();
+    let told = world.decision(&request).await;
+    let text = |member: &str| told["permission"][member].as_str().unwrap().to_owned();
+    let given = permits::Given { key, request, id: text("id"), code: text("withdrawal_code") };
+    world.clock.advance(7 * 86_400);
+    world.resign().await;
+    let mut more = body("again");
+    more["permission"] = json!(given.id);
+    let opened = ask(world, &more).await;
+    let (_, told) = tell(world, &said(world, &given.key, Do::State)).await;
+    assert_eq!(told["asks"], json!([opened["qr_text"]]));
+    let link = told["asks"][0].as_str().unwrap();
+    let request = permits::fetched_again(world, link, &entry, day).await;
+    Again { given, entry, request, id: opened["id"].as_str().unwrap().to_owned() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standing_permission_is_asked_under_again() {
+    let world = permits::world().await;
+    let Again { given, entry, request, id } = again(&world).await;
+    // By another key it is not this permission.
+    let stranger = SigningKey::generate().unwrap();
+    assert_eq!(post(&world, &request, giving(&request, &stranger)).await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(post(&world, &request, giving(&request, &given.key)).await.status(), StatusCode::OK);
+    let decision = world.decision(&id).await;
+    assert_eq!((&decision["outcome"], &decision["permission"]["id"]), (&json!("met"), &json!(given.id)));
+    assert_eq!(claims(&decision["decision"])["transaction"], b64u(sha256(&entry)));
+    let (_, told_now) = tell(&world, &said(&world, &given.key, Do::State)).await;
+    assert_eq!(told_now["asks"], json!([]));
+    assert_eq!(record(&world, &told_now["record"], &given.key).await.events().len(), 1, "given once");
+    let mut soon = body("again");
+    soon["permission"] = json!(given.id);
+    let answered = world.post_json("/v1/requests", BUS_KEY, &soon).await;
+    assert_eq!(refusal(answered).await, (409, "too-soon".to_owned()));
+    let topics: Vec<_> = told(&world).await.into_iter().map(|(topic, _)| topic).collect();
+    assert_eq!(topics, ["decision.met", "permission.given", "decision.met"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_back_meanwhile_is_declined() {
+    let world = permits::world().await;
+    let Again { given, request, id, .. } = again(&world).await;
+    assert_eq!(tell(&world, &said(&world, &given.key, Do::Withdraw)).await.0, StatusCode::OK);
+    assert_eq!(post(&world, &request, giving(&request, &given.key)).await.status(), StatusCode::OK);
+    let decision = world.decision(&id).await;
+    let claims = claims(&decision["decision"]);
+    assert_eq!(
+        (&claims["outcome"], &claims["reasons"]),
+        (&json!("declined"), &json!(["permission_withdrawn"]))
+    );
+    assert!(claims.get("transaction").is_none(), "nothing rests on it");
+    let mut more = body("again");
+    more["permission"] = json!(given.id);
+    let answered = world.post_json("/v1/requests", BUS_KEY, &more).await;
+    assert_eq!(refusal(answered).await, (409, "not-in-force".to_owned()));
+    more["permission"] = json!("perm_AAAAAAAAAAAAAAAAAAAAAA");
+    let answered = world.post_json("/v1/requests", BUS_KEY, &more).await;
+    assert_eq!(refusal(answered).await, (422, "unknown-permission".to_owned()));
 }

@@ -7,18 +7,24 @@ use serde_json::{Map, Value, json};
 use vouchsafe_protocol::jose::Signer as _;
 use vouchsafe_protocol::jose::jws::Unsigned;
 use vouchsafe_protocol::jose::{NamedJwk, PublicJwk};
-use vouchsafe_protocol::openid4vp::request::Verified;
+use vouchsafe_protocol::openid4vp::Asked;
+use vouchsafe_protocol::openid4vp::link::Link;
+use vouchsafe_protocol::openid4vp::request::{
+    Expected as Expecting, Given as GivenBefore, Question, Unverified, Verified,
+};
 use vouchsafe_protocol::openid4vp::response::VpToken;
 use vouchsafe_protocol::openid4vp::transaction_data;
 use vouchsafe_protocol::permission::call::{Call, Do};
 use vouchsafe_protocol::permission::record::{Claims, Expected, Record, Whose};
 use vouchsafe_protocol::permission::{Grant, Jkt, KEY_CLAIM};
+use vouchsafe_protocol::text::Env;
+use vouchsafe_protocol::trust::Judge;
 use vouchsafe_service::clock::Clock as _;
 use vouchsafe_service::entropy::{OsEntropy, id16};
 use vouchsafe_service::keys::{Jws, SigningKey};
 
 use crate::callers::call;
-use crate::world::{BUS_KEY, BUSES, ORIGIN, World, json_of, path_of};
+use crate::world::{BUS_KEY, BUSES, ORIGIN, World, json_of, path_of, text_of};
 
 /// What the registrar says of the one purpose besides.
 const PERMISSIONS: &str = r#"
@@ -91,9 +97,27 @@ pub(crate) struct Giving {
     pub(crate) grant: Option<String>,
 }
 
+/// A request by a policy, whichever way it was verified.
+pub(crate) trait ByPolicy {
+    fn of_policy(&self) -> &Asked;
+}
+
+impl ByPolicy for Asked {
+    fn of_policy(&self) -> &Asked {
+        self
+    }
+}
+
+impl ByPolicy for Question {
+    fn of_policy(&self) -> &Asked {
+        let Self::Policy(asked) = self else { panic!("it is by a policy") };
+        asked
+    }
+}
+
 /// What an honest wallet gives with the key of a permission.
-pub(crate) fn giving(request: &Verified, key: &SigningKey) -> Giving {
-    let asked = request.asked();
+pub(crate) fn giving<A: ByPolicy>(request: &Verified<A>, key: &SigningKey) -> Giving {
+    let asked = request.asked().of_policy();
     let chosen = asked.option(0).unwrap();
     let mut claims = transaction_data::claims(asked.transaction_data(), chosen.queries(), "q0").unwrap();
     claims.insert(KEY_CLAIM.to_owned(), json!(Jkt::of(key.public()).text()));
@@ -102,9 +126,14 @@ pub(crate) fn giving(request: &Verified, key: &SigningKey) -> Giving {
 }
 
 /// Posts the answer of somebody who is old enough.
-pub(crate) async fn post(world: &World, request: &Verified, giving: Giving) -> Response<Body> {
-    let copy = world.copy("1950-01-01", "2026-11-20").await;
-    let party = request.asked().party();
+pub(crate) async fn post<A: ByPolicy>(
+    world: &World,
+    request: &Verified<A>,
+    giving: Giving,
+) -> Response<Body> {
+    let known = world.clock.now().minus(86_400).london_date().to_string();
+    let copy = world.copy("1950-01-01", &known).await;
+    let party = request.asked().of_policy().party();
     let shown = copy.present_with(&party.client_id, &party.nonce, world.clock.now(), giving.claims);
     let vp_token = VpToken::new([("q0".to_owned(), shown)].into());
     let vp_token = match giving.grant {
@@ -133,6 +162,30 @@ pub(crate) async fn given(world: &World, policy: &str) -> Given {
     let told = world.decision(&id).await;
     let text = |member: &str| told["permission"][member].as_str().unwrap().to_owned();
     Given { key, request: id, id: text("id"), code: text("withdrawal_code") }
+}
+
+/// Fetches a request that asks again, and verifies it as a wallet does that gave this entry on that day.
+pub(crate) async fn fetched_again(
+    world: &World,
+    link: &str,
+    entry: &str,
+    on: jiff::civil::Date,
+) -> Verified<Question> {
+    let link = Link::parse(link).unwrap();
+    let text = world.get(path_of(&link.request_uri)).await;
+    assert_eq!(text.status(), StatusCode::OK);
+    let text = text_of(text).await;
+    let judge =
+        Judge { registrar: &world.trust.registrar, last_seen: 0, now: world.clock.now(), verifier: &Jws };
+    let expected = Expecting {
+        client_id: &link.client_id,
+        wallet_nonce: None,
+        env: Env::Test,
+        anchors: &world.trust.anchors,
+        judge,
+    };
+    let given = GivenBefore { entry, on };
+    Unverified::parse(&text).unwrap().verify_question_again(&expected, &[given]).unwrap()
 }
 
 /// A call of the API about a permission.

@@ -329,7 +329,7 @@ impl World {
     }
 
     /// The encrypted form with these presentations.
-    pub(crate) fn form_of(&self, request: &Verified, vp_token: VpToken) -> String {
+    pub(crate) fn form_of<A>(&self, request: &Verified<A>, vp_token: VpToken) -> String {
         let answer = Answer { vp_token, state: Some(request.state().to_owned()) };
         let entropy = OsEntropy::new();
         let ephemeral = Box::new(AgreementKey::generate(&entropy));
