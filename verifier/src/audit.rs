@@ -94,6 +94,8 @@ pub struct Verdict {
     pub notices: u64,
     /// Events of permissions.
     pub events: u64,
+    /// Entries whose documents were deleted when their retention was over.
+    pub forgotten: u64,
     /// Signed checkpoints.
     pub checkpoints: u64,
     /// Everything that is wrong, most telling first.
@@ -155,6 +157,7 @@ pub async fn verify(config: &Config) -> Result<Verdict, AuditError> {
     documents::decisions(&mut reader, &vault, &mut book).await?;
     documents::notices(&mut reader, &vault, &mut book).await?;
     documents::events(&mut reader, &mut book).await?;
+    documents::forgotten(&mut reader, &mut book).await?;
     let mut judged = tree::Judged::of(&leaves, &book, tree::Stored::read(&mut reader).await?);
     judged.judge(desk.as_ref());
     book.verdict.checkpoints = judged.checkpoints();

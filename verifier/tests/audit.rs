@@ -189,6 +189,20 @@ async fn every_edit_is_named(world: World) {
     assert_eq!(verify(&world.config).await.unwrap(), whole, "the auditor changes nothing");
 }
 
+/// What was deleted when its retention was over is counted, and covers nothing that was not in the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_forgotten_is_counted() {
+    let world = World::new().await;
+    declare(&world.app).await.unwrap();
+    let gone = "INSERT INTO log_forgotten (leaf) SELECT l.leaf FROM log_leaves l WHERE l.place = 0;\
+        DELETE FROM notices WHERE position = 1";
+    let verdict = after(&world, gone).await;
+    assert_eq!((verdict.faults.as_slice(), verdict.forgotten, verdict.notices), (&[][..], 1, 6));
+    let still_here = gone.split(';').next().unwrap();
+    let verdict = after(&world, still_here).await;
+    assert!(names(&verdict, "log_forgotten", "leaf", "leaf"), "{:#?}", verdict.faults);
+}
+
 /// What is found after a change, which is then taken back.
 async fn after(world: &World, change: &str) -> Verdict {
     match &world.config.database {
@@ -226,8 +240,16 @@ async fn after(world: &World, change: &str) -> Verdict {
     }
 }
 
-const TABLES: [&str; 7] =
-    ["decisions", "requests", "log_leaves", "log_hashes", "log_edge", "log_checkpoints", "notices"];
+const TABLES: [&str; 8] = [
+    "decisions",
+    "requests",
+    "log_leaves",
+    "log_hashes",
+    "log_edge",
+    "log_checkpoints",
+    "log_forgotten",
+    "notices",
+];
 
 /// Two entries, two decisions, two statements, each in the other's place.
 async fn exchanged_rows_are_named(world: &World, ids: &[String]) {
@@ -308,15 +330,29 @@ async fn a_token_is_checked_without_a_database() {
     let proof = text_of(proof).await;
     let key = world.app.log_desk().unwrap().key().clone();
     let believed = |log: &[NoteKey], quorum| Believed { log: log.to_vec(), witnesses: Vec::new(), quorum };
-    let stands = check(&token, &proof, &believed(&[key.clone()], 0)).unwrap();
+    let stands = check(&token, &proof, &believed(std::slice::from_ref(&key), 0)).unwrap();
     assert_eq!((stands.size, stands.typ), (3, "vouchsafe-decision+jwt"));
     let other = world.decision(&ids[0]).await["decision"].as_str().unwrap().to_owned();
-    assert!(matches!(check(&other, &proof, &believed(&[key.clone()], 0)), Err(TokenError::Proof(_))));
-    assert!(matches!(check("e30.e30.AA", &proof, &believed(&[key.clone()], 0)), Err(TokenError::Token)));
-    assert!(matches!(check(&token, &proof, &believed(&[key], 1)), Err(TokenError::Quorum)));
+    assert!(matches!(
+        check(&other, &proof, &believed(std::slice::from_ref(&key), 0)),
+        Err(TokenError::Proof(_))
+    ));
+    assert!(matches!(
+        check("e30.e30.AA", &proof, &believed(std::slice::from_ref(&key), 0)),
+        Err(TokenError::Token)
+    ));
     assert!(matches!(check(&token, &proof, &believed(&[], 0)), Err(TokenError::Keys)));
-    let stranger = NoteKey::parse("ask.larkfield.example/log+00000000+AQ");
-    assert!(stranger.is_err());
+    let both = Believed { log: vec![key.clone()], witnesses: vec![key.clone()], quorum: 0 };
+    let (witnessed, kinds) =
+        (|| check(&token, &proof, &believed(std::slice::from_ref(&key), 1)), || check(&token, &proof, &both));
+    assert!(matches!(witnessed(), Err(TokenError::Quorum)));
+    assert!(matches!(kinds(), Err(TokenError::Keys)), "a log is no witness of itself");
+    #[cfg(feature = "mutants")]
+    {
+        use vouchsafe_mutants::without;
+        assert!(matches!(without("audit-token-quorum", witnessed), Err(TokenError::Proof(_))));
+        assert!(without("audit-token-keys", kinds).is_ok());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -347,6 +383,7 @@ async fn purposes_are_written_down_for_tables_and_for_readers_of_linked_data() {
     let linked = purposes::jsonld(&rules.register);
     assert_eq!(linked["@context"]["dpv"], "https://w3id.org/dpv#");
     let purpose = &linked["purposes"][0];
+    assert_eq!(purpose["id"], "urn:vouchsafe:purpose:pass");
     assert_eq!(purpose["lawful_basis"], "dpv:PublicInterest");
     assert_eq!(purpose["storage"]["duration"], "P30D");
     assert_eq!(purpose["services"][0]["id"], "https://buses.larkfield.example");

@@ -30,7 +30,6 @@ const SERVER: &str = "VOUCHSAFE_TEST_DECIDES_ON";
 /// Requests that are over and wait for their decision.
 const REQUESTS: usize = 120;
 
-#[cfg(feature = "mutants")]
 fn server(host: &str, port: u16, name: &str) -> Place {
     Place::Server(vouchsafe_service::store::Server {
         host: host.to_owned(),
@@ -50,7 +49,6 @@ async fn decides_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     install();
     let mut config = config(folder.as_ref());
-    #[cfg(feature = "mutants")]
     if let Ok(on) = std::env::var(SERVER) {
         let [host, port, name]: [&str; 3] = on.split('|').collect::<Vec<_>>().try_into().unwrap();
         config.database = server(host, port.parse().unwrap(), name);

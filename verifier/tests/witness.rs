@@ -22,14 +22,15 @@ use vouchsafe_service::config::SecretFile;
 use vouchsafe_service::dev_ca::DevCa;
 use vouchsafe_service::keys::{Ed25519Key, Jws, install};
 use vouchsafe_service::listen::{Identity, Limits, Listener};
-use vouchsafe_verifier::app::App;
+use vouchsafe_verifier::app::{App, OpenError};
+use vouchsafe_verifier::audit::token::{Believed, check};
 use vouchsafe_verifier::config::WitnessSettings;
 use vouchsafe_verifier::expiry::sweep;
 use vouchsafe_verifier::http::router;
-use vouchsafe_verifier::log::publish;
 use vouchsafe_verifier::log::witnesses::{AskError, Asked, ask};
+use vouchsafe_verifier::log::{LogFault, publish};
 use vouchsafe_verifier::witness::{self, Followed, Witness, WitnessConfig, WitnessHttp};
-use world::{World, text_of};
+use world::{BUS_KEY, World, text_of};
 
 const LOG: &str = "log.larkfield.example/log";
 
@@ -214,12 +215,15 @@ async fn asking(mut world: World, ca: &Path, witnesses: Vec<WitnessSettings>) ->
     World { router: router(app.clone()), app, ..world }
 }
 
-async fn decided(world: &World, many: usize) {
+async fn decided(world: &World, many: usize) -> Vec<String> {
+    let mut ids = Vec::new();
     for _ in 0..many {
-        world.ask("counter", "cross_device").await;
+        let opened = world.ask("counter", "cross_device").await;
+        ids.push(opened["id"].as_str().unwrap().to_owned());
     }
     world.clock.advance(7200);
     sweep(&world.app, world.clock.now()).await.unwrap();
+    ids
 }
 
 async fn witnessed(world: &World, key: &str) -> (u64, usize) {
@@ -239,11 +243,21 @@ async fn the_witness_that_is_asked_stands_under_the_checkpoint() {
     let up = Up::for_log(&world).await;
     let world = asking(world, &up.ca, vec![up.setting()]).await;
     assert_eq!(ask(&world.app, 0).await.unwrap(), Asked::Nothing, "there is no checkpoint yet");
-    decided(&world, 3).await;
+    let ids = decided(&world, 3).await;
     publish(&world.app).await.unwrap();
     assert_eq!(witnessed(&world, &up.key).await, (3, 0), "shown before anybody was asked");
     assert_eq!(ask(&world.app, 0).await.unwrap(), Asked::Signed);
     assert_eq!(witnessed(&world, &up.key).await, (3, 1));
+    let opened = world.decision(&ids[0]).await;
+    let place = format!("/v1/requests/{}/log-proof", ids[0]);
+    let proof = world.get_with(&place, header::AUTHORIZATION, &format!("Bearer {BUS_KEY}")).await;
+    let believed = Believed {
+        log: vec![world.app.log_desk().unwrap().key().clone()],
+        witnesses: vec![NoteKey::parse(&up.key).unwrap()],
+        quorum: 1,
+    };
+    let stands = check(opened["decision"].as_str().unwrap(), &text_of(proof).await, &believed).unwrap();
+    assert_eq!(stands.witnessed[0].0, "witness.example/one", "whoever holds the proof sees who has seen it");
     assert_eq!(ask(&world.app, 0).await.unwrap(), Asked::Nothing);
     assert_eq!(ask(&world.app, 1).await.unwrap(), Asked::Nothing, "there is no second witness");
 
@@ -317,6 +331,40 @@ async fn a_witness_that_is_away_keeps_nothing_back() {
     assert!(size >= 2 && signed == 0);
 }
 
+/// What is inside our own network is not asked, unless this is a test on one machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn witnesses_are_outside() {
+    let world = World::new().await;
+    let up = Up::for_log(&world).await;
+    let other = world.app.log_desk().unwrap().verifier_key();
+    let opens = async |loopback: bool, url: &str, keys: &[&str]| {
+        let opened = world.reopen(|config| {
+            let log = config.log.as_mut().unwrap();
+            (log.loopback, log.authorities) = (loopback, up.ca.clone());
+            let setting = |key: &&str| WitnessSettings { url: url.to_owned(), key: (*key).to_owned() };
+            log.witnesses = keys.iter().map(setting).collect();
+        });
+        opened.await.map(drop)
+    };
+    let key = up.key.as_str();
+    assert!(opens(true, "https://127.0.0.1:1", &[key]).await.is_ok());
+    assert!(opens(false, "https://witness.example/w/", &[key]).await.is_ok());
+    for url in [
+        "https://127.0.0.1:1",
+        "https://10.1.2.3",
+        "http://witness.example",
+        "https://me@witness.example",
+        "x",
+    ] {
+        let refused = opens(false, url, &[key]).await;
+        assert!(matches!(refused, Err(OpenError::Log(LogFault::Url(..)))), "{url}");
+    }
+    for keys in [&[key, key][..], &[&other], &["witness.example+00000000+AA"]] {
+        let refused = opens(false, "https://witness.example", keys).await;
+        assert!(matches!(refused, Err(OpenError::Log(LogFault::Witness))), "{keys:?}");
+    }
+}
+
 /// Somebody else at the witness's address, who signs with a key of their own under its name and id.
 async fn a_signature_of_somebody_else_is_shown() -> bool {
     let world = World::new().await;
@@ -347,10 +395,56 @@ async fn what_a_witness_did_not_sign_is_not_shown() {
     assert!(!a_signature_of_somebody_else_is_shown().await);
 }
 
+async fn opened_with(change: impl FnOnce(&mut WitnessConfig)) -> bool {
+    let (log, folder) = (Own::new(), tempfile::tempdir().unwrap());
+    let mut config = settings(folder.path(), log.signer().key());
+    change(&mut config);
+    Witness::open(&config, Arc::new(SystemClock)).await.is_ok()
+}
+
+async fn a_witness_that_answers_nobody_opens() -> bool {
+    opened_with(|config| config.calls_per_minute = 0).await
+}
+
+async fn a_log_is_followed_twice() -> bool {
+    opened_with(|config| config.logs.push(config.logs[0].clone())).await
+}
+
+async fn one_witness_is_counted_twice() -> bool {
+    let world = World::new().await;
+    let up = Up::for_log(&world).await;
+    let opened = world.reopen(|config| {
+        let log = config.log.as_mut().unwrap();
+        (log.loopback, log.authorities) = (true, up.ca.clone());
+        log.witnesses = vec![up.setting(), up.setting()];
+    });
+    opened.await.is_ok()
+}
+
+/// The attack fails as things are, and succeeds without the check.
 #[cfg(feature = "mutants")]
+macro_rules! kills {
+    ($($test:ident $name:literal => $attack:ident)*) => { $(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $test() {
+            assert!(!$attack().await, "the check holds");
+            assert!(vouchsafe_mutants::without_async($name, $attack()).await, "nothing else would have caught it");
+        }
+    )* };
+}
+
+#[cfg(feature = "mutants")]
+kills! {
+    log_witness_signature "log-witness-signature" => a_signature_of_somebody_else_is_shown
+    log_witness_once "log-witness-once" => one_witness_is_counted_twice
+    witness_calls "witness-calls" => a_witness_that_answers_nobody_opens
+    witness_log "witness-log" => a_log_is_followed_twice
+}
+
+#[cfg(not(feature = "mutants"))]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_switch_that_is_noticed() {
-    let shown =
-        vouchsafe_mutants::without_async("log-witness-signature", a_signature_of_somebody_else_is_shown());
-    assert!(shown.await);
+async fn what_makes_no_witness_is_refused() {
+    assert!(!a_witness_that_answers_nobody_opens().await);
+    assert!(!a_log_is_followed_twice().await);
+    assert!(!one_witness_is_counted_twice().await);
 }

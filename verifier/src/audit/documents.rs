@@ -6,6 +6,7 @@ use vouchsafe_protocol::jose::jws::Compact;
 use vouchsafe_protocol::json;
 use vouchsafe_protocol::permission::record;
 use vouchsafe_protocol::tlog::notice;
+use vouchsafe_protocol::tlog::tree::Hash;
 
 use super::rows::{DecisionRow, NoticeRow, Reader};
 use super::{AuditError, Book, Fault};
@@ -93,6 +94,24 @@ pub(super) async fn events(reader: &mut Reader, book: &mut Book) -> Result<(), A
             book.take(&leaf(record::TYP, input.as_bytes()), &row.service_id, "permission_events", &name);
         }
     }
+}
+
+/// Every entry whose document was deleted when its retention was over: it must have been in the log.
+pub(super) async fn forgotten(reader: &mut Reader, book: &mut Book) -> Result<(), AuditError> {
+    for leaf in reader.forgotten().await? {
+        book.verdict.forgotten += 1;
+        let entry: Option<Hash> = leaf.as_slice().try_into().ok();
+        if entry.and_then(|entry| book.open.remove(&entry)).is_none() {
+            let row = format!("leaf {}", b64u(&leaf));
+            book.fault(Fault::new(
+                "log_forgotten",
+                row,
+                "leaf",
+                "no entry that is without a document is this one",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Every statement of what is in force.

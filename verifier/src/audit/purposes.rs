@@ -111,7 +111,7 @@ fn linked(register: &Register, purpose: &Purpose) -> Value {
         .map(|id| json!({"type": "dpv:PersonalData", "identifier": id}))
         .collect();
     json!({
-        "id": format!("urn:vouchsafe:purpose:{}", url::form_urlencoded::byte_serialize(purpose.sub.as_bytes()).collect::<String>()),
+        "id": address(&purpose.sub),
         "type": "dpv:Purpose",
         "identifier": purpose.sub,
         "version": purpose.version.to_string(),
@@ -123,6 +123,15 @@ fn linked(register: &Register, purpose: &Purpose) -> Value {
         "services": services,
         "other_route": purpose.other_route,
     })
+}
+
+/// The purpose's id where it is an address; else one made of it.
+fn address(id: &str) -> String {
+    if id.starts_with("https://") || id.starts_with("urn:") {
+        return id.to_owned();
+    }
+    let encoded: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    format!("urn:vouchsafe:purpose:{encoded}")
 }
 
 fn context() -> Value {

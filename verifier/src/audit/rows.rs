@@ -111,6 +111,8 @@ asked! {
     notices() -> Vec<NoticeRow>;
     /// Events of permissions behind that key; none where no permissions are kept.
     events(after: (String, String, i64)) -> Vec<EventRow>;
+    /// Entries whose documents were deleted at the end of their retention.
+    forgotten() -> Vec<Vec<u8>>;
     /// The hashes of subtrees.
     hashes() -> Vec<HashRow>;
     /// The edges; there is one.

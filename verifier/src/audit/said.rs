@@ -63,6 +63,10 @@ pub(in super::super) async fn events(
     .await
 }
 
+pub(in super::super) async fn forgotten(from: &mut Connection) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT leaf FROM log_forgotten ORDER BY leaf").fetch_all(from).await
+}
+
 pub(in super::super) async fn hashes(from: &mut Connection) -> Result<Vec<HashRow>, sqlx::Error> {
     sqlx::query_as("SELECT level, place, hash FROM log_hashes ORDER BY level, place").fetch_all(from).await
 }

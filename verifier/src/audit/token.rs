@@ -1,6 +1,7 @@
 //! One decision checked from outside: the token, its proof, the log's key, and the witnesses that one relies on. No database.
 
 use serde::Serialize;
+use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::decision;
 use vouchsafe_protocol::decision::leaf;
 use vouchsafe_protocol::jose::jws::{Compact, MAX_TOKEN};
@@ -60,8 +61,9 @@ pub struct Stands {
 pub fn check(token: &str, proof: &str, believed: &Believed) -> Result<Stands, TokenError> {
     let all = |keys: &[NoteKey], kind| keys.iter().all(|key| key.kind() == kind);
     let sound = all(&believed.log, Kind::Ed25519) && all(&believed.witnesses, Kind::Cosignature);
-    let first = believed.log.first().filter(|_| sound).ok_or(TokenError::Keys)?;
-    if believed.quorum > believed.witnesses.len() {
+    let first = believed.log.first().filter(|_| mutants::skips("audit-token-keys") || sound);
+    let first = first.ok_or(TokenError::Keys)?;
+    if !(mutants::skips("audit-token-quorum") || believed.quorum <= believed.witnesses.len()) {
         return Err(TokenError::Quorum);
     }
     let token = token.trim();

@@ -102,7 +102,8 @@ impl Circle {
         let mut witnesses: Vec<Witness> = Vec::new();
         for one in &settings.witnesses {
             let witness = Witness::open(one, &http)?;
-            if witnesses.iter().any(|other| other.key == witness.key) {
+            let once = witnesses.iter().all(|other| other.key != witness.key);
+            if !(mutants::skips("log-witness-once") || once) {
                 return Err(LogFault::Witness);
             }
             witnesses.push(witness);
@@ -125,7 +126,7 @@ impl Witness {
 
 /// Asks every witness at its times, for as long as it is polled; at once ends where there is none to ask.
 pub async fn ask_every(app: Arc<App>) {
-    let every = app.config().log.as_ref().map_or(1, |settings| settings.every_seconds.max(1));
+    let every = app.config().log.as_ref().map_or(1, |settings| settings.every_seconds);
     let many = app.log_desk().map_or(0, |desk| desk.circle().witnesses.len());
     let mut all = JoinSet::new();
     for at in 0..many {

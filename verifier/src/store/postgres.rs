@@ -34,6 +34,12 @@ macro_rules! chosen {
     };
 }
 
+/// An entry and the edge in one way to the server and back.
+const ENTRY_AND_EDGE: Option<&str> = Some(
+    "WITH entry AS (INSERT INTO log_leaves (service_id, leaf, place) VALUES ($1, $2, $3)) \
+     UPDATE log_edge SET edge = $4 WHERE id = 1",
+);
+
 #[expect(clippy::duplicate_mod, reason = "one text for both dialects, compiled for each")]
 #[path = "sql/mod.rs"]
 mod sql;

@@ -122,10 +122,10 @@ async fn whole(args: &VerifyArgs) -> Result<(), Failure> {
 }
 
 fn words(verdict: &Verdict) -> String {
-    let Verdict { entries, decisions, notices, events, checkpoints, .. } = verdict;
+    let Verdict { entries, decisions, notices, events, forgotten, checkpoints, .. } = verdict;
     let mut text = format!(
         "{entries} entries: {decisions} decisions, {notices} statements of what is in force, {events} events of \
-         permissions; {checkpoints} checkpoints"
+         permissions, {forgotten} whose documents were deleted at their time; {checkpoints} checkpoints"
     );
     for fault in verdict.faults.iter().map(Fault::to_string) {
         text += &format!("\n  {fault}");

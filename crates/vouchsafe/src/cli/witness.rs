@@ -1,7 +1,9 @@
 //! `vouchsafe witness`: signs that it has seen the checkpoints of the logs that it follows.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -37,10 +39,15 @@ pub(crate) async fn run(args: WitnessArgs) -> Result<(), Failure> {
     let witness = Witness::open(&config, Arc::new(SystemClock)).await.map_err(Failure::usage)?;
     let listener = listener(&config.http).await?;
     let (key, address) = (witness.key().to_string(), listener.address().to_string());
+    // Listening comes before the line: a script may stop us as soon as it has read it.
+    let mut stop = pin!(stop_signal());
+    let stopped = tokio::time::timeout(Duration::ZERO, stop.as_mut()).await.is_ok();
     print::one(args.json, &json!({"ready": true, "key": key, "address": address}), || {
         format!("Witness   {key}\nListens   {address}")
     })?;
-    listener.serve(router(Arc::clone(&witness)), stop_signal()).await;
+    if !stopped {
+        listener.serve(router(Arc::clone(&witness)), stop).await;
+    }
     witness.close().await;
     Ok(())
 }

@@ -7,7 +7,7 @@ use vouchsafe_protocol::tlog::tree::{Appended, Frontier, Hash};
 
 use super::super::super::log::{Log, Notice, Published};
 use super::super::super::{Pending, StoreError};
-use super::{Own, Tx};
+use super::{ENTRY_AND_EDGE, Own, Tx};
 
 /// How many entries get their places between two looks at the table.
 const ROUND: usize = 1_000;
@@ -61,19 +61,38 @@ pub(super) async fn append_entries(writing: &mut Tx, entries: &[Entry]) -> Resul
     .await?;
     let mut edge = if waits { append(writing).await? } else { read(&edge)? };
     let mut all = Vec::with_capacity(entries.len());
-    for Entry { service, hash } in entries {
-        let appended = edge.push(hash).map_err(|_| StoreError::Unavailable)?;
-        sqlx::query("INSERT INTO log_leaves (service_id, leaf, place) VALUES ($1, $2, $3)")
-            .bind(service)
-            .bind(hash.to_vec())
-            .bind(number(appended.index)?)
-            .execute(&mut **writing)
-            .await?;
+    for (at, entry) in entries.iter().enumerate() {
+        let appended = edge.push(&entry.hash).map_err(|_| StoreError::Unavailable)?;
+        let last = at + 1 == entries.len();
+        insert(writing, entry, &appended, last.then_some(&edge)).await?;
         keep_hashes(writing, &appended).await?;
         all.push(appended);
     }
-    move_edge(writing, &edge).await?;
     Ok(all)
+}
+
+/// Writes an entry; with the last of them the edge, in one statement where the dialect has one for both.
+async fn insert(
+    writing: &mut Tx,
+    entry: &Entry,
+    appended: &Appended,
+    edge: Option<&Frontier>,
+) -> Result<(), Fault> {
+    let both = edge.zip(ENTRY_AND_EDGE);
+    let alone = "INSERT INTO log_leaves (service_id, leaf, place) VALUES ($1, $2, $3)";
+    let query = sqlx::query(both.map_or(alone, |(_, statement)| statement))
+        .bind(&entry.service)
+        .bind(entry.hash.to_vec())
+        .bind(number(appended.index)?);
+    let query = match both {
+        Some((edge, _)) => query.bind(edge.to_bytes()),
+        None => query,
+    };
+    query.execute(&mut **writing).await?;
+    match edge.filter(|_| both.is_none()) {
+        Some(edge) => move_edge(writing, edge).await,
+        None => Ok(()),
+    }
 }
 
 /// Gives every entry that can be seen and has none its place, and the tree as it then is.

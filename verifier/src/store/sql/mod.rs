@@ -25,7 +25,7 @@ use super::super::{
     Pending, RETURN_GRACE_SECONDS, Request, RequestId, Requests, ServiceId, Stale, StoreError,
     StoredDecision, Tag, Tenant, minute,
 };
-use super::{Db, Own, Pools, Tx};
+use super::{Db, ENTRY_AND_EDGE, Own, Pools, Tx};
 
 impl Own {
     /// Ends a lease early and gives `attempts` back, unless a later lease was given.

@@ -1,0 +1,5 @@
+-- Entries whose documents were deleted when their retention was over, written with the deletion: the log keeps its hashes, and an
+-- auditor is told how many of them are of nothing that is still here.
+CREATE TABLE log_forgotten (
+    leaf  BLOB NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
