@@ -135,8 +135,16 @@ pub async fn answer(app: Arc<App>, handle: String, body: Bytes) -> Result<Answer
     // 4 to 6: strict parts, key bindings, signatures; still read only.
     let question = app.question(&request).await?;
     let asked = request::asked(&app, &question, &secrets, key.public())?;
-    let (env, since) = (question.env(), request.created_at);
-    let pinned = Pinned { asked, env, since, expect: secrets.expect.clone() };
+    let pinned = Pinned {
+        asked,
+        env: question.env(),
+        since: request.created_at,
+        expect: secrets.expect.clone(),
+        question,
+        again: request.permission.clone(),
+        id: entropy::bytes(app.entropy()),
+        withdraw_at: app.records().withdraw_at(),
+    };
     let (pinned, authentic) = authenticate(&app, &place, pinned, response, now).await?;
     let work = Work { app, place, request, secrets, pinned, authentic };
     // The lease and 7 to 13, whoever still listens: a lease that nobody works under would keep the resident out.
@@ -197,7 +205,7 @@ impl Work {
         let _room = place.room();
         let lease = lease(&app, &request).await?;
         let result = match judge(&app, place, pinned, authentic).await {
-            Ok(finding) => commit(&app, &request, &secrets, &lease, &finding).await,
+            Ok(finding) => decide(&app, &request, &secrets, &lease, finding).await,
             Err(fault) => Err(fault),
         };
         if let Err(fault) = &result {
@@ -222,7 +230,10 @@ async fn judge(
     let now = app.now();
     let rules = app.current_rules(now)?;
     let ours = rules.clone();
-    let work = move || check::complete(&pinned, authentic, &ours, now).map(|complete| (pinned, complete));
+    let signatures = app.signatures;
+    let work = move || {
+        check::complete(&pinned, authentic, &ours, now, &signatures).map(|complete| (pinned, complete))
+    };
     let (pinned, mut complete) = place.run(work).await??;
     let sought = complete.take_references();
     let place = if sought.is_empty() {
@@ -234,6 +245,23 @@ async fn judge(
         app.pool.enter(room).map_err(Unavailable::from)?
     };
     Ok(place.gather(&app.proofs, Ready::new(pinned, complete, rules)).await??)
+}
+
+/// Step 12, its end, and 13: an answer that rests on a permission is by its key.
+async fn decide(
+    app: &App,
+    request: &Request,
+    secrets: &OpenSecrets,
+    lease: &Lease,
+    mut finding: Finding,
+) -> Result<Answered, AnswerError> {
+    if let Some(permitted) = finding.permitted.as_deref_mut() {
+        if !permitted.is_by_its_key(app, &request.tenant()).await? {
+            return Err(Refusal::OtherPermission.into());
+        }
+        permitted.keep(app, request, secrets.entry.as_deref().unwrap_or_default());
+    }
+    commit(app, request, secrets, lease, &finding).await
 }
 
 /// Step 13: what was found becomes the decision, or waits for the browser that must come back.

@@ -34,6 +34,7 @@ use crate::config::{Config, MAX_REQUEST_TTL};
 use crate::decision::{Closing, Desk};
 use crate::log::{LogDesk, LogError};
 use crate::paths::PathCache;
+use crate::permissions::{Checks, RecordDesk};
 use crate::policies::{self, FileFault, Installed, Refusal, Sender, warnings};
 use crate::pool::gather::Gathering;
 use crate::pool::{Cap, Full, ProofPool};
@@ -42,7 +43,7 @@ use crate::question::{Question, QuestionError, Questions};
 use crate::secrets::{Kind, Vault};
 use crate::status::{Book, Door, Fetch};
 use crate::store::{
-    self, Consume, Decided, Effect, Ground, Request, RequestId, Stale, Store, StoreError, Tenant,
+    self, Consume, Decided, Effect, Ground, Request, RequestId, ServiceId, Stale, Store, StoreError, Tenant,
 };
 use crate::trust::{self, LoadFault};
 use crate::webhook::{EndpointFault, Endpoints};
@@ -93,6 +94,8 @@ pub struct App {
     rules: RwLock<Arc<Rules>>,
     signer: RequestSigner,
     desk: Desk,
+    records: RecordDesk,
+    checks: Checks,
     log_desk: Option<LogDesk>,
     clients: Clients,
     endpoints: Endpoints,
@@ -249,6 +252,8 @@ impl App {
         let signer = request_signer(&config, &trust, clock.now())?;
         let decision_key = SigningKey::from_pkcs8_pem(&config.decision.key.read()?)?;
         let desk = Desk::new(Arc::new(decision_key), &config.origin, config.decision.ttl_seconds);
+        let record_key = SigningKey::from_pkcs8_pem(&config.record.key.read()?)?;
+        let records = RecordDesk::new(Arc::new(record_key), &config.origin);
         let log_desk = log_desk(&config)?;
         let clients = Clients::load(&config.services, &config.limits)?;
         let endpoints = Endpoints::load(&config.services, config.webhooks)?;
@@ -259,7 +264,7 @@ impl App {
             Some(door) => door,
             None => status_door(&config, &rules)?,
         };
-        let proofs = Concluding::gathering(entropy.clone());
+        let proofs = Concluding::gathering(entropy.clone(), clock.clone());
         let statuses = Book::new(config.status.clone(), door, clock.clone());
         Ok(Self {
             config,
@@ -271,6 +276,8 @@ impl App {
             rules: RwLock::new(Arc::new(rules)),
             signer,
             desk,
+            records,
+            checks: Checks::default(),
             log_desk,
             clients,
             endpoints,
@@ -359,10 +366,10 @@ impl App {
         }
     }
 
-    /// The key set that services check decisions with.
+    /// The key set that decisions and records are checked with.
     #[must_use]
     pub fn jwks(&self) -> serde_json::Value {
-        self.desk.jwks()
+        self.desk.jwks(&self.records.key())
     }
 
     /// The client id that requests are made under.
@@ -416,6 +423,15 @@ impl App {
         &self.desk
     }
 
+    pub(crate) fn records(&self) -> &RecordDesk {
+        &self.records
+    }
+
+    /// How often tenants asked whether permissions are in force, until that is written.
+    pub(crate) fn checks(&self) -> &Checks {
+        &self.checks
+    }
+
     /// Who signs the log, where it is shown.
     #[must_use]
     pub fn log_desk(&self) -> Option<&LogDesk> {
@@ -428,26 +444,37 @@ impl App {
 
     /// What `request` asks, as it was pinned when it was made.
     pub(crate) async fn question(&self, request: &Request) -> Result<Arc<Question>, Unavailable> {
-        if let Some(question) = self.questions.get(&request.asked_digest) {
+        self.question_of(&request.service, request.asked_digest, request.created_at).await
+    }
+
+    /// The question of that digest, as it was pinned at `now`.
+    pub(crate) async fn question_of(
+        &self,
+        service: &ServiceId,
+        digest: [u8; 32],
+        now: UnixTime,
+    ) -> Result<Arc<Question>, Unavailable> {
+        if let Some(question) = self.questions.get(&digest) {
             return Ok(question);
         }
-        let body =
-            self.store.asked(&request.service, request.asked_digest).await?.ok_or(QuestionError::Damaged)?;
+        let body = self.store.asked(service, digest).await?.ok_or(QuestionError::Damaged)?;
         let rules = self.rules();
         // What the registrar said held when the request was made, and is what the wallet was shown.
-        let now = request.created_at;
         let judge =
             Judge { registrar: &rules.trust.registrar, last_seen: 0, now, verifier: &self.signatures };
         let question = Arc::new(Question::from_body(&body, &judge)?);
-        self.keep_question(request.asked_digest, question.clone());
+        self.keep_question(digest, question.clone());
         Ok(question)
     }
 
     pub(crate) fn closing(&self, closing: &Closing<'_>, ground: Ground) -> Consume {
         let request = closing.request;
         let mut member = self.desk.closing(closing, ground, self.entropy());
+        let permitted = closing.finding.permitted.as_ref();
+        member.effects.extend(permitted.into_iter().flat_map(|permitted| permitted.effects(self, closing)));
         let beyond = member.limit.iter_mut().flat_map(|limit| &mut limit.effects);
-        for effect in member.effects.iter_mut().chain(beyond) {
+        let ended = member.resting.iter_mut().flat_map(|resting| &mut resting.effects);
+        for effect in member.effects.iter_mut().chain(beyond).chain(ended) {
             if let Effect::Decision { signing_input, .. } = effect {
                 *signing_input =
                     self.vault.bind(Kind::Decision, &request.service, &request.id, signing_input);

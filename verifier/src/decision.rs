@@ -19,11 +19,14 @@ use vouchsafe_protocol::policy::Policy;
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::entropy::{self, Entropy};
 
+use crate::permissions::Permitted;
 use crate::question::Question;
-use crate::store::{Consume, Count, Effect, Ground, Limit, Once, Request, ServiceId, StoredDecision};
+use crate::store::{
+    Consume, Count, Day, Effect, Ground, Limit, Once, Request, Resting, ServiceId, StoredDecision,
+};
 
 /// What was found out about a request: codes and a name that the service alone knows somebody by, never a value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// How it ends.
@@ -35,18 +38,27 @@ pub struct Finding {
     /// What the service may know the resident by, where its policy asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pseudonym: Option<Pseudonym>,
+    /// What the answer permits, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permitted: Option<Box<Permitted>>,
 }
 
 impl Finding {
     /// An end without an answer.
     #[must_use]
     pub fn without_answer(outcome: Outcome, reason: Reason) -> Self {
-        Self { outcome, reasons: vec![reason], evidence: Evidence::None, pseudonym: None }
+        Self { outcome, reasons: vec![reason], evidence: Evidence::None, pseudonym: None, permitted: None }
     }
 
     /// The same where as many were met for this person as the policy lets be.
     fn beyond_limit(&self) -> Self {
-        Self { outcome: Outcome::NotMet, reasons: vec![Reason::LimitReached], ..self.clone() }
+        let reasons = vec![Reason::LimitReached];
+        Self { outcome: Outcome::NotMet, reasons, permitted: None, ..self.clone() }
+    }
+
+    /// The same where the permission that the answer rests on is not in force any more.
+    fn without_permission() -> Self {
+        Self::without_answer(Outcome::Declined, Reason::PermissionWithdrawn)
     }
 
     /// The text that the row keeps between answer and decision.
@@ -91,16 +103,16 @@ impl Desk {
         Self { signer, kid, origin: origin.to_owned(), ttl_seconds: ttl_seconds.into() }
     }
 
-    /// The key set that services check decisions with (RFC 7517).
+    /// The key set that services check decisions with (RFC 7517), and the key of records, each by its `kid`.
     #[must_use]
-    pub fn jwks(&self) -> Value {
+    pub fn jwks(&self, records: &NamedJwk) -> Value {
         let key = NamedJwk {
             key: self.signer.public().clone(),
             kid: Some(self.kid.clone()),
             usage: Some("sig".into()),
             alg: Some(self.signer.alg().as_str().into()),
         };
-        json!({"keys": [key.to_value()]})
+        json!({"keys": [key.to_value(), records.to_value()]})
     }
 
     /// Everything that closes the request in one transaction.
@@ -110,6 +122,11 @@ impl Desk {
         let effects =
             |finding: &Finding| self.effects(&Closing { finding, ..*closing }, entropy::id16(entropy));
         let count = counted(&request.service, &question.policy, question.as_of, finding);
+        let resting = finding.permitted.as_ref().and_then(|permitted| permitted.again()).map(|permission| {
+            let ended = Finding::without_permission();
+            let (otherwise, effects) = (ended.outcome, effects(&ended));
+            Resting { permission: permission.clone(), today: Day::of(question.as_of), otherwise, effects }
+        });
         let limit = count.map(|count| {
             let beyond = finding.beyond_limit();
             Limit { count, otherwise: beyond.outcome, effects: effects(&beyond) }
@@ -122,6 +139,7 @@ impl Desk {
             outcome: finding.outcome,
             effects: effects(finding),
             limit,
+            resting,
         }
     }
 
@@ -164,7 +182,7 @@ impl Desk {
             evidence: finding.evidence,
             subject_binding: policy.subject_binding.clone().into(),
             pseudonym: finding.pseudonym.clone(),
-            transaction: None,
+            transaction: finding.permitted.as_ref().and_then(|permitted| permitted.transaction()),
             reference: request.reference.as_ref().map(|reference| reference.hash.clone()),
         }
     }

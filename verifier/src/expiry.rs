@@ -11,6 +11,7 @@ use vouchsafe_protocol::time::UnixTime;
 
 use crate::app::{App, Unavailable};
 use crate::decision::{Closing, Finding};
+use crate::permissions;
 use crate::store::{ATTEMPTS, Ground, Request, Status};
 
 /// How many requests one round closes.
@@ -25,7 +26,7 @@ pub struct Swept {
     pub expired: u32,
 }
 
-/// Closes every request that is over at `now`, and forgets tokens and keys of calls that are.
+/// Closes every request that is over at `now`, forgets tokens and keys of calls that are, and ends permissions.
 ///
 /// # Errors
 /// When the store does not answer; what was closed stays closed.
@@ -38,6 +39,7 @@ pub async fn sweep(app: &App, now: UnixTime) -> Result<Swept, Unavailable> {
         // A round that closed nothing will not do better at the same instant.
         if due.len() < ROUND as usize || swept == before {
             app.store().forget(now).await?;
+            permissions::sweep(app, now).await?;
             return Ok(swept);
         }
     }

@@ -6,11 +6,13 @@
 
 mod api;
 mod events;
+mod letters;
 mod log;
 mod oauth;
 mod openapi;
 mod outbox;
 mod pages;
+mod permissions;
 mod wallet;
 
 use std::convert::Infallible;
@@ -44,6 +46,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/requests/{id}/decision", get(api::decision))
         .route("/v1/requests/{id}/log-proof", get(api::log_proof))
         .route("/v1/requests/{id}/events", get(events::events))
+        .route("/v1/permissions/{id}", get(permissions::read))
+        .route("/v1/permissions/{id}/check", post(permissions::check))
+        .route("/v1/permissions/{id}/withdraw", post(permissions::withdraw))
         .route("/v1/events", get(outbox::list))
         .route("/v1/events/{id}/send", post(outbox::send_again))
         .route("/v1/events/test", post(outbox::make_up))
@@ -52,12 +57,14 @@ pub fn router(app: Arc<App>) -> Router {
     let wallet = Router::new()
         .route("/r/{handle}", get(wallet::object_by_get).post(wallet::object_by_post))
         .route("/c", post(wallet::code))
+        .route("/permissions", post(permissions::called))
         .route("/policies", get(wallet::policies))
         .route_layer(gate(most.objects_per_minute));
     let pages = Router::new()
         // HEAD, as link previews send it, must neither bind a page to a browser nor decide anything.
         .route("/p/{page}", get(pages::open).head(pages::no_head))
         .route("/p/{page}/return", get(pages::come_back).head(pages::no_head))
+        .route("/withdraw", get(letters::open).post(letters::withdraw))
         .route_layer(gate(most.pages_per_minute));
     let log = Router::new()
         .route("/log/checkpoint", get(log::checkpoint))
@@ -79,11 +86,9 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Content, framing, type guessing and referrers are closed everywhere; nothing is cached that does not say so.
 async fn secured(mut response: Response) -> Response {
+    let content =
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     let fixed = [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -93,6 +98,8 @@ async fn secured(mut response: Response) -> Response {
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    // One page has a form, which goes to itself.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(content));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

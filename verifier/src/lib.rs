@@ -4,7 +4,7 @@
 //! an issuer but the wire. Requests and answers follow OpenID4VP 1.0 as narrowed by `specs/profiles/request.md`
 //! and `specs/profiles/answer.md`; the order of checks at the response endpoint is cheap before dear.
 //!
-//! Security: keep the server key, the request key, the decision key and the log key apart from each other and outside
+//! Security: keep the server key and the keys of requests, decisions, records and the log apart from each other and outside
 //! the database; pin the registrar by its trust file; run the [`expiry`] sweep, and [`log::publish`] where the log is shown.
 
 pub mod answer;
@@ -18,6 +18,7 @@ pub mod http;
 pub mod log;
 pub mod page;
 pub mod paths;
+pub mod permissions;
 pub mod policies;
 pub mod pool;
 pub mod published;

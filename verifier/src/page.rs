@@ -3,6 +3,8 @@
 //! Names and purposes come from the trust register in both languages. The page shows no attribute, and what it
 //! shows of the outcome it shows to the browser that opened it first, and to no other.
 
+pub mod letter;
+
 use std::fmt;
 
 use askama::Template;

@@ -200,9 +200,6 @@ pub enum Refusal {
     /// Wallets would not read a request by it.
     #[error("{0}")]
     TooLong(TooLong),
-    /// It asks for a permission.
-    #[error("this verifier keeps no permissions yet, so it opens no request by a policy that asks for one")]
-    Permission,
 }
 
 /// What every request of a verifier carries, whatever it asks.

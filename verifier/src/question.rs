@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vouchsafe_protocol::encoding::sha256;
 use vouchsafe_protocol::json;
+use vouchsafe_protocol::openid4vp::transaction_data::TransactionDataError;
 use vouchsafe_protocol::policy::{self, Plan, PlanError, Policy, PolicyError};
 use vouchsafe_protocol::text::{self, Env};
 use vouchsafe_protocol::trust::{Extract, Judge, Purpose, Register, ServiceEntry, Table, Tables, TrustError};
@@ -67,6 +68,9 @@ pub enum QuestionError {
     /// A stored policy is not one.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// A kept entry is not the policy's.
+    #[error(transparent)]
+    Entry(#[from] TransactionDataError),
     /// What was stored is damaged.
     #[error("a stored question is damaged")]
     Damaged,

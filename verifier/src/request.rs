@@ -9,12 +9,14 @@ mod body;
 mod list;
 mod object;
 mod once;
+mod permitting;
 
 use std::fmt;
 use std::sync::Arc;
 
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::decision::{self, Outcome, reference_hash};
+use vouchsafe_protocol::permission::TermsError;
 use vouchsafe_protocol::policy::{Policy, SubjectBinding};
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::{entropy, problem};
@@ -29,12 +31,13 @@ use crate::app::{App, Unavailable};
 use crate::decision::outcome_of;
 use crate::expiry;
 use crate::log;
+use crate::permissions;
 use crate::policies::{self, Refusal};
 use crate::question::Question;
 use crate::secrets::{Kind, OpenSecrets};
 use crate::store::{
-    Asked, Flow, NewRequest, Once, Reference, Request, RequestId, ServiceId, Status, StoreError,
-    StoredDecision, Tenant,
+    Asked, Flow, NewRequest, Once, PermissionId, Reference, Request, RequestId, ServiceId, Status,
+    StoreError, StoredDecision, Tenant,
 };
 
 /// The longest that a typed code is valid, in seconds.
@@ -76,6 +79,18 @@ pub enum CreateError {
     /// The policy compares a disclosed value, and none is expected.
     #[error("this policy needs expect: the value that must be disclosed")]
     ExpectMissing,
+    /// What is to be permitted is not what the policy asks for.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
+    /// The service has no such permission.
+    #[error("this service has no such permission")]
+    UnknownPermission,
+    /// The permission is not one under which this may be asked again.
+    #[error("under this permission the policy cannot be asked again")]
+    NotAgain,
+    /// It was asked under it too lately.
+    #[error("under this permission it was asked too lately")]
+    TooSoon,
     /// A value is expected that the policy does not compare.
     #[error("this policy compares no disclosed value: leave expect out")]
     ExpectUnused,
@@ -98,14 +113,14 @@ pub enum CreateError {
 /// # Errors
 /// [`CreateError`] says whose fault it is and what to mend.
 pub async fn create(app: &App, tenant: &Tenant, ask: Ask) -> Result<Opened, CreateError> {
-    let (new, told) = prepare(app, tenant, &ask, app.now())?;
+    let (new, told) = prepare(app, tenant, &ask, app.now()).await?;
     app.store().insert(new).await.map_err(Unavailable::from)?;
     metrics::counter!("vouchsafe_requests_total", "flow" => ask.flow.as_str()).increment(1);
     Ok(told)
 }
 
 /// A new request, and what its service is told once it is stored.
-fn prepare(
+async fn prepare(
     app: &App,
     tenant: &Tenant,
     ask: &Ask,
@@ -113,9 +128,9 @@ fn prepare(
 ) -> Result<(NewRequest, Opened), CreateError> {
     let question = question(app, &tenant.service, ask, now)?;
     check_binding(&question.policy, ask)?;
+    let secrets = permitting::secrets(app, tenant, ask, &question, now).await?;
     let asked = question.to_asked();
     app.keep_question(asked.digest, Arc::new(question));
-    let secrets = OpenSecrets::draw(app.entropy(), ask.expect.clone());
     let new = new_request(app, tenant, ask, asked, &secrets, now);
     let told = opened(app, new.id.clone(), &secrets, new.expires_at);
     Ok((new, told))
@@ -160,6 +175,7 @@ fn new_request(
         created_at: now,
         expires_at,
         reference: ask.reference.as_deref().map(|reference| salted(app, reference)),
+        permission: ask.permission.clone(),
     }
 }
 
@@ -173,9 +189,6 @@ fn question(app: &App, service: &ServiceId, ask: &Ask, now: UnixTime) -> Result<
         return Err(CreateError::Purpose);
     }
     policies::costs(policy, &rules.types, &rules.register, as_of)?;
-    if !(mutants::skips("vp-ask-permission") || policy.permission.is_none()) {
-        return Err(Refusal::Permission.into());
-    }
     let made = Question::new(policy.clone(), &service.0, &rules.register, as_of);
     Ok(made.map_err(Unavailable::from)?)
 }
@@ -219,6 +232,28 @@ pub struct Standing {
     pub expires_at: UnixTime,
     /// What problems, pages and the log call it.
     pub reference: problem::Reference,
+    /// The permission that its answer gave, or under which it asks again.
+    pub permission: Option<Permitted>,
+}
+
+/// A permission, as the service is told of it beside a request.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Permitted {
+    /// Its id.
+    pub id: PermissionId,
+    /// The code that the service prints on its letter, by which the resident takes it back.
+    pub code: String,
+}
+
+impl fmt::Debug for Permitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permitted(…)")
+    }
+}
+
+fn permitted(app: &App, request: &Request) -> Option<Permitted> {
+    let id = request.permission.clone()?;
+    Some(Permitted { code: permissions::code(app.vault(), &request.tenant(), &id), id })
 }
 
 /// How the service's own request stands; `None` when it has no such request.
@@ -235,6 +270,7 @@ async fn stand(app: &App, request: Request) -> Result<Standing, Unavailable> {
     Ok(Standing {
         outcome: outcome(app, &request).await?,
         reference: app.reference(&request.tenant(), &request.id),
+        permission: permitted(app, &request),
         id: request.id,
         policy: request.policy_id,
         status: request.status,
@@ -283,6 +319,8 @@ pub struct SignedDecision {
     pub outcome: Outcome,
     /// The salt of the reference; never in the token.
     pub ref_salt: Option<[u8; 16]>,
+    /// The permission that the answer gave, or under which it was asked again.
+    pub permission: Option<Permitted>,
 }
 
 impl fmt::Debug for SignedDecision {
@@ -300,13 +338,12 @@ pub async fn decision(
     tenant: &Tenant,
     id: &RequestId,
 ) -> Result<Option<Option<SignedDecision>>, Unavailable> {
-    if own(app, tenant, id).await?.is_none() {
-        return Ok(None);
-    }
+    let Some(request) = own(app, tenant, id).await? else { return Ok(None) };
     // Signed from what was stored: what somebody else put into the row gets no signature of ours.
     let Some(stored) = bound_decision(app, tenant, id).await? else { return Ok(Some(None)) };
     let decision = app.desk().sign(&stored).await?;
-    Ok(Some(Some(SignedDecision { decision, outcome: stored.outcome, ref_salt: stored.ref_salt })))
+    let (outcome, ref_salt) = (stored.outcome, stored.ref_salt);
+    Ok(Some(Some(SignedDecision { decision, outcome, ref_salt, permission: permitted(app, &request) })))
 }
 
 /// That the decision of the service's own request is in the log: `None` for no such request, `Some(None)` while no checkpoint

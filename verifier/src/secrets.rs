@@ -3,6 +3,7 @@
 //! Handles, nonce, `state`, codes and sessions are stored as HMACs under the server key, each kind under a label
 //! of its own. What has to come back is sealed, bound to the table and the row; the row loses it when it closes.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use vouchsafe_mutants as mutants;
 use vouchsafe_protocol::encoding::{b64u, b64u_array, b64u_decode};
@@ -11,7 +12,7 @@ use vouchsafe_service::keys::AgreementKey;
 use vouchsafe_service::secret::{Sealer, ServerKey, same};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::store::{Once, RequestId, ServiceId, Tag};
+use crate::store::{Day, Once, PermissionId, RequestId, ServiceId, Tag};
 
 /// How long a typed code is, in letters of five bits.
 pub const CODE_LETTERS: usize = 8;
@@ -53,6 +54,18 @@ pub enum Kind {
     Reference,
     /// The id of a message to a service.
     Event,
+    /// The thumbprint of a permission's key.
+    PermissionKey,
+    /// What the code of a letter is made of.
+    LetterCode,
+    /// The code of a letter, as it is looked up.
+    Letter,
+    /// What a permission's row says.
+    Permission,
+    /// The signing input of a permission's record, in its row.
+    Record,
+    /// The id of a call by a permission's key, with the key.
+    Call,
 }
 
 impl Kind {
@@ -76,6 +89,12 @@ impl Kind {
             Self::Cursor => "cursor",
             Self::Reference => "reference",
             Self::Event => "event",
+            Self::PermissionKey => "permission key",
+            Self::LetterCode => "letter code",
+            Self::Letter => "letter",
+            Self::Permission => "permission",
+            Self::Record => "record",
+            Self::Call => "permission call",
         }
     }
 }
@@ -98,12 +117,18 @@ pub struct OpenSecrets {
     key: String,
     /// What the service expects of the applicant.
     pub expect: Option<String>,
+    /// The entry of the permission that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// The number of the day on which that was given, where it is asked again under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    given_day: Option<i64>,
 }
 
 impl OpenSecrets {
     /// Fresh secrets for a new request.
     #[must_use]
-    pub fn draw(entropy: &dyn Entropy, expect: Option<String>) -> Self {
+    pub fn draw(entropy: &dyn Entropy, expect: Option<String>, entry: Option<String>) -> Self {
         let key = AgreementKey::generate(entropy);
         Self {
             nonce: entropy::token32(entropy),
@@ -113,7 +138,23 @@ impl OpenSecrets {
             code: entropy::code(entropy, CODE_LETTERS),
             key: b64u(key.to_bytes().as_slice()),
             expect,
+            entry,
+            given_day: None,
         }
+    }
+
+    /// The same for a request under the permission that was given on that day, by this entry.
+    #[must_use]
+    pub fn again(entropy: &dyn Entropy, expect: Option<String>, entry: String, given: Day) -> Self {
+        let mut secrets = Self::draw(entropy, expect, Some(entry));
+        secrets.given_day = Some(given.0);
+        secrets
+    }
+
+    /// The day on which the entry was given, where it is asked again under it.
+    #[must_use]
+    pub fn given_day(&self) -> Option<Date> {
+        self.given_day.map(|day| Day(day).date())
     }
 
     /// The key to which the wallet encrypts.
@@ -198,6 +239,25 @@ impl Vault {
 }
 
 impl Vault {
+    /// Seals the entry of a permission for its row.
+    #[must_use]
+    pub fn seal_entry(
+        &self,
+        entry: &str,
+        service: &ServiceId,
+        id: &PermissionId,
+        entropy: &dyn Entropy,
+    ) -> Vec<u8> {
+        self.sealer.seal(entry.as_bytes(), permission_row(service, id).as_bytes(), entropy)
+    }
+
+    /// Opens what [`Vault::seal_entry`] made for the same row.
+    #[must_use]
+    pub fn open_entry(&self, sealed: &[u8], service: &ServiceId, id: &PermissionId) -> Option<String> {
+        let plain = self.sealer.open(sealed, permission_row(service, id).as_bytes()).ok()?;
+        String::from_utf8(plain.to_vec()).ok()
+    }
+
     /// Seals a place in the feed of that name: places are counted over all tenants, and tell nobody how many there are.
     #[must_use]
     pub fn seal_place(&self, feed: &str, position: i64, entropy: &dyn Entropy) -> String {
@@ -218,6 +278,10 @@ fn row(service: &ServiceId, id: &RequestId) -> String {
     format!("requests\n{}\n{}", service.0, id.0)
 }
 
+fn permission_row(service: &ServiceId, id: &PermissionId) -> String {
+    format!("permissions\n{}\n{}", service.0, id.0)
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
@@ -228,7 +292,7 @@ mod tests {
     fn secrets_open_in_their_own_row_alone() {
         let entropy = OsEntropy::new();
         let vault = Vault::new(ServerKey::generate(&entropy));
-        let secrets = OpenSecrets::draw(&entropy, Some("\"x\"".into()));
+        let secrets = OpenSecrets::draw(&entropy, Some("\"x\"".into()), Some("e30".into()));
         let (service, id) = (ServiceId("s".into()), RequestId("r".into()));
         let sealed = vault.seal(&secrets, &service, &id, &entropy);
         let again = vault.open(&sealed, &service, &id).unwrap();

@@ -12,6 +12,7 @@ mod clients;
 mod log;
 pub mod memory;
 mod outbox;
+mod permissions;
 pub mod postgres;
 mod rows;
 pub mod sqlite;
@@ -30,6 +31,10 @@ pub use self::clients::{Attempt, Calls, Earlier, Grant, Position, Tenant};
 pub use self::log::{Log, Published};
 pub use self::outbox::{
     DELIVERY_SECONDS, Delivery, KEEP_SECONDS, Message, Outbox, Settled, TRY_SECONDS, event_id,
+};
+pub use self::permissions::{
+    By, Day, Ending, NewPermission, Permission, PermissionId, Permissions, Recorded, Resting, Stands, Use,
+    UsedUp,
 };
 use vouchsafe_service::store::{Database, Migrators};
 
@@ -171,6 +176,8 @@ pub struct NewRequest {
     pub code_until: UnixTime,
     /// The service's reference, hashed.
     pub reference: Option<Reference>,
+    /// The permission under which it asks again.
+    pub permission: Option<PermissionId>,
 }
 
 /// A request as it stands.
@@ -220,6 +227,8 @@ pub struct Request {
     pub outcome: Option<Outcome>,
     /// The service's reference, hashed.
     pub reference: Option<Reference>,
+    /// The permission under which it asks again, or that its answer gave.
+    pub permission: Option<PermissionId>,
 }
 
 impl NewRequest {
@@ -340,6 +349,10 @@ pub enum Effect {
     Leaf([u8; 32]),
     /// A message for the service: its topic alone, the service fetches the rest.
     Outbox(&'static str),
+    /// A permission that the answer gave.
+    Permission(Box<NewPermission>),
+    /// A message about a permission.
+    Tell(PermissionId, &'static str),
 }
 
 /// A decision is for its service alone, and is not printed.
@@ -349,7 +362,8 @@ impl fmt::Debug for Effect {
             Self::Spend(what, _) => f.debug_tuple("Spend").field(what).finish(),
             Self::Decision { .. } => f.write_str("Decision(…)"),
             Self::Leaf(_) => f.write_str("Leaf(…)"),
-            Self::Outbox(topic) => f.debug_tuple("Outbox").field(topic).finish(),
+            Self::Permission(_) => f.write_str("Permission(…)"),
+            Self::Outbox(topic) | Self::Tell(_, topic) => f.debug_tuple("Outbox").field(topic).finish(),
         }
     }
 }
@@ -403,6 +417,8 @@ pub struct Consume {
     pub effects: Vec<Effect>,
     /// Where it counts for one person.
     pub limit: Option<Limit>,
+    /// Where it rests on a permission.
+    pub resting: Option<Resting>,
 }
 
 /// A request was closed by this very call.
@@ -518,8 +534,8 @@ pub trait Guesses: Send + Sync {
 }
 
 /// All of it.
-pub trait Store: Requests + Answers + Decisions + Guesses + Calls + Log + Outbox {}
-impl<T: Requests + Answers + Decisions + Guesses + Calls + Log + Outbox> Store for T {}
+pub trait Store: Requests + Answers + Decisions + Guesses + Calls + Log + Outbox + Permissions {}
+impl<T: Requests + Answers + Decisions + Guesses + Calls + Log + Outbox + Permissions> Store for T {}
 
 /// The verifier's migrations in both dialects.
 pub const MIGRATORS: Migrators = Migrators { sqlite: &sqlite::MIGRATOR, postgres: &postgres::MIGRATOR };

@@ -2,6 +2,8 @@
 //!
 //! Plain words, short sentences; names of services and purposes come from the trust register, in both languages.
 
+pub mod letter;
+
 use vouchsafe_protocol::text::Bilingual;
 
 /// The language of a page.

@@ -37,7 +37,6 @@ kills! {
     register_current "trust-register-current" => ask_by_a_register_that_ran_out
     sign_older "trust-sign-older" => sign_an_older_register
     sign_length "trust-sign-length" => sign_what_nobody_reads
-    ask_permission "vp-ask-permission" => ask_for_a_permission_that_nobody_keeps
     ask_purpose "vp-ask-purpose" => ask_for_a_purpose_of_another_service
     answers_at_once "vp-answers-at-once" => be_answered_where_there_is_no_room
     error_state "vp-error-state" => decline_for_somebody_else
@@ -186,31 +185,6 @@ async fn have_an_outcome_of_our_own_told() -> bool {
 }
 
 /// The purpose allows it, and the policy says it; but what came of it would be recorded nowhere.
-async fn ask_for_a_permission_that_nobody_keeps() -> bool {
-    let world = World::new().await;
-    let permissions = r#"
-permissions = ["action"]
-actions = [{ id = "remind", text = { en = "Remind you.", cy = "Eich atgoffa." } }]
-[purposes.record]
-controller = { id = "https://buses.larkfield.example", name = "Larkfield Buses", address = "1 High Street", contact = "https://buses.larkfield.example/contact", type = "for_profit" }
-notice = "https://buses.larkfield.example/privacy"
-storage = { en = "In the town.", cy = "Yn y dref." }
-jurisdiction = "GB-WLS"
-rights = { en = "You can ask what is kept.", cy = "Gallwch ofyn beth a gedwir." }
-"#;
-    world
-        .sign(&format!("{}{permissions}", world.sources.replace("reg_version = 3", "reg_version = 4")))
-        .await;
-    let file = world.folder.path().join("policies/counter.toml");
-    let plain = std::fs::read_to_string(&file).unwrap();
-    let asking = "\n[permission]\nkind = \"action\"\nfor_days = 30\naction = \"remind\"\n";
-    std::fs::write(&file, plain + asking).unwrap();
-    let world = world.restart().await;
-    let body = json!({"policy": "counter", "flow": "cross_device"});
-    let answered = world.post_json("/v1/requests", BUS_KEY, &body).await.status();
-    assert!([StatusCode::CREATED, StatusCode::CONFLICT].contains(&answered), "{answered}");
-    answered == StatusCode::CREATED
-}
 
 /// So many requests that ran out, and with them as many entries of the log.
 async fn logged(world: &World, many: usize) {

@@ -205,6 +205,7 @@ http = { address = "127.0.0.1:0", certificate = "none", key = "none" }
 ops = { address = "127.0.0.1:0" }
 request = { key = "{dir}/request.key", certificates = "{dir}/request.pem" }
 decision = { key = "{dir}/decision.key" }
+record = { key = "{dir}/record.key" }
 [[services]]
 id = "{BUSES}"
 env = "test"
@@ -249,6 +250,7 @@ pub(super) fn write(
     put("request.pem", &request.certificate_pem());
     put("request.key", &request.key.to_pkcs8_pem());
     put("decision.key", &SigningKey::generate().unwrap().to_pkcs8_pem());
+    put("record.key", &SigningKey::generate().unwrap().to_pkcs8_pem());
     put("server.key", &ServerKey::generate(&OsEntropy::new()).to_text());
     put("register.jws", register);
     put("trust.json", &trust.to_value().to_string());

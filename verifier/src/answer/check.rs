@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use vouchsafe_proofs::answer::ProofFailed;
-use vouchsafe_protocol::answer::{AnswerError as Wire, Committed, Complete, Judged, Presented};
+use vouchsafe_protocol::answer::{AnswerError as Wire, Committed, Complete, Granted, Judged, Presented};
 use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::jose::SignatureVerifier;
 use vouchsafe_protocol::jose::x5c::{Anchor, VerifiedLeaf, X5cError, validate_or_cached};
 use vouchsafe_protocol::openid4vp::response::{Response, ResponseError};
 use vouchsafe_protocol::openid4vp::{Asked, NotAnOption};
+use vouchsafe_protocol::permission::Jkt;
 use vouchsafe_protocol::sd_jwt::key_binding::{self, KeyBindingError};
 use vouchsafe_protocol::sd_jwt::vc::{self, Signed, Status, VcError, Verified};
 use vouchsafe_protocol::sd_jwt::{Bound, ParseError, SignatureError, Unverified};
@@ -18,6 +19,9 @@ use vouchsafe_protocol::time::{SKEW, UnixTime};
 use crate::app::Rules;
 use crate::decision::Finding;
 use crate::paths::PathCache;
+use crate::permissions::{Making, Permitted};
+use crate::question::Question;
+use crate::store::PermissionId;
 
 /// What the verifier itself knows of the request; nothing of it comes from an answer.
 pub(super) struct Pinned {
@@ -26,10 +30,17 @@ pub(super) struct Pinned {
     /// When the request was made: no key binding is older.
     pub(super) since: UnixTime,
     pub(super) expect: Option<String>,
+    pub(super) question: Arc<Question>,
+    /// The permission under which it was asked again.
+    pub(super) again: Option<PermissionId>,
+    /// What a new permission would be called.
+    pub(super) id: [u8; 16],
+    pub(super) withdraw_at: String,
 }
 
-/// Presentations whose key bindings are for this request and whose signatures hold, by query id.
-pub(super) struct Authentic(Vec<(String, Signed)>);
+/// Presentations whose key bindings are for this request and whose signatures hold, by query id, and the grant that came
+/// beside them.
+pub(super) struct Authentic(Vec<(String, Signed)>, Option<String>);
 
 /// Why an answer is refused. The fault of whoever sent it; the wallet learns the class alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +75,9 @@ pub enum Refusal {
     /// Step 9: nothing trusted says that the type has no status.
     #[error("the credential's type has no trusted description here")]
     UnknownType,
+    /// Step 12: asked again under a permission, and answered by another key.
+    #[error("the answer is not by the key of the permission under which was asked")]
+    OtherPermission,
     /// Step 11.
     #[error("the proof does not hold")]
     Proof,
@@ -94,6 +108,7 @@ impl Refusal {
             Self::Claims(_) => "claims",
             Self::Evidence(_) => "evidence",
             Self::UnknownType => "type",
+            Self::OtherPermission => "permission",
             Self::Proof => "proof",
             Self::Broken => "broken",
         }
@@ -121,7 +136,8 @@ pub(super) fn authenticate(
     let bound = bound.collect::<Result<Vec<_>, KeyBindingError>>()?;
     let signed =
         bound.into_iter().map(|(query, bound)| Ok((query, sign_off(bound, rules, paths, now, verifier)?)));
-    Ok(Authentic(signed.collect::<Result<_, Refusal>>()?))
+    let grant = response.vp_token.grant().map(str::to_owned);
+    Ok(Authentic(signed.collect::<Result<_, Refusal>>()?, grant))
 }
 
 /// Step 6 of one presentation.
@@ -171,12 +187,15 @@ pub(super) fn complete(
     authentic: Authentic,
     rules: &Rules,
     now: UnixTime,
+    verifier: &dyn SignatureVerifier,
 ) -> Result<Complete, Refusal> {
-    let asked = &pinned.asked;
+    let (asked, version) = (&pinned.asked, pinned.question.purpose.document().version);
     let accepted =
         authentic.0.into_iter().map(|(query, signed)| Ok((query, accept(asked, signed, rules, now)?)));
     let accepted = accepted.collect::<Result<_, Refusal>>()?;
-    let trusted = Presented::new(asked, accepted)?.check_trust(asked, &rules.register, pinned.env)?;
+    let presented = Presented::new(asked, accepted)?;
+    let presented = presented.granted(asked, version, authentic.1.as_deref(), verifier)?;
+    let trusted = presented.check_trust(asked, &rules.register, pinned.env)?;
     Ok(trusted.check_complete(asked)?)
 }
 
@@ -186,10 +205,40 @@ pub(super) fn commit(pinned: &Pinned, complete: Complete, rules: &Rules) -> Resu
 }
 
 /// Steps 11 and 12.
-pub(super) fn conclude(pinned: &Pinned, committed: Committed) -> Result<Finding, Refusal> {
-    let judged = committed.check_proof()?.judge(&pinned.asked, pinned.expect.as_deref());
+pub(super) fn conclude(pinned: &Pinned, committed: Committed, now: UnixTime) -> Result<Finding, Refusal> {
+    let proven = committed.check_proof()?;
+    let key = proven.permission_key().copied();
+    let (judged, granted) = proven.judge_and_grant(&pinned.asked, pinned.expect.as_deref());
+    let permitted = pinned.permitted(key, granted, now)?.map(Box::new);
     let Judged { outcome, reasons, evidence, pseudonym } = judged;
-    Ok(Finding { outcome, reasons, evidence, pseudonym })
+    Ok(Finding { outcome, reasons, evidence, pseudonym, permitted })
+}
+
+impl Pinned {
+    /// What the answer permits: something new, or nothing but what it rests on.
+    fn permitted(
+        &self,
+        key: Option<Jkt>,
+        granted: Option<Granted>,
+        now: UnixTime,
+    ) -> Result<Option<Permitted>, Refusal> {
+        let transaction = granted.as_ref().map(|granted| b64u(granted.transaction()));
+        if let Some((id, key)) = self.again.clone().zip(key) {
+            return Ok(Some(Permitted::Again { id: id.0, key: key.text(), transaction }));
+        }
+        let making = Making {
+            id: self.id,
+            at: now,
+            asked: &self.asked,
+            purpose: self.question.purpose.document(),
+            withdraw_at: &self.withdraw_at,
+        };
+        let made = granted.map(|granted| making.new_permission(&granted)).transpose();
+        made.map_err(|fault| {
+            tracing::error!("an answer permits what cannot be recorded: {fault}");
+            Refusal::Broken
+        })
+    }
 }
 
 /// Claim types, times and issuer of one credential (7), and whether it has a status (9): only our own description of the

@@ -7,6 +7,7 @@ use std::mem::replace;
 use std::sync::Arc;
 
 use vouchsafe_protocol::answer::{Committed, Complete, check_proofs};
+use vouchsafe_service::clock::Clock;
 use vouchsafe_service::entropy::{Entropy, EntropyRng};
 
 use super::check::{self, Pinned, Refusal};
@@ -20,6 +21,7 @@ const MOST: usize = 32;
 /// How answers are concluded.
 pub(crate) struct Concluding {
     entropy: Arc<dyn Entropy>,
+    clock: Arc<dyn Clock>,
 }
 
 /// An answer whose statuses were looked up.
@@ -37,8 +39,8 @@ enum Stage {
 
 impl Concluding {
     /// Answers that wait for a worker; weights are drawn from `entropy`.
-    pub(crate) fn gathering(entropy: Arc<dyn Entropy>) -> Gathering<Self> {
-        Gathering::new(Self { entropy }, MOST)
+    pub(crate) fn gathering(entropy: Arc<dyn Entropy>, clock: Arc<dyn Clock>) -> Gathering<Self> {
+        Gathering::new(Self { entropy, clock }, MOST)
     }
 }
 
@@ -54,7 +56,7 @@ impl Crew for Concluding {
     fn alone(&self, mut ready: Ready) -> Result<Finding, Refusal> {
         ready.commit();
         match ready.stage {
-            Stage::Committed(committed) => check::conclude(&ready.pinned, *committed),
+            Stage::Committed(committed) => check::conclude(&ready.pinned, *committed, self.clock.now()),
             Stage::Refused(refusal) => Err(refusal),
             Stage::Complete(_) => Err(Refusal::Broken),
         }

@@ -88,7 +88,7 @@ fn location(id: &RequestId) -> HeaderValue {
     HeaderValue::try_from(format!("/v1/requests/{}", id.0)).expect("ids are base64url behind a prefix")
 }
 
-fn repeat_key(headers: &HeaderMap) -> Result<Option<RepeatKey>, Refusal> {
+pub(super) fn repeat_key(headers: &HeaderMap) -> Result<Option<RepeatKey>, Refusal> {
     let mut sent = headers.get_all(REPEAT_KEY).iter();
     let (Some(first), second) = (sent.next(), sent.next()) else { return Ok(None) };
     let text = first.to_str().ok().filter(|_| second.is_none());

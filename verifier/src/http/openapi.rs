@@ -4,6 +4,9 @@
 //! written down here is which of them belongs to which route. `specs/openapi.json` is this document, and a test says when
 //! it is not. Why the paths are a table: `specs/decisions/0013-api-description.md`.
 
+mod parameters;
+mod permissions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -14,11 +17,12 @@ use utoipa::PartialSchema;
 use vouchsafe_service::problem::Reference;
 
 use super::api::body::{
-    Ask, Created, DecisionBody, EventBody, FlowWord, ListBody, OauthErrorBody, OutcomeWord, ProblemBody,
-    StandingBody, StatusWord, TokenBody,
+    Ask, Created, DecisionBody, EventBody, FlowWord, ListBody, OauthErrorBody, OutcomeWord, PaymentBody,
+    ProblemBody, StandingBody, StatusWord, TokenBody,
 };
 use super::api::refusal::Refusal;
 use super::outbox::{EventType, MessageBody, MessageListBody, MessageState, Subject};
+use super::permissions::{AnsweredBody, CheckBody, PermissionBody, PermissionName, QuestionBody, StateWord};
 use crate::clients::Scope;
 use crate::clients::assertion::TYPE;
 
@@ -62,6 +66,13 @@ const OPEN_REFUSALS: &[Refusal] = &[
     R::Flow,
     R::ExpectMissing,
     R::ExpectUnused,
+    R::Payment,
+    R::AuthoriseMissing,
+    R::AuthoriseUnused,
+    R::AuthoriseAmount,
+    R::PermissionUnknown,
+    R::NotAgain,
+    R::TooSoon,
     R::RepeatKey,
     R::KeyTaken,
     R::KeyBusy,
@@ -351,11 +362,15 @@ const OPEN: [Operation; 16] = [
     },
 ];
 
+fn every_operation() -> impl Iterator<Item = &'static Operation> {
+    API.iter().chain(&OPEN).chain(&permissions::API).chain(&permissions::OPEN)
+}
+
 /// The description of every route of the verifier.
 #[must_use]
 pub fn document() -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    for operation in API.iter().chain(&OPEN) {
+    for operation in every_operation() {
         paths.entry(operation.path).or_default().insert(operation.method.to_owned(), described(operation));
     }
     sorted(json!({
@@ -369,6 +384,7 @@ pub fn document() -> Value {
         "servers": [{"url": "https://ask.example"}],
         "tags": [
             {"name": "requests", "description": "For the systems of services."},
+            {"name": "permissions", "description": "What residents permitted beside an answer, asked about before each use."},
             {"name": "events", "description": "What a service is told by webhook (Standard Webhooks 1.0.0)."},
             {"name": "access", "description": "Tokens, keys and this document."},
             {"name": "wallets", "description": "OpenID4VP 1.0, for wallets."},
@@ -377,7 +393,7 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas(),
-            "parameters": parameters(),
+            "parameters": parameters::parameters(),
             "securitySchemes": security_schemes(),
         },
     }))
@@ -471,6 +487,13 @@ fn schemas() -> Value {
         "MessageList": of::<MessageListBody>(),
         "Subject": of::<Subject>(),
         "EventType": of::<EventType>(),
+        "Payment": of::<PaymentBody>(),
+        "Permission": of::<PermissionBody>(),
+        "PermissionName": of::<PermissionName>(),
+        "PermissionQuestion": of::<QuestionBody>(),
+        "PermissionCheck": of::<CheckBody>(),
+        "PermissionState": of::<StateWord>(),
+        "PermissionAnswer": of::<AnsweredBody>(),
         "Token": of::<TokenBody>(),
         "Problem": problem(),
         "OauthError": of::<OauthErrorBody>(),
@@ -511,39 +534,12 @@ fn token_request() -> Value {
     })
 }
 
-fn parameters() -> Value {
-    let path = |name: &str, means: &str| json!({"name": name, "in": "path", "required": true, "description": means, "schema": {"type": "string"}});
-    let other = |name: &str, place: &str, means: &str, schema: Value| json!({"name": name, "in": place, "required": false, "description": means, "schema": schema});
-    json!({
-        "Id": path("id", "The request's id."),
-        "EventId": path("id", "The event's id, as webhook-id has it."),
-        "Handle": path("handle", "The handle of the request's link."),
-        "Page": path("page", "The handle of the hosted page."),
-        "TilePath": path("path", "Level, or `entries`, and number of the tile, with slashes between: `0/x001/234.p/7`."),
-        "IdempotencyKey": other("Idempotency-Key", "header",
-            "Drawn anew for each request to open. A call that is repeated with the same key and body within a day is \
-             answered as the first was, while that request is open.",
-            json!({"type": "string", "minLength": 1, "maxLength": 255})),
-        "LastEventId": other("Last-Event-ID", "header", "The id of the last event seen.",
-            json!({"type": "string", "enum": ["1", "2", "3"]})),
-        "Proof": other("DPoP", "header",
-            "A proof of a key (RFC 9449), ES256, for this method and address, made anew for each call. With the token \
-             request it binds the token; with a bound token it is needed.",
-            json!({"type": "string"})),
-        "Cursor": other("cursor", "query", "`next` of the page before.", json!({"type": "string"})),
-        "After": other("after", "query", "`next` of the page before: what is behind it.", json!({"type": "string"})),
-        "State": other("state", "query", "Those that stand so now.", refer("MessageState")),
-        "Limit": other("limit", "query", "How many at most.",
-            json!({"type": "integer", "minimum": 1, "maximum": crate::request::MOST, "default": crate::request::USUAL})),
-        "Status": other("status", "query", "Those that stand so.", refer("Status")),
-    })
-}
-
 fn security_schemes() -> Value {
     let scopes = [
         (Scope::RequestsWrite, "Open requests."),
         (Scope::DecisionsRead, "See requests, how they stand and how they were decided."),
-        (Scope::PermissionsRead, "See permissions. No call asks for it yet."),
+        (Scope::PermissionsRead, "See permissions, and whether they are in force."),
+        (Scope::PermissionsWrite, "Use permissions up, and take them back at a counter."),
     ];
     let scopes: Map<String, Value> =
         scopes.into_iter().map(|(scope, means)| (scope.as_str().to_owned(), means.into())).collect();
@@ -582,10 +578,10 @@ mod tests {
     #[test]
     fn every_refusal_belongs_to_a_route() {
         let told = |refusal: &Refusal| {
-            LET_IN.contains(refusal) || API.iter().any(|operation| operation.refusals.contains(refusal))
+            LET_IN.contains(refusal)
+                || every_operation().any(|operation| operation.refusals.contains(refusal))
         };
-        // No call asks for permissions yet.
         let untold: Vec<_> = Refusal::ALL.iter().filter(|one| !told(one)).collect();
-        assert_eq!(untold, [&Refusal::NeedsPermissionsRead]);
+        assert!(untold.is_empty(), "{untold:?}");
     }
 }

@@ -49,7 +49,7 @@ pub(super) struct MessageBody {
     /// When, RFC 3339.
     #[schema(example = "2026-11-21T12:00:00Z")]
     timestamp: String,
-    /// To which request.
+    /// To which request or permission.
     data: Subject,
     /// Where it stands.
     #[schema(value_type = MessageState)]
@@ -62,7 +62,7 @@ pub(super) struct MessageBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Subject)]
 pub(super) struct Subject {
-    /// The request's id.
+    /// The id of the request, or of the permission.
     #[schema(example = "req_4Bq1yG0mXw2r7c9ZkT5dNA")]
     id: String,
 }

@@ -4,6 +4,7 @@ use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_protocol::jose::{KeyAgreement as _, NamedJwk, PublicJwk, Signer as _, jws};
 use vouchsafe_protocol::openid4vp::link::{Link, Method};
 use vouchsafe_protocol::openid4vp::request::Draft;
+use vouchsafe_protocol::openid4vp::transaction_data::Entry;
 use vouchsafe_protocol::openid4vp::{Asked, Party, ReplyTo, ResponseMode};
 
 use super::open_secrets;
@@ -87,7 +88,12 @@ pub(crate) fn asked(
         reply_to: ReplyTo::ResponseUri(response_uri(&app.config().origin, &secrets.handle)),
         encryption_key: Some(encryption_key.thumbprint()),
     };
-    Ok(Asked::new(party, (*question.policy).clone(), question.tables.clone(), question.as_of)?)
+    let asked = Asked::new(party, (*question.policy).clone(), question.tables.clone(), question.as_of)?;
+    let entry = secrets.entry.as_deref().map(Entry::parse).transpose()?;
+    match (entry, secrets.given_day()) {
+        (Some(entry), Some(given)) => Ok(asked.taking_again(entry, given)?),
+        (entry, _) => Ok(asked.taking(entry.into_iter().collect())?),
+    }
 }
 
 /// The `kid` of a request's encryption key.

@@ -24,6 +24,11 @@ const MAX_KEY: usize = 255;
 pub struct RepeatKey(String);
 
 impl RepeatKey {
+    /// The key.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// Reads the field: a quoted string of RFC 8941, or, as many clients send it, the same without quotes.
     #[must_use]
     pub fn parse(field: &str) -> Option<Self> {
@@ -73,7 +78,7 @@ pub async fn create_once(
     let _flight = app.clients().flights.begin(tag).ok_or(CreateError::KeyBusy)?;
     let body = app.vault().tag_bytes(Kind::RepeatBody, body);
     let attempt = Attempt { key: tag, body, until: now.plus(KEPT) };
-    let earlier = match prepare(app, tenant, &ask, now) {
+    let earlier = match prepare(app, tenant, &ask, now).await {
         Ok((new, told)) => {
             let earlier = app.store().insert_once(new, attempt, now).await.map_err(Unavailable::from)?;
             let Some(earlier) = earlier else {

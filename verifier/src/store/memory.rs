@@ -3,6 +3,7 @@
 mod clients;
 mod log;
 mod outbox;
+mod permissions;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,9 +13,9 @@ use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::{
-    ATTEMPTS, Answers, Consume, Count, Decided, Decisions, Earlier, Effect, Grant, Ground, Guesses, Key,
-    LEASE_SECONDS, Lease, Limit, NewRequest, NoLease, Once, Pending, RETURN_GRACE_SECONDS, Request,
-    RequestId, Requests, ServiceId, Stale, Status, StoreError, StoredDecision, Tag, Tenant, minute,
+    ATTEMPTS, Answers, Consume, Count, Day, Decided, Decisions, Earlier, Effect, Grant, Ground, Guesses, Key,
+    LEASE_SECONDS, Lease, Limit, NewRequest, NoLease, Once, Pending, PermissionId, RETURN_GRACE_SECONDS,
+    Request, RequestId, Requests, ServiceId, Stale, Status, StoreError, StoredDecision, Tag, Tenant, minute,
 };
 
 /// Everything behind one lock; nothing survives the process.
@@ -41,6 +42,8 @@ struct Tables {
     attempts: HashMap<(Tenant, Tag), (UnixTime, Earlier)>,
     /// How many decisions were met for somebody, and until when that matters.
     pseudonyms: HashMap<Known, (u32, UnixTime)>,
+    permissions: BTreeMap<(ServiceId, PermissionId), permissions::Kept>,
+    checks: HashMap<(Tenant, Day), i64>,
 }
 
 /// Whom a service knows: the service, the context and the pseudonym.
@@ -279,22 +282,40 @@ impl Tables {
     fn decide(&mut self, member: &Consume) -> Result<Decided, Stale> {
         let key = (member.service.clone(), member.request.clone());
         let row = self.requests.get(&key).ok_or(Stale)?;
+        let closes = row.may_close(&member.ground, member.at) && self.takes(&member.effects);
+        let resting = member.resting.as_ref().filter(|_| closes);
+        if let Some(resting) = resting.filter(|resting| !self.rests(&member.service, resting)) {
+            return self.close(&key, member, resting.otherwise, &resting.effects);
+        }
         let within = member.limit.as_ref().is_none_or(|limit| self.is_within(&member.service, &limit.count));
         let (outcome, effects) = match &member.limit {
             Some(limit) if !within => (limit.otherwise, &limit.effects),
             _ => (member.outcome, &member.effects),
         };
-        if !row.may_close(&member.ground, member.at) || !self.takes(effects) {
-            return Err(Stale);
-        }
+        let decided = self.close(&key, member, outcome, effects)?;
         if let Some(Limit { count, .. }) = member.limit.as_ref().filter(|_| within) {
             let counted = (member.service.clone(), count.context, count.nym);
             self.pseudonyms.entry(counted).or_insert((0, count.until)).0 += 1;
         }
-        for effect in effects {
-            self.apply(&key, effect, member.at);
+        Ok(decided)
+    }
+
+    /// Closes a request with these effects, or changes nothing.
+    fn close(
+        &mut self,
+        key: &(ServiceId, RequestId),
+        member: &Consume,
+        outcome: Outcome,
+        effects: &[Effect],
+    ) -> Result<Decided, Stale> {
+        let row = self.requests.get(key).ok_or(Stale)?;
+        if !row.may_close(&member.ground, member.at) || !self.takes(effects) {
+            return Err(Stale);
         }
-        if let Some(row) = self.requests.get_mut(&key) {
+        for effect in effects {
+            self.apply(key, effect, member.at);
+        }
+        if let Some(row) = self.requests.get_mut(key) {
             row.close(outcome);
         }
         Ok(Decided { request: member.request.clone(), outcome })
@@ -315,7 +336,8 @@ impl Tables {
             }
             Effect::Decision { jti, .. } => !self.jtis.contains(jti),
             Effect::Leaf(leaf) => !self.leaves.contains(leaf),
-            Effect::Outbox(_) => true,
+            Effect::Outbox(_) | Effect::Tell(..) => true,
+            Effect::Permission(new) => self.is_new(new),
         })
     }
 
@@ -334,6 +356,13 @@ impl Tables {
                 self.decisions.insert(key.clone(), signing_input.clone());
             }
             Effect::Leaf(leaf) => self.leaves.push(*leaf),
+            Effect::Permission(new) => self.give(key, new),
+            Effect::Tell(about, topic) => {
+                let tenant = self.requests.get(key).map(|row| row.request.tenant());
+                if let Some(tenant) = tenant {
+                    self.tell(tenant, RequestId(about.0.clone()), topic, at);
+                }
+            }
             Effect::Outbox(topic) => {
                 let tenant = self.requests.get(key).map(|row| row.request.tenant());
                 if let Some(tenant) = tenant {
@@ -432,5 +461,6 @@ fn opened(new: NewRequest) -> Request {
         finding: None,
         outcome: None,
         reference: new.reference,
+        permission: new.permission,
     }
 }

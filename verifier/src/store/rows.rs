@@ -7,6 +7,7 @@ use crate::clients::Scopes;
 
 use super::clients::{Earlier, Grant, Tenant, env_of};
 use super::outbox::{Delivery, Message};
+use super::permissions::{Day, Permission, PermissionId, Stands};
 use super::{
     ATTEMPTS, Flow, NoLease, Reference, Request, RequestId, ServiceId, Status, StoreError, StoredDecision,
     Tag,
@@ -25,12 +26,24 @@ macro_rules! select {
         concat!(
             "SELECT service_id, env, id, asked_digest, policy_id, flow, status, created_at, expires_at, close_at, \
              nonce_tag, state_tag, sealed, code_until, session_tag, response_tag, error_seen, attempts, \
-             lease_until, finding, outcome, ref, ref_salt FROM requests WHERE ",
+             lease_until, finding, outcome, ref, ref_salt, permission_id FROM requests WHERE ",
             $($tail),+
         )
     };
 }
 pub(super) use select;
+
+/// All columns of a [`PermissionRow`], in its order.
+macro_rules! permission {
+    ($tail:literal) => {
+        concat!(
+            "SELECT service_id, env, id, key_tag, policy_id, policy_digest, asked_digest, given_at, given_day, until_day, \
+             asked_day, every_days, uses_left, retention_days, state, events, bound, entry FROM permissions WHERE ",
+            $tail
+        )
+    };
+}
+pub(super) use permission;
 
 /// A row of `requests`.
 #[derive(sqlx::FromRow)]
@@ -59,6 +72,7 @@ pub(super) struct RequestRow {
     #[sqlx(rename = "ref")]
     reference: Option<String>,
     ref_salt: Option<Vec<u8>>,
+    permission_id: Option<String>,
 }
 
 impl TryFrom<RequestRow> for Request {
@@ -88,6 +102,57 @@ impl TryFrom<RequestRow> for Request {
             finding: row.finding,
             outcome: row.outcome.as_deref().map(outcome).transpose()?,
             reference: reference(row.reference, row.ref_salt)?,
+            permission: row.permission_id.map(PermissionId),
+        })
+    }
+}
+
+/// A row of `permissions`.
+#[derive(sqlx::FromRow)]
+pub(super) struct PermissionRow {
+    service_id: String,
+    env: String,
+    id: String,
+    key_tag: Vec<u8>,
+    policy_id: String,
+    policy_digest: String,
+    asked_digest: Vec<u8>,
+    given_at: i64,
+    given_day: i64,
+    until_day: i64,
+    asked_day: i64,
+    every_days: i64,
+    uses_left: Option<i64>,
+    retention_days: i64,
+    state: String,
+    events: i64,
+    bound: Vec<u8>,
+    entry: Option<Vec<u8>>,
+}
+
+impl TryFrom<PermissionRow> for Permission {
+    type Error = StoreError;
+
+    fn try_from(row: PermissionRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            service: ServiceId(row.service_id),
+            env: env_of(&row.env).ok_or(StoreError::Damaged("env"))?,
+            id: PermissionId(row.id),
+            key: tag(row.key_tag, "key_tag")?,
+            policy_id: row.policy_id,
+            policy_digest: row.policy_digest,
+            asked_digest: array(row.asked_digest, "asked_digest")?,
+            given_at: UnixTime(row.given_at),
+            given_day: Day(row.given_day),
+            until: Day(row.until_day),
+            asked_day: Day(row.asked_day),
+            every_days: row.every_days,
+            uses_left: row.uses_left,
+            retention_days: row.retention_days,
+            state: Stands::parse(&row.state).ok_or(StoreError::Damaged("state"))?,
+            events: row.events,
+            bound: tag(row.bound, "bound")?,
+            entry: row.entry,
         })
     }
 }

@@ -4,6 +4,7 @@
 mod clients;
 mod log;
 mod outbox;
+mod permissions;
 
 use std::sync::Arc;
 
@@ -81,6 +82,7 @@ fn new(number: u8) -> NewRequest {
         code: tag(4, number),
         code_until: START.plus(120),
         reference: Some(Reference { hash: "ref".into(), salt: [number; 16] }),
+        permission: None,
     }
 }
 
@@ -99,6 +101,7 @@ fn consume(number: u8, ground: Ground, at: UnixTime) -> Consume {
             Effect::Outbox("decision.met"),
         ],
         limit: None,
+        resting: None,
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Told {
     pub topic: String,
     /// When.
     pub created_at: UnixTime,
-    /// To which request.
+    /// To which request or permission.
     pub subject: String,
     /// Where it stands.
     pub state: Delivery,

@@ -190,8 +190,15 @@ impl World {
     /// Writes a register of these sources, signed now.
     pub(crate) async fn sign(&self, sources: &str) {
         let parts = Sources::parse([sources]).unwrap();
+        std::fs::write(self.folder.path().join("sources.toml"), sources).unwrap();
         let signed = sign(&parts, &self.registrar, None, self.clock.now()).await.unwrap();
         std::fs::write(self.folder.path().join("register.jws"), signed.jws).unwrap();
+    }
+
+    /// Signs the register anew as it stands, and loads it: one is good for a week.
+    pub(crate) async fn resign(&self) {
+        self.sign(&std::fs::read_to_string(self.folder.path().join("sources.toml")).unwrap()).await;
+        self.app.reload().await.unwrap();
     }
 
     /// Opens the same installation once more, with its configuration changed.
@@ -309,7 +316,11 @@ impl World {
 
     pub(crate) fn answer_with(&self, request: &Verified, copy: &Copy, nonce: &str) -> String {
         let presentation = copy.present(&request.asked().party().client_id, nonce, self.clock.now());
-        let vp_token = VpToken::new([("q0".to_owned(), presentation)].into());
+        self.form_of(request, VpToken::new([("q0".to_owned(), presentation)].into()))
+    }
+
+    /// The encrypted form with these presentations.
+    pub(crate) fn form_of<A>(&self, request: &Verified<A>, vp_token: VpToken) -> String {
         let answer = Answer { vp_token, state: Some(request.state().to_owned()) };
         let entropy = OsEntropy::new();
         let ephemeral = Box::new(AgreementKey::generate(&entropy));
@@ -355,8 +366,19 @@ pub(crate) struct Copy {
 
 impl Copy {
     fn present(&self, aud: &str, nonce: &str, now: UnixTime) -> String {
+        self.present_with(aud, nonce, now, Map::new())
+    }
+
+    /// The same with more claims in the key binding.
+    pub(crate) fn present_with(
+        &self,
+        aud: &str,
+        nonce: &str,
+        now: UnixTime,
+        extra: Map<String, Value>,
+    ) -> String {
         let disclosed: &Disclosed = self.held.disclosed();
-        let binding = Binding { aud, nonce, issued_at: now, extra: Map::new() };
+        let binding = Binding { aud, nonce, issued_at: now, extra };
         let unsigned = self.held.present(disclosed.paths(), binding).unwrap();
         let signature = self.holder.sign_now(unsigned.signing_input()).unwrap();
         unsigned.finish(&signature)
@@ -368,6 +390,8 @@ fn write_keys(path: &Path, request: &Leaf) {
     std::fs::write(path.join("request.key"), request.key.to_pkcs8_pem().as_bytes()).unwrap();
     let decision = SigningKey::generate().unwrap();
     std::fs::write(path.join("decision.key"), decision.to_pkcs8_pem().as_bytes()).unwrap();
+    let record = SigningKey::generate().unwrap();
+    std::fs::write(path.join("record.key"), record.to_pkcs8_pem().as_bytes()).unwrap();
     let log = Ed25519Key::generate().unwrap();
     std::fs::write(path.join("log.key"), log.to_pkcs8_pem().as_bytes()).unwrap();
     std::fs::write(path.join("server.key"), ServerKey::generate(&OsEntropy::new()).to_text().as_bytes())
@@ -401,6 +425,7 @@ http = {{ address = "127.0.0.1:0", certificate = "none", key = "none" }}
 ops = {{ address = "127.0.0.1:0" }}
 request = {{ key = "{}", certificates = "{}" }}
 decision = {{ key = "{}" }}
+record = {{ key = "{}" }}
 log = {{ key = "{}" }}
 [[services]]
 id = "{BUSES}"
@@ -420,6 +445,7 @@ test_key_hash = "{}"
         at("request.key"),
         at("request.pem"),
         at("decision.key"),
+        at("record.key"),
         at("log.key"),
         b64u(sha256(BUS_KEY)),
         b64u(sha256(POOL_KEY)),

@@ -11,6 +11,7 @@ use super::verify::Proven;
 use crate::decision::{Evidence, Outcome, Pseudonym, Reason};
 use crate::encoding::b64u;
 use crate::openid4vp::Asked;
+use crate::permission::Jkt;
 use crate::policy::{Holds, Needed, PlannedOutcome, Shown, SubjectBinding, holds, is_fresh};
 use crate::sd_jwt::vc::Verified;
 use crate::status::Standing;
@@ -38,6 +39,13 @@ impl Proven {
         let evidence = if self.proved { Evidence::Proved } else { Evidence::Disclosed };
         let (outcome, reason) = self.outcome(asked, expect);
         Judged { outcome, reasons: vec![reason], evidence, pseudonym: self.pseudonym(asked) }
+    }
+
+    /// The key of the permission that the answer gives, whatever comes of it: an answer under a permission that was given
+    /// before must be by the same.
+    #[must_use]
+    pub fn permission_key(&self) -> Option<&Jkt> {
+        self.granted.as_ref().map(Granted::jkt)
     }
 
     /// As [`Self::judge`], with the permission that the answer gives. Where the outcome is not met, none is given.

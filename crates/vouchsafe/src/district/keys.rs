@@ -52,6 +52,7 @@ pub(super) fn prepare(folder: &Folder, at: &Addresses, now: UnixTime) -> Result<
     }
     let request_leaf = signer(folder, &anchor, "verifier/keys/request", BUSES, now)?;
     key(folder, "verifier/keys/decision.pem")?;
+    key(folder, "verifier/keys/record.pem")?;
     log_key(folder, "verifier/keys/log.pem")?;
     test_key(folder, "client/test.key")?;
     test_key(folder, "client/schools.key")?;

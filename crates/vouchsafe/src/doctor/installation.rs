@@ -135,6 +135,7 @@ fn of_verifier(config: verifier::config::Config) -> Installation {
         secret("server_key", &config.server_key, Holds::ServerKey),
         secret("request.key", &config.request.key, Holds::SigningKey),
         secret("decision.key", &config.decision.key, Holds::SigningKey),
+        secret("record.key", &config.record.key, Holds::SigningKey),
         secret("http.key", &config.http.key, Holds::ListenerKey),
     ];
     secrets.extend(config.log.iter().map(|log| secret("log.key", &log.key, Holds::LogKey)));

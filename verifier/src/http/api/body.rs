@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vouchsafe_protocol::encoding::b64u;
 
+use crate::http::permissions::PermissionName;
 use crate::request::{Opened, Page, SignedDecision, Standing};
 use crate::store::Status;
 
@@ -23,6 +24,26 @@ pub(in crate::http) struct Ask {
     /// What the disclosed claim must be, where the policy compares one; kept sealed until the request is over.
     #[schema(min_length = 1, max_length = 1024)]
     expect: Option<String>,
+    /// The payment to authorise, where the policy asks for one; kept sealed until the request is over.
+    authorise: Option<PaymentBody>,
+    /// The standing permission under which the same is asked again.
+    permission: Option<String>,
+}
+
+/// A payment to authorise.
+#[derive(ToSchema)]
+#[schema(as = Payment)]
+#[expect(dead_code, reason = "describes what is read strictly, member by member")]
+pub(in crate::http) struct PaymentBody {
+    /// The amount in pence.
+    #[schema(minimum = 1, maximum = 100_000_000, example = 12_000)]
+    pence: u64,
+    /// To whom, as the resident will read it.
+    #[schema(min_length = 1, max_length = 140, example = "Warm Homes Heating")]
+    payee: String,
+    /// What the payee will read beside it.
+    #[schema(min_length = 1, max_length = 35, example = "GRANT 2026 0042")]
+    reference: String,
 }
 
 /// Whether the wallet is on the device that shows the page.
@@ -143,6 +164,9 @@ pub(in crate::http) struct StandingBody {
     /// What the applicant reads from the page when something went wrong, and what the log says.
     #[schema(example = "7KQ2M4XD9TVB")]
     support_reference: String,
+    /// The permission that the answer gave, or under which is asked again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permission: Option<PermissionName>,
 }
 
 impl From<Standing> for StandingBody {
@@ -155,6 +179,7 @@ impl From<Standing> for StandingBody {
             created_at: standing.created_at.rfc3339(),
             expires_at: standing.expires_at.rfc3339(),
             support_reference: standing.reference.to_string(),
+            permission: standing.permission.map(PermissionName::from),
         }
     }
 }
@@ -190,12 +215,16 @@ pub(in crate::http) struct DecisionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "c2FsdC1vZi0xNi1ieXRlcw")]
     ref_salt: Option<String>,
+    /// The permission that the answer gave, or under which was asked again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permission: Option<PermissionName>,
 }
 
 impl From<SignedDecision> for DecisionBody {
     fn from(signed: SignedDecision) -> Self {
         let (outcome, ref_salt) = (signed.outcome.as_str(), signed.ref_salt.map(b64u));
-        Self { decision: signed.decision, outcome, ref_salt }
+        let permission = signed.permission.map(PermissionName::from);
+        Self { decision: signed.decision, outcome, ref_salt, permission }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Every refusal and failure of the API: one closed list, from which the description of the API is made too.
 
+use vouchsafe_protocol::permission::{PaymentError, TermsError};
 use vouchsafe_service::problem::Problem;
 
 use crate::app::Unavailable;
 use crate::clients::{Denied, Scope};
 use crate::log::LogError;
+use crate::permissions::CheckError;
 use crate::request::{BodyError, CreateError, ListError};
 use crate::webhook::EventError;
 
@@ -46,6 +48,8 @@ refusals! {
         .challenge("Bearer realm=\"vouchsafe\", error=\"insufficient_scope\", scope=\"decisions:read\"");
     NeedsPermissionsRead => Problem::forbidden("insufficient-scope", "The token is not for seeing permissions.")
         .challenge("Bearer realm=\"vouchsafe\", error=\"insufficient_scope\", scope=\"permissions:read\"");
+    NeedsPermissionsWrite => Problem::forbidden("insufficient-scope", "The token is not for using or ending permissions.")
+        .challenge("Bearer realm=\"vouchsafe\", error=\"insufficient_scope\", scope=\"permissions:write\"");
     Rate => Problem::too_many("too-many-calls", "This client calls too often. Nothing was done; try again later.")
         .retry_after(60);
     Streams => Problem::too_many("too-many-streams", "This client follows as many requests as it may.")
@@ -58,7 +62,7 @@ refusals! {
     TooLarge => Problem::too_large("body-too-large", "The body is too large.");
     NotAnObject => Problem::bad_request("not-an-object", "The body is not one JSON object with each member once.");
     UnknownMember => Problem::unprocessable("unknown-member", "The body has a member that this call does not take.")
-        .detail("It takes policy, flow, reference and expect.");
+        .detail("It takes policy, flow, reference, expect, authorise and permission.");
     Member => Problem::unprocessable("member", "A member is missing or not of its form.");
     UnknownPolicy => Problem::unprocessable("unknown-policy", "There is no live policy of that id.").pointer("/policy");
     Purpose => Problem::forbidden("purpose", "The register does not let this service ask for the policy's purpose.")
@@ -70,6 +74,24 @@ refusals! {
         .pointer("/expect");
     ExpectUnused => Problem::unprocessable("expect-unused", "This policy compares no disclosed value.")
         .pointer("/expect");
+    Payment => Problem::unprocessable("payment", "The payment has a value that no payment has.")
+        .detail("pence is 1 to 100000000; payee has 1 to 140 and reference 1 to 35 printable characters of the Latin script.");
+    AuthoriseMissing => Problem::unprocessable("authorise-missing", "This policy asks to authorise a payment.")
+        .pointer("/authorise").detail("Say its pence, payee and reference.");
+    AuthoriseUnused => Problem::unprocessable("authorise-unused", "This policy asks for no payment.").pointer("/authorise");
+    AuthoriseAmount => Problem::unprocessable("authorise-amount", "The amount is more than this policy lets be paid.")
+        .pointer("/authorise/pence");
+    PermissionUnknown => Problem::unprocessable("unknown-permission", "This service has no such permission.")
+        .pointer("/permission");
+    NotAgain => Problem::conflict("not-in-force", "Under this permission the policy cannot be asked again.")
+        .pointer("/permission").detail("It must be a standing one of the very same policy, and in force.");
+    TooSoon => Problem::conflict("too-soon", "Under this permission it was asked too lately.").pointer("/permission")
+        .detail("every_days of the policy says how long to wait.");
+    NoSuchPermission => Problem::not_found("no-such-permission", "This service has no such permission.");
+    OtherPolicy => Problem::conflict("other-policy", "The permission was given under another policy.").pointer("/policy")
+        .detail("It holds under no other: ask the resident anew.");
+    PermissionQuestion => Problem::unprocessable("member", "The body is one object with policy and use, or with neither.")
+        .detail("policy is a digest, use is true or false.");
     RepeatKey => Problem::bad_request("idempotency-key", "Idempotency-Key is one text of 1 to 255 visible characters.");
     KeyTaken => Problem::unprocessable("idempotency-key-taken", "Another body came with this Idempotency-Key before.")
         .detail("Use a new key for a new request.");
@@ -115,6 +137,7 @@ impl From<&Denied> for Refusal {
             Denied::Scope(Scope::RequestsWrite) => Self::NeedsRequestsWrite,
             Denied::Scope(Scope::DecisionsRead) => Self::NeedsDecisionsRead,
             Denied::Scope(Scope::PermissionsRead) => Self::NeedsPermissionsRead,
+            Denied::Scope(Scope::PermissionsWrite) => Self::NeedsPermissionsWrite,
             Denied::Rate => Self::Rate,
             Denied::Unavailable(fault) => fault.into(),
         }
@@ -128,6 +151,37 @@ impl From<&ListError> for Refusal {
             ListError::Unavailable(fault) => fault.into(),
         }
     }
+}
+
+impl From<&CheckError> for Refusal {
+    fn from(fault: &CheckError) -> Self {
+        match fault {
+            CheckError::Unknown => Self::NoSuchPermission,
+            CheckError::Policy => Self::OtherPolicy,
+            CheckError::KeyTaken => Self::KeyTaken,
+            CheckError::Unavailable(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<&TermsError> for Refusal {
+    fn from(fault: &TermsError) -> Self {
+        match fault {
+            TermsError::NotAsked | TermsError::Payment => Self::AuthoriseUnused,
+            TermsError::NoPayment => Self::AuthoriseMissing,
+            TermsError::Amount => Self::AuthoriseAmount,
+            TermsError::Until => Self::PolicyUnusable,
+        }
+    }
+}
+
+/// The member of a payment at fault.
+fn of_payment(fault: PaymentError) -> Problem {
+    Refusal::Payment.problem().pointer(match fault {
+        PaymentError::Amount => "/authorise/pence",
+        PaymentError::Payee => "/authorise/payee",
+        PaymentError::Reference => "/authorise/reference",
+    })
 }
 
 impl From<&EventError> for Refusal {
@@ -146,6 +200,7 @@ impl From<&EventError> for Refusal {
 pub(super) fn of_create(fault: &CreateError) -> Problem {
     let refusal = match fault {
         CreateError::Body(BodyError::Member(pointer)) => return Refusal::Member.problem().pointer(pointer),
+        CreateError::Body(BodyError::Payment(fault)) => return of_payment(*fault),
         CreateError::Body(BodyError::NotAnObject) => Refusal::NotAnObject,
         CreateError::Body(BodyError::Unknown) => Refusal::UnknownMember,
         CreateError::UnknownPolicy => Refusal::UnknownPolicy,
@@ -154,6 +209,10 @@ pub(super) fn of_create(fault: &CreateError) -> Problem {
         CreateError::Flow => Refusal::Flow,
         CreateError::ExpectMissing => Refusal::ExpectMissing,
         CreateError::ExpectUnused => Refusal::ExpectUnused,
+        CreateError::Terms(fault) => fault.into(),
+        CreateError::UnknownPermission => Refusal::PermissionUnknown,
+        CreateError::NotAgain => Refusal::NotAgain,
+        CreateError::TooSoon => Refusal::TooSoon,
         CreateError::KeyTaken => Refusal::KeyTaken,
         CreateError::KeyBusy => Refusal::KeyBusy,
         CreateError::KeyOver(_) => Refusal::KeyOver,

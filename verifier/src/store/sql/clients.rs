@@ -65,7 +65,7 @@ impl Calls for Own {
 
     fn insert_once(&self, new: NewRequest, attempt: Attempt, now: UnixTime) -> Pending<'_, Option<Earlier>> {
         self.write(move |mut writing| async move {
-            if !take_key(&mut writing, &new, &attempt, now).await? {
+            if !take_key(&mut writing, &new.tenant(), &new.id.0, &attempt, now).await? {
                 let earlier = earlier(&mut writing, &new.tenant(), attempt.key).await?;
                 return Ok((writing, Some(earlier)));
             }
@@ -164,18 +164,19 @@ fn query(status: Option<Status>) -> &'static str {
 }
 
 /// Whether the key is now this call's.
-async fn take_key(
+pub(super) async fn take_key(
     writing: &mut Tx,
-    new: &NewRequest,
+    tenant: &Tenant,
+    about: &str,
     attempt: &Attempt,
     now: UnixTime,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(TAKE_KEY)
-        .bind(&new.service.0)
-        .bind(env_word(new.env))
+        .bind(&tenant.service.0)
+        .bind(env_word(tenant.env))
         .bind(attempt.key.0.to_vec())
         .bind(attempt.body.0.to_vec())
-        .bind(&new.id.0)
+        .bind(about)
         .bind(attempt.until.0)
         .bind(now.0)
         .bind(mutants::skips("store-once-taken"))
@@ -184,7 +185,7 @@ async fn take_key(
     Ok(done.rows_affected() == 1)
 }
 
-async fn earlier(writing: &mut Tx, tenant: &Tenant, key: Tag) -> Result<Earlier, StoreError> {
+pub(super) async fn earlier(writing: &mut Tx, tenant: &Tenant, key: Tag) -> Result<Earlier, StoreError> {
     let row: EarlierRow = sqlx::query_as(
         "SELECT body_tag, request_id FROM attempts WHERE service_id = $1 AND env = $2 AND key_tag = $3",
     )

@@ -10,9 +10,9 @@ use vouchsafe_protocol::decision::Outcome;
 use vouchsafe_service::store::code;
 
 use super::super::super::{ATTEMPTS, Consume, Count, Decided, Effect, Ground, Stale, StoreError};
-use super::{Db, Pools, Tx, log};
+use super::{Db, Pools, Tx, log, permissions};
 
-type Savepoint<'a> = sqlx::Transaction<'a, Db>;
+pub(super) type Savepoint<'a> = sqlx::Transaction<'a, Db>;
 
 /// How often a transaction that was given up is begun again.
 const AGAIN: usize = 3;
@@ -85,10 +85,7 @@ fn is_taken(error: &sqlx::Error) -> bool {
 
 /// The outcome, unless the request could not be closed: then a count that was taken before is undone with the rest.
 async fn apply(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<Option<Outcome>, sqlx::Error> {
-    let (outcome, effects) = match &member.limit {
-        Some(limit) if !count(savepoint, member, &limit.count).await? => (limit.otherwise, &limit.effects),
-        _ => (member.outcome, &member.effects),
-    };
+    let (outcome, effects) = ends(savepoint, member).await?;
     if !close(savepoint, member, outcome).await? {
         return Ok(None);
     }
@@ -96,6 +93,24 @@ async fn apply(savepoint: &mut Savepoint<'_>, member: &Consume) -> Result<Option
         write(savepoint, member, effect).await?;
     }
     Ok(Some(outcome))
+}
+
+/// As what the request is closed. A permission that the decision rests on is held from here on; then the count.
+async fn ends<'m>(
+    savepoint: &mut Savepoint<'_>,
+    member: &'m Consume,
+) -> Result<(Outcome, &'m [Effect]), sqlx::Error> {
+    if let Some(resting) = &member.resting
+        && !permissions::rests(savepoint, member, resting).await?
+    {
+        return Ok((resting.otherwise, &resting.effects));
+    }
+    match &member.limit {
+        Some(limit) if !count(savepoint, member, &limit.count).await? => {
+            Ok((limit.otherwise, &limit.effects))
+        }
+        _ => Ok((member.outcome, &member.effects)),
+    }
 }
 
 /// One more for this person, if it is within the limit. Another transaction that counts for the same one waits here until
@@ -173,12 +188,17 @@ async fn close(
 }
 
 async fn write(savepoint: &mut Savepoint<'_>, member: &Consume, effect: &Effect) -> Result<(), sqlx::Error> {
+    if let Effect::Permission(new) = effect {
+        return permissions::give(savepoint, &member.request, new).await;
+    }
     let query = sqlx::query(insert(effect)).bind(&member.service.0).bind(&member.request.0);
     let query = match effect {
         Effect::Spend(once, tag) => query.bind(once.as_str()).bind(tag.0.to_vec()),
         Effect::Decision { jti, signing_input } => query.bind(jti).bind(signing_input).bind(member.at.0),
         Effect::Leaf(leaf) => query.bind(leaf.to_vec()),
         Effect::Outbox(topic) => query.bind(*topic).bind(member.at.0),
+        Effect::Tell(about, topic) => query.bind(*topic).bind(member.at.0).bind(&about.0),
+        Effect::Permission(_) => query,
     };
     query.execute(&mut **savepoint).await.map(drop)
 }
@@ -200,5 +220,11 @@ fn insert(effect: &Effect) -> &'static str {
             "INSERT INTO outbox (service_id, env, request_id, topic, created_at, next_at) \
              SELECT $1, r.env, $2, $3, $4, $4 FROM requests r WHERE r.service_id = $1 AND r.id = $2"
         }
+        Effect::Tell(..) => {
+            "INSERT INTO outbox (service_id, env, request_id, topic, created_at, next_at) \
+             SELECT $1, r.env, $5, $3, $4, $4 FROM requests r WHERE r.service_id = $1 AND r.id = $2"
+        }
+        // Written by statements of its own.
+        Effect::Permission(_) => "",
     }
 }

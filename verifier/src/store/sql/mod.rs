@@ -10,6 +10,7 @@ mod clients;
 mod decide;
 mod log;
 mod outbox;
+mod permissions;
 mod rows;
 
 use vouchsafe_mutants as mutants;

@@ -30,8 +30,9 @@ pub(super) async fn insert_asked(writing: &mut Tx, new: &NewRequest) -> Result<(
 pub(super) async fn insert_request(writing: &mut Tx, new: &NewRequest) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO requests (service_id, env, id, asked_digest, policy_id, flow, status, created_at, expires_at, \
-         close_at, handle_tag, page_tag, nonce_tag, state_tag, sealed, code_tag, code_until, ref, ref_salt) \
-         VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+         close_at, handle_tag, page_tag, nonce_tag, state_tag, sealed, code_tag, code_until, ref, ref_salt, \
+         permission_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     )
     .bind(&new.service.0)
     .bind(env_word(new.env))
@@ -50,6 +51,7 @@ pub(super) async fn insert_request(writing: &mut Tx, new: &NewRequest) -> Result
     .bind(new.code_until.0)
     .bind(new.reference.as_ref().map(|reference| reference.hash.clone()))
     .bind(new.reference.as_ref().map(|reference| reference.salt.to_vec()))
+    .bind(new.permission.as_ref().map(|permission| &permission.0))
     .execute(&mut **writing)
     .await?;
     Ok(())
