@@ -249,6 +249,9 @@ impl Wallet {
         // the first told, and the budget of an attribute stays one row.
         let _turn = self.turn.lock().await;
         self.check_budget(review, way).await?;
+        if let Some(permitting) = &permitting {
+            self.still_alone(review, permitting).await?;
+        }
         Ok((form, self.spend(review, way, taken, permitting).await?))
     }
 

@@ -20,7 +20,7 @@ use crate::Wallet;
 use crate::history::{How, Named, OfPermission};
 use crate::permissions::kept::{self, Kept, Signed};
 use crate::review::{Review, Way, asked};
-use crate::vault::{Change, Record};
+use crate::vault::{Change, Record, VaultError};
 
 /// A permission that an answer gives.
 pub(super) struct Permitting {
@@ -86,6 +86,20 @@ impl Wallet {
             None => self.fresh(review, asked, names)?,
         };
         Ok(Some(permitting))
+    }
+
+    /// Of two answers at once to one request the second would be a second key for one entry: it is begun again. Called
+    /// within a turn.
+    pub(super) async fn still_alone(
+        &self,
+        review: &Review,
+        permitting: &Permitting,
+    ) -> Result<(), AnswerError> {
+        let Question::Policy(asked) = review.request().asked() else { return Ok(()) };
+        match kept::by_entry(&self.vault, asked).await? {
+            Some(_) if permitting.row.is_none() => Err(VaultError::Stale.into()),
+            _ => Ok(()),
+        }
     }
 
     fn fresh(&self, review: &Review, question: &Asked, names: &[Named]) -> Result<Permitting, AnswerError> {

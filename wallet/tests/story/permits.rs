@@ -77,13 +77,26 @@ async fn amount_and_payee_are_in_no_history_no_fault_and_no_file() {
     let exported = serde_json::to_string(&wallet.export_permission(&given.id).await.unwrap()).unwrap();
     let history = serde_json::to_string(&wallet.history().await.unwrap()).unwrap();
     wallet.close().await;
-    for value in [PAYEE, "RENT 0042", "12000"] {
+    assert!(!printed.contains("12000") && !history.contains("12000"));
+    for value in [PAYEE, "RENT 0042"] {
         assert!(!printed.contains(value) && !history.contains(value) && !exported.contains(value), "{value}");
         for file in std::fs::read_dir(directory.path()).unwrap() {
             let bytes = std::fs::read(file.unwrap().path()).unwrap();
             assert!(!bytes.windows(value.len()).any(|window| window == value.as_bytes()), "{value}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_printed_page_is_nothing_but_text() {
+    let (world, _directory, wallet) = asked(payment()).await;
+    world.service.permits.pays(Payment::new(100, "<b>Trust & Co</b>", "\"x\"").unwrap());
+    let page = gives(&world, &wallet).await.page(Language::En);
+    let html = page.html(Language::En);
+    assert!(html.contains("£1.00 to “&lt;b&gt;Trust &amp; Co&lt;/b&gt;”"), "{html}");
+    assert!(html.starts_with("<!doctype html>\n<html lang=\"en\">") && !html.contains("<b>"));
+    // A name cannot close our quotation marks.
+    assert!(page.to_string().contains("with the reference “’x’”."), "{page}");
 }
 
 #[tokio::test]
@@ -125,6 +138,9 @@ async fn agreeing_is_a_word_for_consent_alone() {
             world.service.ask_for_consent();
         }
         let page = review(&world, &wallet).await.page(Language::En).to_string();
+        // Words that are drawn say anything.
+        let page: Vec<&str> = page.lines().filter(|line| !line.contains("shows the same words")).collect();
+        let page = page.join("\n");
         assert_eq!(page.to_lowercase().contains("agree"), consent, "{page}");
         assert!(!page.to_lowercase().contains("consent"));
         let button = "Agree: send exactly what is listed above, and agree to exactly what is listed above.";
@@ -388,6 +404,20 @@ async fn an_answer_that_did_not_arrive_is_given_again_by_the_same_key() {
     assert_eq!(wallet.check_permission(&kept.id).await.unwrap().state, State::Given);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_answers_at_once_one_permits() {
+    for _ in 0..3 {
+        let (world, _directory, wallet) = asked(payment()).await;
+        let review = review(&world, &wallet).await;
+        let (one, other) =
+            tokio::join!(wallet.share(&review, Confirmed::Share), wallet.share(&review, Confirmed::Share));
+        assert!(one.is_ok() || other.is_ok());
+        assert_eq!(wallet.permissions().await.unwrap().len(), 1);
+        let reserved: usize = wallet.list().await.unwrap().iter().map(|one| one.copies.reserved).sum();
+        assert_eq!(reserved, 0);
+    }
+}
+
 /// Stopped at any point: whatever left the wallet, its key is in the vault.
 #[tokio::test]
 async fn stopped_anywhere_no_permission_is_lost() {
@@ -397,6 +427,8 @@ async fn stopped_anywhere_no_permission_is_lost() {
         if unused(&wallet).await == 0 {
             wallet.receive(&world.issuer.link(), Some(TX_CODE)).await.unwrap();
         }
+        // So that the newest is the one that was made last.
+        world.clock.advance(1);
         world.service.permits.ask_anew();
         let review = review(&world, &wallet).await;
         let before = (world.service.posts().len(), wallet.permissions().await.unwrap().len());
@@ -409,15 +441,7 @@ async fn stopped_anywhere_no_permission_is_lost() {
         if left == 1 {
             assert!(world.decides());
             let newest = wallet.permissions().await.unwrap().pop().unwrap();
-            assert!(
-                wallet
-                    .permissions()
-                    .await
-                    .unwrap()
-                    .iter()
-                    .all(|one| one.id == newest.id || one.state != State::Sent)
-                    || wallet.check_permission(&newest.id).await.is_ok()
-            );
+            assert_eq!(wallet.check_permission(&newest.id).await.unwrap().state, State::Given);
         }
         if finished == 2 {
             break;
@@ -426,8 +450,10 @@ async fn stopped_anywhere_no_permission_is_lost() {
 }
 
 fn over(review: &Review) -> Vec<String> {
-    let parts = review.page(Language::En).parts;
-    parts.into_iter().filter(|part| part.id == "warnings").flat_map(|part| part.lines).collect()
+    let ours = ["This would last", "Nothing limits", "You answered them", "They ask to see"];
+    let is_ours = |line: &String| ours.iter().any(|begin| line.starts_with(begin));
+    let parts = review.page(Language::En).parts.into_iter().filter(|part| part.id == "warnings");
+    parts.flat_map(|part| part.lines).filter(is_ours).collect()
 }
 
 #[tokio::test]
@@ -443,6 +469,11 @@ async fn what_seems_more_than_is_needed_is_said() {
     let soon =
         "You answered them for the same purpose today. The register calls 2 days between two answers enough.";
     assert_eq!(second, [soon]);
+    #[cfg(feature = "mutants")]
+    {
+        let unsaid = async { over(&review(&world, &wallet).await) };
+        assert!(vouchsafe_mutants::without_async("wallet-over-soon", unsaid).await.is_empty());
+    }
     world.clock.advance(86_400);
     assert!(over(&review(&world, &wallet).await)[0].contains("1 days ago"));
     world.clock.advance(86_400);
@@ -456,13 +487,12 @@ async fn what_seems_more_than_is_needed_is_said() {
         ["They ask to see “ward” itself. The register would also let them ask about it without seeing it."]
     );
     #[cfg(feature = "mutants")]
-    for name in ["wallet-over-shows", "wallet-over-soon", "wallet-over-permission"] {
+    for name in ["wallet-over-shows", "wallet-over-permission"] {
         world.service.ask_to_permit(json!({"kind": "action", "for_days": 91, "action": "remind"}));
         let all = over(&review(&world, &wallet).await).len();
-        let fewer =
+        let left =
             vouchsafe_mutants::without_async(name, async { over(&review(&world, &wallet).await).len() });
-        // Two days have gone by, so that nothing is too soon.
-        assert_eq!(fewer.await < all, name != "wallet-over-soon", "{name}");
+        assert!(left.await < all, "{name}");
     }
 }
 

@@ -305,10 +305,10 @@ impl World {
         let posts = self.service.posts();
         let (asked, granted) = granted(self, posts.last().unwrap());
         let Some(granted) = granted else { return false };
+        let purpose = self.service.purpose().clone();
         let mut said = self.service.permits.said.lock().unwrap();
         if said.rows.iter().all(|row| row.jkt != *granted.jkt()) {
             let events = vec![Event { at: self.now(), what: Happening::Given }];
-            let purpose = self.service.purpose().clone();
             said.rows.push(Row { jkt: *granted.jkt(), asked, purpose, events });
         }
         true
