@@ -69,11 +69,12 @@ pub struct Config {
 pub struct LimitSettings {
     /// `/v1`: requests opened and looked at by services.
     pub requests_per_minute: u32,
-    /// `/r`, `/c` and `/policies`: request objects fetched, codes typed, published policies. Each object is signed anew.
+    /// `/r`, `/c`, `/permissions` and `/policies`: request objects fetched, codes typed, calls by permission keys, published
+    /// policies. Each object and each record is signed anew.
     pub objects_per_minute: u32,
     /// `/a`: answers. The dearest call.
     pub answers_per_minute: u32,
-    /// `/p`: pages shown, each reloading while its request is open.
+    /// `/p` and `/withdraw`: pages shown, each of the first reloading while its request is open.
     pub pages_per_minute: u32,
     /// `/v1` and `/oauth/token`, by client whatever its address: one system that runs wild harms no other.
     pub client_calls_per_minute: u32,
