@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use serde::Serialize;
+use vouchsafe_protocol::encoding::b64u;
 use vouchsafe_protocol::tlog::tree::Hash;
 use vouchsafe_service::config::ConfigError;
 use vouchsafe_service::secret::{SecretError, ServerKey};
@@ -100,6 +101,34 @@ pub struct Verdict {
     pub checkpoints: u64,
     /// Everything that is wrong, most telling first.
     pub faults: Vec<Fault>,
+}
+
+/// A statement that something is in force, as it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stated {
+    /// Of what kind it is.
+    pub what: String,
+    /// Its name.
+    pub id: String,
+    /// base64url of what it is in force as.
+    pub digest: String,
+    /// The signed statement.
+    pub jws: String,
+}
+
+/// Every statement of what is in force, in their order; whether they stand in the log is for [`verify`] to say.
+///
+/// # Errors
+/// [`AuditError`].
+pub async fn notices(config: &Config) -> Result<Vec<Stated>, AuditError> {
+    let rows = Reader::of(Database::read(&config.database).await?).notices().await?;
+    let stated = |row: rows::NoticeRow| Stated {
+        what: row.what,
+        id: row.id,
+        digest: b64u(row.digest),
+        jws: row.jws.rsplit_once('.').map_or(String::new(), |(jws, _)| jws.to_owned()),
+    };
+    Ok(rows.into_iter().map(stated).collect())
 }
 
 /// An entry as it stands in the log: where, and whose.

@@ -6,11 +6,14 @@ mod world;
 
 use axum::http::{StatusCode, header};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+use vouchsafe_protocol::jose::{PublicJwk, Signer as _};
 use vouchsafe_protocol::tlog::note::NoteKey;
+use vouchsafe_protocol::tlog::notice::Claims;
 use vouchsafe_service::clock::Clock as _;
+use vouchsafe_service::keys::{Jws, SigningKey};
 use vouchsafe_service::store::Place;
 use vouchsafe_verifier::audit::token::{Believed, TokenError, check};
-use vouchsafe_verifier::audit::{Verdict, purposes, report, verify};
+use vouchsafe_verifier::audit::{Verdict, notices, purposes, report, verify};
 use vouchsafe_verifier::expiry::sweep;
 use vouchsafe_verifier::log::publish;
 use vouchsafe_verifier::notices::declare;
@@ -409,6 +412,26 @@ async fn what_comes_in_force_is_stated_once() {
     let verdict = verify(&world.config).await.unwrap();
     assert_eq!((verdict.notices, verdict.entries), (8, 8), "one policy changed");
     assert_eq!(verdict.faults, []);
+    // The auditor reads them, and checks each with the key that checks decisions.
     let jwks = json_of(world.get("/.well-known/jwks.json").await).await;
-    assert_eq!(jwks["keys"].as_array().unwrap().len(), 1);
+    let mut key = jwks["keys"][0].clone();
+    for member in ["kid", "use", "alg"] {
+        key.as_object_mut().unwrap().remove(member);
+    }
+    let key = PublicJwk::from_value(&key).unwrap();
+    let all = notices(&world.config).await.unwrap();
+    assert_eq!(
+        all.iter().filter(|one| (one.what.as_str(), one.id.as_str()) == ("policy", "counter")).count(),
+        2
+    );
+    for one in &all {
+        let claims = Claims::verify(&one.jws, &key, &Jws).unwrap();
+        assert_eq!(
+            (claims.what.as_str(), &claims.id, &claims.digest),
+            (one.what.as_str(), &one.id, &one.digest)
+        );
+        assert_eq!(claims.iss, world.config.origin);
+    }
+    let stranger = SigningKey::generate().unwrap();
+    assert!(Claims::verify(&all[0].jws, stranger.public(), &Jws).is_err());
 }

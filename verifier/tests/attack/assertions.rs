@@ -152,6 +152,11 @@ async fn a_public_key_is_no_shared_secret() {
     assert_eq!(send_assertion(&world, &honest, &[]).await.status(), StatusCode::OK);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_assertion_by_another_algorithm_counts_for_nothing() {
+    assert!(!name_another_algorithm().await);
+}
+
 /// Whether an assertion counts whose header names a MAC, though it is signed.
 pub(crate) async fn name_another_algorithm() -> bool {
     let (world, system) = with_system().await;

@@ -18,6 +18,8 @@ use crate::exit::Failure;
 pub(crate) enum AuditCommand {
     /// Hold the whole log against the documents beside it; or, with --token and --proof, one token against its proof.
     Verify(VerifyArgs),
+    /// Print what the verifier stated to be in force, in the order in which it did.
+    Notices(NoticesArgs),
     /// Count decisions by policy, month and outcome; fewer than five are not told.
     Report(ReportArgs),
 }
@@ -43,6 +45,16 @@ pub(crate) struct VerifyArgs {
     #[arg(long, default_value_t = 0, requires = "token")]
     quorum: usize,
     /// JSON in place of words.
+    #[arg(long, env = "VOUCHSAFE_JSON")]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct NoticesArgs {
+    /// The verifier's settings.
+    #[arg(long, env = "VOUCHSAFE_CONFIG", default_value = "verifier.toml")]
+    config: PathBuf,
+    /// JSON in place of words, with the signed statements.
     #[arg(long, env = "VOUCHSAFE_JSON")]
     json: bool,
 }
@@ -100,6 +112,7 @@ pub(crate) async fn run(command: AuditCommand) -> Result<(), Failure> {
             Some(token) => one(&args, token),
             None => whole(&args).await,
         },
+        AuditCommand::Notices(args) => notices(&args).await,
         AuditCommand::Report(args) => count(&args).await,
     }
 }
@@ -153,6 +166,12 @@ fn found(stands: &Stands) -> String {
         text += &format!("\n  seen by {name} at {}", at.rfc3339());
     }
     text
+}
+
+async fn notices(args: &NoticesArgs) -> Result<(), Failure> {
+    let config = serve::verifier_config(&args.config)?;
+    let all = audit::notices(&config).await.map_err(failed)?;
+    print::list(args.json, &all, |one| format!("{} {}: {}", one.what, one.id, one.digest))
 }
 
 async fn count(args: &ReportArgs) -> Result<(), Failure> {

@@ -24,6 +24,7 @@ async fn an_auditor_reads_and_is_told_by_the_exit_code() {
     assert_eq!(whole.code, 0, "{}{}", whole.out, whole.err);
     let verdict: Value = serde_json::from_str(&whole.out).unwrap();
     assert_eq!((&verdict["entries"], &verdict["faults"]), (&0.into(), &Value::Array(Vec::new())));
+    assert_eq!(says(&["verifier", "audit", "notices", "--json"]).out, "[]\n");
     assert_eq!(says(&["verifier", "audit", "report"]).out, "policy,month,outcome,count\n");
     assert_eq!(says(&["verifier", "audit", "report", "--format", "json"]).out, "[]\n");
 
