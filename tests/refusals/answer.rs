@@ -176,8 +176,19 @@ fn bound(mut token: Token, case: &Case, claims: Map<String, Value>, spoil: Optio
 
 /// The form that carries `answer`, encrypted to the request's key.
 pub(crate) fn encrypted(opened: &Opened, answer: &BTreeMap<String, String>) -> String {
+    encrypted_with(opened, answer, Map::new())
+}
+
+/// The same with more members beside the presentations.
+pub(crate) fn encrypted_with(
+    opened: &Opened,
+    answer: &BTreeMap<String, String>,
+    mut members: Map<String, Value>,
+) -> String {
     let vp_token: Map<_, _> = answer.iter().map(|(query, text)| (query.clone(), json!([text]))).collect();
-    let plaintext = json!({"vp_token": vp_token, "state": opened.request.state()}).to_string();
+    members.insert("vp_token".to_owned(), vp_token.into());
+    members.insert("state".to_owned(), opened.request.state().into());
+    let plaintext = Value::Object(members).to_string();
     let (entropy, to) = (OsEntropy::new(), opened.request.response_key().unwrap());
     let recipient = Recipient::new(&to.key.key, to.key.kid.as_deref(), to.enc);
     let ephemeral = Box::new(AgreementKey::generate(&entropy));

@@ -15,6 +15,7 @@ mod key_binding;
 mod named;
 mod openid4vci;
 mod openid4vp;
+mod permission;
 mod policy;
 mod proofs;
 mod reasons;

@@ -253,6 +253,5 @@ fn kind(refusal: &Refusal) -> &'static str {
         Refusal::NoCases => "untried",
         Refusal::TooManyBounds(_) => "bounds",
         Refusal::TooLong(_) => "request",
-        Refusal::Permission => "unkept",
     }
 }

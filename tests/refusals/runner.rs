@@ -14,7 +14,7 @@ use serde::Deserialize;
 use vouchsafe_mutants::without_async;
 
 /// The areas; a file belongs to the area that its name begins with.
-const AREAS: [&str; 12] = [
+const AREAS: [&str; 13] = [
     "dc-api",
     "sd-jwt",
     "key-binding",
@@ -27,13 +27,14 @@ const AREAS: [&str; 12] = [
     "dcql",
     "ways",
     "policy",
+    "permission",
 ];
 
 /// The fewest rows with a mutant in each area.
 const FEWEST: usize = 25;
 
 /// Every surface that a row may name.
-const SURFACES: [&str; 17] = [
+const SURFACES: [&str; 18] = [
     "issuer",
     "sd-jwt",
     "key-binding",
@@ -51,6 +52,7 @@ const SURFACES: [&str; 17] = [
     "ways",
     "policy",
     "webhook",
+    "permission",
 ];
 
 /// One attack. Closed.

@@ -130,6 +130,19 @@ impl World {
         Self { app, clock, trust, ca, other_ca, request, registrar, router, folder, config, _alone: alone }
     }
 
+    /// The same, where two more policies ask for a permission.
+    pub(crate) async fn permitting() -> Self {
+        let world = Self::new().await;
+        let (client_id, ca, other) = (world.app.client_id(), &world.ca, &world.other_ca);
+        let mut texts = files::sources(client_id, ca.certificate(), other.certificate(), false);
+        texts[0] = texts[0].replace("reg_version = 3", "reg_version = 4") + files::PERMISSIONS;
+        let sources = Sources::parse(texts.iter().map(String::as_str)).unwrap();
+        let signed = sign(&sources, &world.registrar, None, NOON).await.unwrap();
+        files::permitting(world.folder.path(), &signed.jws);
+        without_async("trust-policy-issuer", world.app.reload()).await.unwrap();
+        world
+    }
+
     /// The same, of a type with status, whose lists come from the host that `host` makes; nobody is kept waiting too
     /// long for a worker.
     pub(crate) async fn listed(host: impl FnOnce(&DevCa) -> Arc<dyn Fetch>) -> Self {

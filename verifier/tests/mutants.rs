@@ -184,8 +184,6 @@ async fn have_an_outcome_of_our_own_told() -> bool {
     fetch().await == StatusCode::OK
 }
 
-/// The purpose allows it, and the policy says it; but what came of it would be recorded nowhere.
-
 /// So many requests that ran out, and with them as many entries of the log.
 async fn logged(world: &World, many: usize) {
     for _ in 0..many {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod callers;
+#[expect(dead_code, reason = "these attacks use a part")]
 mod permits;
 mod world;
 

@@ -212,6 +212,36 @@ env = "test"
 test_key_hash = "{bus_key}"
 "#;
 
+/// What the registrar may say of the purpose `pass` besides.
+pub(super) const PERMISSIONS: &str = r#"
+permissions = ["payment", "action"]
+actions = [{ id = "remind", text = { en = "Remind you.", cy = "Eich atgoffa." } }]
+[purposes.record]
+controller = { id = "https://buses.larkfield.example", name = "Larkfield Buses", address = "1 High Street", contact = "https://buses.larkfield.example/contact", type = "for_profit" }
+notice = "https://buses.larkfield.example/privacy"
+storage = { en = "In the town.", cy = "Yn y dref." }
+jurisdiction = "GB-WLS"
+rights = { en = "You can ask what is kept.", cy = "Gallwch ofyn beth a gedwir." }
+"#;
+
+/// Adds the policies that ask for a permission, and a register that lets them.
+pub(super) fn permitting(dir: &Path, register: &str) {
+    let put = |name: &str, text: &str| std::fs::write(dir.join(name), text).unwrap();
+    put("register.jws", register);
+    let plain = std::fs::read_to_string(dir.join("policies/return.toml")).unwrap();
+    let plain = plain.replace("same_device", "in_person");
+    let asks = [
+        ("hardship", "kind = \"payment\"\nat_most_pence = 20000"),
+        ("remind", "kind = \"action\"\naction = \"remind\""),
+    ];
+    for (id, says) in asks {
+        let policy = plain.replace("\"return\"", &format!("\"{id}\""));
+        put(&format!("policies/{id}.toml"), &format!("{policy}\n[permission]\nfor_days = 30\n{says}\n"));
+        let cases = std::fs::read_to_string(dir.join("policies/return.cases.toml")).unwrap();
+        put(&format!("policies/{id}.cases.toml"), &cases);
+    }
+}
+
 /// Fills in the words in braces: first those of the call, then the constants.
 fn fill(template: &str, words: &[(&str, &str)]) -> String {
     let constants = [

@@ -23,7 +23,7 @@ use crate::store::{Day, Effect, NewPermission, Permission, PermissionId, Request
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Permitted {
     /// A permission that is new.
-    New(New),
+    New(Box<New>),
     /// The one under which it was asked again.
     Again {
         /// The permission's id.
@@ -75,13 +75,13 @@ impl Making<'_> {
             withdraw_at: self.withdraw_at,
         };
         let record = Record::new(&about, Event { at: self.at, what: Happening::Given })?;
-        Ok(Permitted::New(New {
+        Ok(Permitted::New(Box::new(New {
             id: format!("perm_{}", b64u(self.id)),
             transaction: b64u(granted.transaction()),
             grant: granted.grant().to_owned(),
             record,
             entry: None,
-        }))
+        })))
     }
 }
 
