@@ -282,10 +282,9 @@ impl Wallet {
         }
         let told = self.call(&kept, Do::Withdraw).await?;
         let said = told.said.ok_or(PermissionError::Reply)?;
-        // Whatever else it says: an acknowledgement that is none must not pass for one.
-        let says = said.record.events().last().map(|event| &event.what);
-        let withdrawn = matches!(says, Some(Happening::Withdrawn { .. }));
-        if !(mutants::skips("wallet-receipt-withdrawn") || withdrawn) {
+        // An acknowledgement that is none must not pass for one. What had ended otherwise before is over as well.
+        let over = !said.record.state().allows();
+        if !(mutants::skips("wallet-receipt-withdrawn") || over) {
             return Err(PermissionError::NotWithdrawn);
         }
         self.keep_record(id, said).await?;
@@ -310,13 +309,19 @@ impl Wallet {
         let known = kept.record.as_ref().map_or(0, |said| said.record.events().len());
         let new = said.record.events().iter().skip(known).map(|event| &event.what);
         let Some(how) = new.filter_map(ending).next_back() else { return Ok(Vec::new()) };
-        if let (Ending::Elsewhere, Some(entry)) = (how, &kept.withdrawn_entry) {
-            return self.acknowledged(entry).await;
+        // Whatever ended it: what the resident said here has come to an end.
+        let mut changes = match &kept.withdrawn_entry {
+            Some(entry) => self.acknowledged(entry).await?,
+            None => Vec::new(),
+        };
+        if how == Ending::Elsewhere && kept.withdrawn_entry.is_some() {
+            return Ok(changes);
         }
         let permission = OfPermission { id: id.to_owned(), kind: kept.kind(), again: false };
         let event = Event::Ended { asked: kept.asked.clone(), permission, how };
         let entry = self.entry_now(event).await?;
-        Ok(vec![history::record(self.new_id(), &entry)])
+        changes.push(history::record(self.new_id(), &entry));
+        Ok(changes)
     }
 
     /// The row that tells of a withdrawal says from now on that it arrived; it may have been deleted.

@@ -202,8 +202,8 @@ impl Kept {
         if !(mutants::skips("wallet-perm-over") || self.stands(today)) {
             return Err(NotAgain::Over);
         }
-        let once = self.kind() != PermissionKind::Standing && self.is_use(today);
-        if !(mutants::skips("wallet-perm-again") || !once) {
+        let open = self.kind() == PermissionKind::Standing || !self.is_use(today);
+        if !(mutants::skips("wallet-perm-again") || open) {
             return Err(NotAgain::Given);
         }
         Ok(())

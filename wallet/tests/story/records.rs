@@ -189,6 +189,27 @@ async fn what_ended_elsewhere_is_learnt_and_told_once() {
     }
 }
 
+/// Nobody could be told, and meanwhile a letter did it, or the last day was over: then it is over, and said once.
+#[tokio::test]
+async fn what_ended_before_it_could_be_taken_back_is_over() {
+    for (what, state) in [
+        (Happening::Withdrawn { route: Route::Letter }, State::Withdrawn),
+        (Happening::Expired, State::Expired),
+    ] {
+        let (world, _directory, wallet) = asked(sharing()).await;
+        let id = gives(&world, &wallet).await.id;
+        world.service.permits.spoil(Spoilt::Unreachable);
+        assert!(wallet.withdraw_permission(&id).await.is_err());
+        world.service.permits.happens(what, world.now());
+        // A verifier adds nothing to what is over.
+        world.service.permits.spoil(Spoilt::Deaf);
+        assert_eq!(wallet.withdraw_permission(&id).await.unwrap().state, state);
+        let told = lines(&wallet).await;
+        assert!(!told.iter().any(|line| line.contains("not confirmed yet")), "{told:?}");
+        assert_eq!(told.iter().filter(|line| line.starts_with("Known since")).count(), 1);
+    }
+}
+
 #[tokio::test]
 async fn a_permission_in_force_is_not_deleted() {
     killed("wallet-perm-delete", async || {
