@@ -185,7 +185,8 @@ pub async fn verify(config: &Config) -> Result<Verdict, AuditError> {
     book.verdict.entries = leaves.count();
     documents::decisions(&mut reader, &vault, &mut book).await?;
     documents::notices(&mut reader, &vault, &mut book).await?;
-    documents::events(&mut reader, &mut book).await?;
+    documents::permissions(&mut reader, &vault, &mut book).await?;
+    documents::events(&mut reader, &vault, &mut book).await?;
     documents::forgotten(&mut reader, &mut book).await?;
     let mut judged = tree::Judged::of(&leaves, &book, tree::Stored::read(&mut reader).await?);
     judged.judge(desk.as_ref());

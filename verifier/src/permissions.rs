@@ -22,6 +22,7 @@ use vouchsafe_service::secret::same;
 pub use self::call::{Answered, CallRefused, called};
 pub use self::check::{Asking, CheckError, Checked, Checks, Standing, check};
 pub use self::desk::RecordDesk;
+pub(crate) use self::desk::place;
 pub use self::ending::{Signed, read, withdraw};
 pub(crate) use self::given::Making;
 pub use self::given::{New, Permitted};
@@ -67,6 +68,6 @@ fn bound(vault: &Vault, row: &Permission) -> Tag {
 }
 
 /// Whether a row says what we made it say.
-fn is_ours(vault: &Vault, row: &Permission) -> bool {
+pub(crate) fn is_ours(vault: &Vault, row: &Permission) -> bool {
     vouchsafe_mutants::skips("store-permission-bound") || same(&bound(vault, row).0, &row.bound.0)
 }

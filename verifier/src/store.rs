@@ -39,6 +39,7 @@ pub use self::permissions::{
     UsedUp,
 };
 pub use self::probing::{Asking, Probe, Probing};
+pub(crate) use self::rows::{PERMISSIONS_BEHIND, PermissionRow};
 use vouchsafe_service::store::{Database, Migrators};
 
 /// How long a lease holds, in seconds (profile, section 7).

@@ -9,6 +9,7 @@ use axum::http::{Method, StatusCode, header};
 use callers::{call, refusal};
 use permits::{about, ask, body, check, fetched, given, giving, payment, post, record, said, state, tell};
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 use vouchsafe_protocol::decision::leaf;
 use vouchsafe_protocol::encoding::{b64u, b64u_decode, sha256};
 use vouchsafe_protocol::openid4vp::request::{Question, Verified};
@@ -16,6 +17,7 @@ use vouchsafe_protocol::permission::call::Do;
 use vouchsafe_protocol::permission::record::{Happening, Route, State, TYP};
 use vouchsafe_service::clock::Clock as _;
 use vouchsafe_service::keys::SigningKey;
+use vouchsafe_verifier::audit::verify;
 use vouchsafe_verifier::expiry::sweep;
 use vouchsafe_verifier::store::{Day, Tenant};
 use world::{BUS_KEY, BUSES, POOL_KEY, World, cookie_of, json_of, path_of, text_of};
@@ -324,14 +326,9 @@ async fn a_permission_expires_and_is_forgotten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_can_write_to_the_database_gets_no_record_of_their_own() {
-    use sqlx::{Connection as _, SqliteConnection};
     let world = permits::world().await;
     let given = given(&world, "remind").await;
-    let tamper = async |statement: &'static str| {
-        let file = world.folder.path().join("v.sqlite");
-        let mut database = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
-        assert_eq!(sqlx::query(statement).execute(&mut database).await.unwrap().rows_affected(), 1);
-    };
+    let tamper = async |statement: &str| assert_eq!(tamper(&world, statement.to_owned()).await, 1);
     tamper("UPDATE permissions SET until_day = until_day + 400").await;
     assert_eq!(state(&world, &given.id).await, "undetermined");
     tamper("UPDATE permissions SET until_day = until_day - 400").await;
@@ -417,4 +414,60 @@ async fn what_was_taken_back_meanwhile_is_declined() {
     more["permission"] = json!("perm_AAAAAAAAAAAAAAAAAAAAAA");
     let answered = world.post_json("/v1/requests", BUS_KEY, &more).await;
     assert_eq!(refusal(answered).await, (422, "unknown-permission".to_owned()));
+}
+
+/// What somebody changes who can write to the database and has no key; gives the number of rows.
+async fn tamper(world: &World, statement: String) -> u64 {
+    let file = world.folder.path().join("v.sqlite");
+    let mut database = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    let done = sqlx::query(AssertSqlSafe(statement)).execute(&mut database).await.unwrap();
+    done.rows_affected()
+}
+
+/// What the auditor finds, by table and row.
+async fn found(world: &World) -> Vec<(&'static str, String)> {
+    let verdict = verify(&world.config).await.unwrap();
+    verdict.faults.iter().map(|fault| (fault.table, fault.row.clone())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_names_the_permission_that_was_changed() {
+    let world = permits::world().await;
+    let [one, two] = [given(&world, "remind").await, given(&world, "remind").await];
+    let (status, _) = about(&world, Method::POST, &two.id, "/withdraw", "").await;
+    assert_eq!((status, found(&world).await), (StatusCode::OK, vec![]));
+    let name = format!("permission {} of {BUSES}", two.id);
+    for (change, back, table) in [
+        (
+            "UPDATE permissions SET state = 'given'",
+            "UPDATE permissions SET state = 'withdrawn'",
+            "permissions",
+        ),
+        (
+            "UPDATE permissions SET until_day = until_day + 1",
+            "UPDATE permissions SET until_day = until_day - 1",
+            "permissions",
+        ),
+        (
+            "UPDATE permission_events SET number = number + 7",
+            "UPDATE permission_events SET number = number - 7",
+            "permission_events",
+        ),
+    ] {
+        let column = if table == "permissions" { "id" } else { "permission_id" };
+        let on = |what: &str| format!("{what} WHERE {column} = '{}'", two.id);
+        tamper(&world, on(change)).await;
+        let faults = found(&world).await;
+        assert!(faults.iter().any(|(at, row)| *at == table && row.ends_with(&name)), "{change}: {faults:?}");
+        assert!(faults.iter().all(|(_, row)| !row.contains(&one.id)), "{change}: {faults:?}");
+        tamper(&world, on(back)).await;
+    }
+    assert_eq!(found(&world).await, vec![]);
+    // What is deleted when its time is over leaves entries of nothing, and the auditor is told how many.
+    world.clock.advance(86_400 * 800);
+    sweep(&world.app, world.clock.now()).await.unwrap();
+    world.clock.advance(86_400 * 800);
+    sweep(&world.app, world.clock.now()).await.unwrap();
+    let verdict = verify(&world.config).await.unwrap();
+    assert_eq!((verdict.faults.len(), verdict.events, verdict.forgotten), (0, 0, 4), "{:?}", verdict.faults);
 }

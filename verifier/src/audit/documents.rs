@@ -10,8 +10,9 @@ use vouchsafe_protocol::tlog::tree::Hash;
 
 use super::rows::{DecisionRow, NoticeRow, Reader};
 use super::{AuditError, Book, Fault};
+use crate::permissions::{is_ours, place};
 use crate::secrets::{Kind, Vault};
-use crate::store::{RequestId, ServiceId, env_word};
+use crate::store::{Permission, PermissionId, RequestId, ServiceId, env_word};
 
 const ALTERED: &str = "it was altered, moved, or not written by the verifier";
 
@@ -78,9 +79,34 @@ fn claims(input: &str) -> Option<Claims> {
     json::typed(&b64u_decode(claims).ok()?, decision::MAX_LENGTH).ok()
 }
 
-/// Every event of a permission. Its entry is computed of the signing input in front of the tag that binds it to its row, so that
-/// one that was altered has none.
-pub(super) async fn events(reader: &mut Reader, book: &mut Book) -> Result<(), AuditError> {
+/// Every permission: its row must be bound to the server key as it stands.
+pub(super) async fn permissions(
+    reader: &mut Reader,
+    vault: &Vault,
+    book: &mut Book,
+) -> Result<(), AuditError> {
+    let mut after = (String::new(), String::new());
+    loop {
+        let rows = reader.permissions(after).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.key();
+        for row in rows {
+            let (service, id) = row.key();
+            let ours = Permission::try_from(row).is_ok_and(|row| is_ours(vault, &row));
+            if !ours {
+                book.fault(Fault::new(
+                    "permissions",
+                    format!("permission {id} of {service}"),
+                    "bound",
+                    ALTERED,
+                ));
+            }
+        }
+    }
+}
+
+/// Every event of a permission.
+pub(super) async fn events(reader: &mut Reader, vault: &Vault, book: &mut Book) -> Result<(), AuditError> {
     let mut after = (String::new(), String::new(), i64::MIN);
     loop {
         let rows = reader.events(after).await?;
@@ -90,7 +116,12 @@ pub(super) async fn events(reader: &mut Reader, book: &mut Book) -> Result<(), A
             book.verdict.events += 1;
             let name =
                 format!("event {} of permission {} of {}", row.number, row.permission_id, row.service_id);
-            let input = row.signing_input.rsplit_once('.').map_or(&*row.signing_input, |(input, _)| input);
+            let (service, id) = (ServiceId(row.service_id.clone()), PermissionId(row.permission_id.clone()));
+            let at = place(&id, row.number);
+            let Some(input) = vault.bound(Kind::Record, &service, &at, &row.signing_input) else {
+                book.fault(Fault::new("permission_events", name, "signing_input", ALTERED));
+                continue;
+            };
             book.take(&leaf(record::TYP, input.as_bytes()), &row.service_id, "permission_events", &name);
         }
     }

@@ -2,6 +2,8 @@
 
 use vouchsafe_service::store::Reading;
 
+use crate::store::PermissionRow;
+
 /// A row of `log_leaves`.
 #[derive(sqlx::FromRow)]
 pub(super) struct LeafRow {
@@ -61,8 +63,6 @@ pub(super) type HashRow = (i64, i64, Vec<u8>);
 #[path = "."]
 mod file {
     pub(super) type Connection = sqlx::SqliteConnection;
-    /// How many tables have that name.
-    pub(super) const TABLES: &str = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
     #[path = "said.rs"]
     pub(super) mod said;
 }
@@ -70,8 +70,6 @@ mod file {
 #[path = "."]
 mod server {
     pub(super) type Connection = sqlx::PgConnection;
-    /// How many tables have that name.
-    pub(super) const TABLES: &str = "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1";
     #[expect(clippy::duplicate_mod, reason = "one text for both dialects, compiled for each")]
     #[path = "said.rs"]
     pub(super) mod said;
@@ -109,7 +107,9 @@ asked! {
     undecided() -> Vec<(String, String)>;
     /// Statements of what is in force, in their order.
     notices() -> Vec<NoticeRow>;
-    /// Events of permissions behind that key; none where no permissions are kept.
+    /// Permissions behind that key.
+    permissions(after: (String, String)) -> Vec<PermissionRow>;
+    /// Events of permissions behind that key.
     events(after: (String, String, i64)) -> Vec<EventRow>;
     /// Entries whose documents were deleted at the end of their retention.
     forgotten() -> Vec<Vec<u8>>;

@@ -1,7 +1,8 @@
 //! What is asked, in words that both dialects understand; compiled once for each.
 
 use super::super::{DecisionRow, EndRow, EventRow, HashRow, LeafRow, NoticeRow};
-use super::{Connection, TABLES};
+use super::Connection;
+use crate::store::{PERMISSIONS_BEHIND, PermissionRow};
 
 pub(in super::super) async fn leaves(from: &mut Connection, after: i64) -> Result<Vec<LeafRow>, sqlx::Error> {
     sqlx::query_as(
@@ -43,14 +44,17 @@ pub(in super::super) async fn notices(from: &mut Connection) -> Result<Vec<Notic
         .await
 }
 
+pub(in super::super) async fn permissions(
+    from: &mut Connection,
+    after: (String, String),
+) -> Result<Vec<PermissionRow>, sqlx::Error> {
+    sqlx::query_as(PERMISSIONS_BEHIND).bind(after.0).bind(after.1).fetch_all(from).await
+}
+
 pub(in super::super) async fn events(
     from: &mut Connection,
     after: (String, String, i64),
 ) -> Result<Vec<EventRow>, sqlx::Error> {
-    let tables: i64 = sqlx::query_scalar(TABLES).bind("permission_events").fetch_one(&mut *from).await?;
-    if tables == 0 {
-        return Ok(Vec::new());
-    }
     sqlx::query_as(
         "SELECT service_id, permission_id, number, signing_input FROM permission_events \
          WHERE service_id > $1 OR (service_id = $1 AND (permission_id > $2 OR (permission_id = $2 AND number > $3))) \

@@ -89,6 +89,6 @@ impl RecordDesk {
 }
 
 /// An event's row, under a name that no request has.
-fn place(id: &PermissionId, number: i64) -> RequestId {
+pub(crate) fn place(id: &PermissionId, number: i64) -> RequestId {
     RequestId(format!("{}:{number}", id.0))
 }

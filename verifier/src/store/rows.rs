@@ -109,7 +109,7 @@ impl TryFrom<RequestRow> for Request {
 
 /// A row of `permissions`.
 #[derive(sqlx::FromRow)]
-pub(super) struct PermissionRow {
+pub(crate) struct PermissionRow {
     service_id: String,
     env: String,
     id: String,
@@ -128,6 +128,17 @@ pub(super) struct PermissionRow {
     events: i64,
     bound: Vec<u8>,
     entry: Option<Vec<u8>>,
+}
+
+/// Permissions behind a service and an id, in their order.
+pub(crate) const PERMISSIONS_BEHIND: &str =
+    permission!("service_id > $1 OR (service_id = $1 AND id > $2) ORDER BY service_id, id LIMIT 2000");
+
+impl PermissionRow {
+    /// Its service and its id.
+    pub(crate) fn key(&self) -> (String, String) {
+        (self.service_id.clone(), self.id.clone())
+    }
 }
 
 impl TryFrom<PermissionRow> for Permission {

@@ -1,6 +1,8 @@
 //! Permissions: how each stands, and what happened to it.
 
 use vouchsafe_mutants as mutants;
+use vouchsafe_protocol::decision::leaf;
+use vouchsafe_protocol::permission::record::TYP;
 use vouchsafe_protocol::time::UnixTime;
 
 use super::super::super::clients::env_word;
@@ -138,6 +140,7 @@ impl Permissions for Own {
             .fetch_all(&mut *writing)
             .await?;
             for (service, id) in over {
+                forget_entries(&mut writing, &service, &id).await?;
                 for query in [
                     "DELETE FROM permission_events WHERE service_id = $1 AND permission_id = $2",
                     "DELETE FROM permissions WHERE service_id = $1 AND id = $2",
@@ -199,6 +202,26 @@ impl Permissions for Own {
             rows.into_iter().map(Request::try_from).collect()
         })
     }
+}
+
+/// The log keeps the entries of what is deleted here, and an auditor is told that they are of nothing that is still there.
+async fn forget_entries(writing: &mut Tx, service: &str, id: &str) -> Result<(), StoreError> {
+    let inputs: Vec<String> = sqlx::query_scalar(
+        "SELECT signing_input FROM permission_events WHERE service_id = $1 AND permission_id = $2",
+    )
+    .bind(service)
+    .bind(id)
+    .fetch_all(&mut **writing)
+    .await?;
+    for bound in inputs {
+        // Behind the last dot is what binds the text to its row.
+        let input = bound.rsplit_once('.').map_or(&*bound, |(input, _)| input);
+        sqlx::query("INSERT INTO log_forgotten (leaf) VALUES ($1) ON CONFLICT (leaf) DO NOTHING")
+            .bind(leaf(TYP, input.as_bytes()).to_vec())
+            .execute(&mut **writing)
+            .await?;
+    }
+    Ok(())
 }
 
 /// One statement that looks and counts: nothing is used that was ended before it. A mutant replaces one bound by one that
