@@ -263,5 +263,9 @@ async fn a_damaged_record_says_so() {
     let words =
         "A record in your wallet was changed or damaged. Put back a copy of your wallet that you trust.";
     assert_eq!(failed.words(Language::En), words);
-    assert!(failed.words(Language::Cy).starts_with("Newidiwyd neu difrodwyd"), "{}", failed.words(Language::Cy));
+    assert!(
+        failed.words(Language::Cy).starts_with("Newidiwyd neu difrodwyd"),
+        "{}",
+        failed.words(Language::Cy)
+    );
 }
