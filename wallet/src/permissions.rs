@@ -354,8 +354,11 @@ impl Wallet {
         id: &str,
         done: Result<T, PermissionError>,
     ) -> Result<T, PermissionError> {
-        if let Err(failed) = &done {
-            let asked = kept::find(&self.vault, id).await?.map(|(_, kept)| kept.asked.clone());
+        if let Err(failed) = &done
+            && let Some((_, kept)) = kept::find(&self.vault, id).await?
+        {
+            // A number that there is not is a slip of the keyboard, and nothing that happened.
+            let asked = Some(kept.asked.clone());
             self.record(Event::Failed { asked, code: failed.code().to_owned() }).await?;
         }
         done

@@ -234,6 +234,7 @@ async fn numbers_that_there_are_not_and_records_that_have_not_come() {
         assert_eq!((refused.code(), refused.fault()), ("permission-no-such", Fault::Caller));
     }
     assert!(world.service.permits.calls().is_empty());
+    assert!(lines(&wallet).await.iter().all(|line| !line.contains("permission-no-such")));
 }
 
 /// The history can be deleted; what services have learnt is counted all the same, and permissions stay.
