@@ -10,6 +10,7 @@ mod credential;
 mod household;
 mod log;
 mod measure;
+mod permission;
 mod range;
 
 use measure::Report;
@@ -17,7 +18,7 @@ use measure::Report;
 fn main() {
     vouchsafe_service::keys::install();
     let mut reports: Vec<Report> = Vec::new();
-    // `bench log` measures the log alone.
+    // `bench log` measures what goes to a database alone.
     let only_log = std::env::args().nth(1).as_deref() == Some("log");
     if !only_log {
         reports.extend(credential::benches());
@@ -27,6 +28,7 @@ fn main() {
         reports.extend(browser::benches());
     }
     reports.extend(log::benches());
+    reports.extend(permission::benches());
     for report in reports {
         report.print();
     }

@@ -2,17 +2,19 @@
 //! key, and what a service asks about it.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use axum::body::Body;
 use axum::http::{Request, header};
 use serde_json::{Map, Value, json};
-use vouchsafe_protocol::encoding::b64u;
+use vouchsafe_protocol::encoding::{b64u, sha256};
 use vouchsafe_protocol::jose::Signer as _;
 use vouchsafe_protocol::openid4vp::transaction_data;
 use vouchsafe_protocol::permission::{GRANT_MEMBER, GRANT_TYP, Jkt, KEY_CLAIM, call};
 use vouchsafe_protocol::time::UnixTime;
 use vouchsafe_service::entropy::{OsEntropy, id16};
 use vouchsafe_service::keys::SigningKey;
+use vouchsafe_service::limits::AddressPrefix;
 
 use crate::answer::encrypted_with;
 use crate::forge::{Credential, public, sign};
@@ -94,6 +96,13 @@ fn asking(what: &str) -> Value {
         "for-nothing" => body["authorise"]["pence"] = json!(0),
         "in-another-script" => body["authorise"]["payee"] = json!("Lаrkfield"),
         "with-spaces" => body["authorise"]["reference"] = json!(" RENT"),
+        "in-words" => body["authorise"]["pence"] = json!("12000"),
+        "in-parts-of-a-penny" => body["authorise"]["pence"] = json!(12_000.5),
+        "to-nobody" => drop(body["authorise"].as_object_mut().unwrap().remove("payee")),
+        "with-a-long-payee" => body["authorise"]["payee"] = json!("a".repeat(141)),
+        "with-a-long-reference" => body["authorise"]["reference"] = json!("a".repeat(36)),
+        "turned-round" => body["authorise"]["payee"] = json!("Larkfield\u{202e}TNER"),
+        "with-two-lines" => body["authorise"]["reference"] = json!("RENT\nPAID"),
         "unasked" => body["policy"] = json!("plain"),
         "of-an-action" => body["policy"] = json!("remind"),
         _ => panic!("permission: no question {what}"),
@@ -149,6 +158,10 @@ impl Permission {
             "of-yesterday" => paper.claims["iat"] = json!(NOON.0 - 86_400),
             "with-a-short-id" => paper.claims["jti"] = json!(b64u([7; 8])),
             "with-more-in-its-header" => paper.header["kid"] = json!("1"),
+            "with-more-in-it" => paper.claims["nonce"] = json!("n"),
+            "of-another-type" => paper.header["typ"] = json!(GRANT_TYP),
+            "for-something-else" => paper.claims["do"] = json!("renew"),
+            "signed-by-another" => paper.key = case.key.clone(),
             "by-nobody" => paper = Paper::new(call::TYP, &case.key, paper.claims),
             _ => panic!("permission: no call {what}"),
         }
@@ -159,8 +172,12 @@ impl Permission {
         self.say(&text).await
     }
 
+    /// Each call from another part of the network, so that none is refused for those before it.
     async fn say(&self, text: &str) -> Seen {
-        let request = Request::post("/permissions").header(header::CONTENT_TYPE, "application/jwt");
+        let [a, b, ..] = sha256(text);
+        let from = AddressPrefix::of(Ipv4Addr::new(10, a, b, 0).into());
+        let request =
+            Request::post("/permissions").header(header::CONTENT_TYPE, "application/jwt").extension(from);
         seen(self.0.send(request.body(Body::from(text.to_owned())).unwrap()).await).await
     }
 
@@ -169,6 +186,10 @@ impl Permission {
         let body = match what {
             "under-another-policy" => r#"{"policy":"x"}"#,
             "with-more" => r#"{"used":true}"#,
+            "with-a-word" => r#"{"use":"yes"}"#,
+            "of-one-that-is-not-there" => {
+                return self.post_check("perm_AAAAAAAAAAAAAAAAAAAAAA", "{}").await;
+            }
             "with-one-key-twice" => {
                 assert!(self.post_check(id, r#"{"use":true}"#).await.is_accepted());
                 r#"{"use": true}"#
@@ -204,6 +225,9 @@ fn grant(case: &Case, what: &str) -> Paper {
         "grant-for-another-purpose" => paper.claims["purpose_version"] = json!(2),
         "grant-with-more-in-its-header" => paper.header["kid"] = json!("1"),
         "grant-with-more-in-its-key" => paper.header["jwk"]["kid"] = json!("1"),
+        "grant-with-more-in-it" => paper.claims["nonce"] = json!("n"),
+        "grant-of-another-type" => paper.header["typ"] = json!(call::TYP),
+        "grant-signed-by-another" => paper.key = SigningKey::generate().unwrap(),
         "grant-by-another-key" => {
             let other = SigningKey::generate().unwrap();
             paper = Paper::new(GRANT_TYP, &other, paper.claims);
