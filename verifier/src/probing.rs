@@ -96,16 +96,18 @@ fn of_statement(plan: &Plan, statement: &WireStatement) -> Vec<Probe> {
         .collect()
 }
 
-/// What is asked: an interval has two sides, and what the policy does not state is named by its rule.
+/// What is asked: an interval has two sides, and what the policy does not state is named by its rule. A list or table is named
+/// by its version and not by its hash, which is another each time that the registrar signs the same again.
 fn sides(statement: &WireStatement) -> Vec<String> {
     let op = statement.op.as_str();
-    let rule = serde_json::to_string(&statement.rule).expect("a rule is strings and integers");
-    let (Rule::Fixed {}, lo, hi) = (&statement.rule, &statement.lo, &statement.hi) else {
-        return vec![format!("{op} {rule}")];
-    };
-    match (lo, hi) {
-        (Some(lo), Some(hi)) => vec![format!("ge {lo}"), format!("le {hi}")],
-        _ => vec![format!("{op} {}", statement.k.as_deref().unwrap_or_default())],
+    match (&statement.rule, &statement.lo, &statement.hi) {
+        (Rule::Fixed {}, Some(lo), Some(hi)) => vec![format!("ge {lo}"), format!("le {hi}")],
+        (Rule::Fixed {}, ..) => vec![format!("{op} {}", statement.k.as_deref().unwrap_or_default())],
+        (Rule::AgeAtLeast { unit, n }, ..) => vec![format!("{op} at least {n} {unit:?}")],
+        (Rule::AgeAtMost { unit, n }, ..) => vec![format!("{op} at most {n} {unit:?}")],
+        (Rule::Table { id, version, .. } | Rule::Codes { id, version, .. }, ..) => {
+            vec![format!("{op} {id} {version}")]
+        }
     }
 }
 
@@ -189,6 +191,19 @@ mod tests {
         let today = asked(age(60), "2026-11-21");
         assert_eq!(today, asked(age(60), "2026-11-22"));
         assert_eq!(counted([today, asked(age(61), "2026-11-22")].concat()), [2]);
+    }
+
+    /// The registrar signs its lists anew every week, and their hashes are other ones.
+    #[test]
+    fn a_list_that_is_signed_anew_is_the_same_question() {
+        let of = |version: u32, hash: &str| {
+            let rule = json!({"kind": "codes", "id": "wards", "version": version, "hash": hash});
+            let statement = json!({"id": "a", "op": "member", "rule": rule,
+                "terms": [{"query": "q", "pointer": "/ward", "coeff": 1}]});
+            sides(&serde_json::from_value(statement).unwrap())
+        };
+        assert_eq!(of(1, "one"), of(1, "other"));
+        assert_ne!(of(1, "one"), of(2, "one"));
     }
 
     #[test]
